@@ -1,0 +1,84 @@
+/** What the proxy needs from outside. `site` wires these; nothing here knows who answers. */
+
+/** The auto-increment column of a table. */
+export interface AutoIncrementColumn {
+  readonly name: string;
+  /** Position in the table's column order, from 0. */
+  readonly index: number;
+  readonly bits: 8 | 16 | 24 | 32 | 64;
+  readonly unsigned: boolean;
+}
+
+/** What the proxy knows of a table or view on its backend. */
+export interface TableInfo {
+  readonly schema: string;
+  readonly table: string;
+  readonly kind: 'base' | 'view';
+  /** False: not replicated (other schema, or `local` by the rules): its keys are the server's own business. */
+  readonly replicated: boolean;
+  readonly columns: readonly string[];
+  readonly autoIncrement: AutoIncrementColumn | null;
+  /** Columns of the primary key in key order; empty without one. */
+  readonly primaryKey: readonly string[];
+  /** A trigger on INSERT, UPDATE or DELETE, or a foreign key that cascades from here: writes may touch other tables. */
+  readonly hasTriggers: boolean;
+  readonly hasBeforeInsertTrigger: boolean;
+  readonly hasCascades: boolean;
+}
+
+/** The tables of the backend. Names are compared as the server does (lower_case_table_names is the site's business). */
+export interface Catalog {
+  /** undefined: not loaded yet, call `load` and ask again; null: there is no such table. */
+  find(schema: string, table: string): TableInfo | null | undefined;
+  load(schema: string, table: string): Promise<void>;
+  /** After DDL: forget one table, or everything. */
+  forget(schema?: string, table?: string): void;
+}
+
+/** How many keys an INSERT may use: a count, or unknown (INSERT…SELECT, LOAD DATA). */
+export type KeyDemand = { readonly kind: 'rows'; readonly count: number } | { readonly kind: 'unknown' };
+
+export type KeyReservation =
+  /** Use `first`, `first + 1`, …; call `settle` with the rows the server reported (0 on error) when the statement ended. */
+  | { readonly kind: 'keys'; readonly first: bigint; settle(affectedRows: bigint): void }
+  /** No keys at hand; ask again when `ready` resolves (it always does, within the configured wait). */
+  | { readonly kind: 'wait'; readonly ready: Promise<void> }
+  /** There are none: `message` goes to the client as error 1467 (HY000), and says which table and the cure. */
+  | { readonly kind: 'refused'; readonly message: string };
+
+/** Gives keys from this site's own ranges. Never issues one twice, whatever happens. */
+export interface KeySource {
+  reserve(table: TableInfo, demand: KeyDemand): KeyReservation;
+  /** An explicit key supplied by a client: counted when it lies outside this site's ranges. */
+  sawExplicitKey(table: TableInfo, key: bigint): void;
+}
+
+/**
+ * Versions of tables, shared between threads (WIRE.md, Freshness). Tables are hashed to slots: two tables that share a
+ * slot only void each other's cache entries more often.
+ */
+export interface TableVersionBoard {
+  /** The table's slot. */
+  slot(schema: string, table: string): number;
+  version(slot: number): number;
+  /** True while a write to this slot is in flight, or everything is (flushAll in progress, capture away). */
+  busy(slot: number): boolean;
+  /** Raises the version and counts a write in flight, until `endWrite`. */
+  beginWrite(slot: number): void;
+  /** Raises the version and ends one write in flight. */
+  endWrite(slot: number): void;
+  /** Raises the version of every table at once. */
+  flushAll(): void;
+  /** False while the binary log reader is behind or away: nothing may be cached. */
+  captureHealthy(): boolean;
+}
+
+/** Counters of the proxy; `site` exports them as the metrics of the contract. */
+export interface ProxyCounters {
+  connections: number;
+  queries(kind: string, seconds: number): void;
+  unclassified: number;
+  cacheHits: number;
+  cacheMisses: number;
+  cacheInvalidations: number;
+}

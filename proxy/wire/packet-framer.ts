@@ -1,0 +1,62 @@
+import { PACKET_HEADER_BYTES, PACKET_PAYLOAD_MAX } from './constants';
+
+/** One packet as it came: a payload of PACKET_PAYLOAD_MAX bytes is continued in the next packet. */
+export interface Packet {
+  readonly sequence: number;
+  readonly payload: Buffer;
+}
+
+/** Cuts a byte stream into packets. Keeps at most one incomplete packet. */
+export class PacketFramer {
+  private pending: Buffer[] = [];
+  /** Sum of the lengths in `pending`. */
+  private pendingBytes = 0;
+
+  /** Bytes kept of a packet that is not complete yet. */
+  get buffered(): number {
+    return this.pendingBytes;
+  }
+
+  /** The packets completed by `chunk`, in order. */
+  push(chunk: Buffer): Packet[] {
+    const packets: Packet[] = [];
+    this.pending.push(chunk);
+    this.pendingBytes += chunk.length;
+    if (this.pendingBytes < PACKET_HEADER_BYTES) return packets;
+    if (this.pending.length > 1 && this.pendingBytes < this.wantedBytes()) return packets;
+    const bytes = this.pending.length === 1 ? chunk : Buffer.concat(this.pending);
+    let at = 0;
+    while (bytes.length - at >= PACKET_HEADER_BYTES) {
+      const end = at + PACKET_HEADER_BYTES + bytes.readUIntLE(at, 3);
+      if (end > bytes.length) break;
+      packets.push({ sequence: bytes[at + 3] ?? 0, payload: bytes.subarray(at + PACKET_HEADER_BYTES, end) });
+      at = end;
+    }
+    this.pending = at < bytes.length ? [bytes.subarray(at)] : [];
+    this.pendingBytes = bytes.length - at;
+    return packets;
+  }
+
+  /** Total bytes of the first pending packet, so that a large one is joined once and not at every chunk. */
+  private wantedBytes(): number {
+    const first = this.pending[0];
+    if (first === undefined || first.length < 3) return PACKET_HEADER_BYTES;
+    return PACKET_HEADER_BYTES + first.readUIntLE(0, 3);
+  }
+}
+
+/** The packets that carry `payload`, the first with `sequence`: several when it is PACKET_PAYLOAD_MAX bytes or longer. */
+export function frame(payload: Uint8Array, sequence = 0): Buffer {
+  const parts: Uint8Array[] = [];
+  let at = 0;
+  let length: number;
+  do {
+    length = Math.min(PACKET_PAYLOAD_MAX, payload.length - at);
+    const header = Buffer.allocUnsafe(PACKET_HEADER_BYTES);
+    header.writeUIntLE(length, 0, 3);
+    header[3] = sequence++ & 0xff;
+    parts.push(header, payload.subarray(at, at + length));
+    at += length;
+  } while (length === PACKET_PAYLOAD_MAX);
+  return Buffer.concat(parts);
+}

@@ -1,0 +1,91 @@
+/** Builds one payload from the protocol's basic types: the twin of PayloadReader. */
+export class PayloadWriter {
+  private bytes: Buffer;
+  private length = 0;
+
+  constructor(capacity = 64) {
+    this.bytes = Buffer.allocUnsafe(capacity);
+  }
+
+  private grow(count: number): number {
+    const at = this.length;
+    const needed = at + count;
+    if (needed > this.bytes.length) {
+      const larger = Buffer.allocUnsafe(Math.max(needed, this.bytes.length * 2));
+      this.bytes.copy(larger, 0, 0, at);
+      this.bytes = larger;
+    }
+    this.length = needed;
+    return at;
+  }
+
+  uint8(value: number): this {
+    const at = this.grow(1);
+    this.bytes.writeUInt8(value, at);
+    return this;
+  }
+
+  uint16(value: number): this {
+    const at = this.grow(2);
+    this.bytes.writeUInt16LE(value, at);
+    return this;
+  }
+
+  uint24(value: number): this {
+    const at = this.grow(3);
+    this.bytes.writeUIntLE(value, at, 3);
+    return this;
+  }
+
+  uint32(value: number): this {
+    const at = this.grow(4);
+    this.bytes.writeUInt32LE(value, at);
+    return this;
+  }
+
+  uint48(value: number): this {
+    const at = this.grow(6);
+    this.bytes.writeUIntLE(value, at, 6);
+    return this;
+  }
+
+  uint64(value: bigint): this {
+    const at = this.grow(8);
+    this.bytes.writeBigUInt64LE(value, at);
+    return this;
+  }
+
+  lenenc(value: bigint | number): this {
+    const number = BigInt(value);
+    if (number < 0xfbn) return this.uint8(Number(number));
+    if (number <= 0xffffn) return this.uint8(0xfc).uint16(Number(number));
+    if (number <= 0xffffffn) return this.uint8(0xfd).uint24(Number(number));
+    return this.uint8(0xfe).uint64(number);
+  }
+
+  raw(value: Uint8Array): this {
+    const at = this.grow(value.length);
+    this.bytes.set(value, at);
+    return this;
+  }
+
+  zeros(count: number): this {
+    const at = this.grow(count);
+    this.bytes.fill(0, at, at + count);
+    return this;
+  }
+
+  lenencBytes(value: Uint8Array | string): this {
+    const bytes = typeof value === 'string' ? Buffer.from(value) : value;
+    return this.lenenc(bytes.length).raw(bytes);
+  }
+
+  nulString(value: Uint8Array | string): this {
+    return this.raw(typeof value === 'string' ? Buffer.from(value) : value).uint8(0);
+  }
+
+  /** The payload; the writer may not be used afterwards. */
+  finish(): Buffer {
+    return this.bytes.subarray(0, this.length);
+  }
+}

@@ -1,0 +1,22 @@
+'use strict';
+
+// What is not TypeScript (profiles, SQL, pages, scripts for other languages) is copied beside the compiled code.
+const fs = require('node:fs');
+const path = require('node:path');
+
+const root = path.join(__dirname, '..');
+const assetPattern = /\.(ya?ml|sql|tsv|html|css|php|json|hex|bin|gz|sh)$/;
+
+for (const room of ['proxy', 'replicator', 'ring', 'site', 'conformance']) {
+  const from = path.join(root, room);
+  if (!fs.existsSync(from)) continue;
+  for (const entry of fs.readdirSync(from, { recursive: true, withFileTypes: true })) {
+    if (!entry.isFile() || !assetPattern.test(entry.name)) continue;
+    const source = path.join(entry.parentPath, entry.name);
+    const target = path.join(root, 'dist', path.relative(root, source));
+    fs.mkdirSync(path.dirname(target), { recursive: true });
+    fs.copyFileSync(source, target);
+  }
+}
+const main = path.join(root, 'dist/site/main.js');
+if (fs.existsSync(main)) fs.chmodSync(main, 0o755);
