@@ -21,9 +21,21 @@ export interface RowPair {
 /** What capture needs to know of an event. An event of another type is `other`, skipped by its length. */
 export type BinlogEvent =
   | { readonly kind: 'rotate'; readonly file: string; readonly position: bigint; readonly header: EventHeader }
-  | { readonly kind: 'formatDescription'; readonly serverVersion: string; readonly checksum: boolean; readonly raw: Buffer; readonly header: EventHeader }
+  | {
+      readonly kind: 'formatDescription';
+      readonly serverVersion: string;
+      readonly checksum: boolean;
+      readonly raw: Buffer;
+      readonly header: EventHeader;
+    }
   /** Begins a transaction (MariaDB GTID event, or MySQL's with its UUID). `standalone`: one event follows and no XID. */
-  | { readonly kind: 'gtid'; readonly gtid: string; readonly standalone: boolean; readonly ddl: boolean; readonly header: EventHeader }
+  | {
+      readonly kind: 'gtid';
+      readonly gtid: string;
+      readonly standalone: boolean;
+      readonly ddl: boolean;
+      readonly header: EventHeader;
+    }
   | { readonly kind: 'tableMap'; readonly tableId: bigint; readonly table: TableDef; readonly header: EventHeader }
   | {
       readonly kind: 'rows';
