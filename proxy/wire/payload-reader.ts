@@ -104,6 +104,15 @@ export class PayloadReader {
     return value;
   }
 
+  /** Bytes up to a zero byte, which must be there and is consumed. */
+  nulTerminated(): Buffer {
+    const end = this.bytes.indexOf(0, this.offset);
+    if (end < 0) throw new PayloadTooShortError(this.remaining + 1, this.remaining);
+    const value = this.take(end - this.offset);
+    this.offset += 1;
+    return value;
+  }
+
   rest(): Buffer {
     return this.take(this.remaining);
   }
