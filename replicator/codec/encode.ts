@@ -1,0 +1,126 @@
+import { PayloadWriter } from '../../proxy/wire/payload-writer';
+import type { ChangeSet, ColumnDef, RowChange, RowImage, TableDef, UniqueChange } from '../change-set';
+import {
+  COLUMN_HAS_COLLATION,
+  COLUMN_HAS_MEMBERS,
+  COLUMN_NULLABLE,
+  COLUMN_UNSIGNED,
+  FORMAT_VERSION,
+  HASH_BYTES,
+  KINDS,
+  UNIQUE_HAS_AFTER,
+  UNIQUE_HAS_BEFORE,
+} from './change-set-format';
+
+/** The change set in the form of change-set-format.ts. Throws RangeError for values the form cannot hold: a bug here. */
+export function encodeChangeSet(changeSet: ChangeSet): Buffer {
+  if (changeSet.previousHash.length !== HASH_BYTES) throw new RangeError('previousHash must have 16 bytes');
+  const names = new NameTable();
+  const body = new PayloadWriter(1024);
+  writeTables(body, changeSet.tables, names);
+  writeRows(body, changeSet.rows, names);
+
+  const writer = new PayloadWriter(256);
+  writer.uint8(FORMAT_VERSION).lenenc(changeSet.origin).lenencBytes(changeSet.site).lenenc(changeSet.seq);
+  writer.raw(changeSet.previousHash).uint64(changeSet.hlc);
+  writer.lenenc(changeSet.dependencies.size);
+  for (const [origin, seq] of [...changeSet.dependencies].sort(([a], [b]) => a - b)) {
+    writer.lenenc(origin).lenenc(seq);
+  }
+  writer.lenencBytes(changeSet.gtid);
+  names.write(writer);
+  return writer.raw(body.finish()).finish();
+}
+
+/** Each string once, numbered in the order of first use. */
+class NameTable {
+  private readonly numbers = new Map<string, number>();
+
+  numberOf(name: string): number {
+    const known = this.numbers.get(name);
+    if (known !== undefined) return known;
+    const number = this.numbers.size;
+    this.numbers.set(name, number);
+    return number;
+  }
+
+  write(writer: PayloadWriter): void {
+    writer.lenenc(this.numbers.size);
+    for (const name of this.numbers.keys()) writer.lenencBytes(name);
+  }
+}
+
+function writeTables(writer: PayloadWriter, tables: readonly TableDef[], names: NameTable): void {
+  writer.lenenc(tables.length);
+  for (const table of tables) {
+    writer.lenenc(names.numberOf(table.schema)).lenenc(names.numberOf(table.table));
+    writer.lenenc(table.columns.length);
+    for (const column of table.columns) writeColumn(writer, column, names);
+    writer.lenenc(table.primaryKey.length);
+    for (const index of table.primaryKey) writer.lenenc(index);
+  }
+}
+
+function writeColumn(writer: PayloadWriter, column: ColumnDef, names: NameTable): void {
+  const flags =
+    (column.nullable ? COLUMN_NULLABLE : 0) |
+    (column.unsigned ? COLUMN_UNSIGNED : 0) |
+    (column.collation === null ? 0 : COLUMN_HAS_COLLATION) |
+    (column.members === null ? 0 : COLUMN_HAS_MEMBERS);
+  writer.lenenc(names.numberOf(column.name)).lenenc(column.type).lenenc(column.meta).uint8(flags);
+  if (column.collation !== null) writer.lenenc(column.collation);
+  if (column.members === null) return;
+  writer.lenenc(column.members.length);
+  for (const member of column.members) writer.lenenc(names.numberOf(member));
+}
+
+function writeRows(writer: PayloadWriter, rows: readonly RowChange[], names: NameTable): void {
+  const rowKeys = new KeyWriter(writer);
+  const uniqueKeys = new KeyWriter(writer);
+  writer.lenenc(rows.length);
+  for (const row of rows) {
+    writer.uint8(KINDS.indexOf(row.kind)).lenenc(row.table);
+    rowKeys.write(row.key);
+    writeImage(writer, row.before);
+    writeImage(writer, row.after);
+    writer.lenenc(row.uniques.length);
+    for (const unique of row.uniques) writeUnique(writer, unique, uniqueKeys, names);
+  }
+}
+
+function writeImage(writer: PayloadWriter, image: RowImage): void {
+  writer.lenenc(image.length);
+  const bitmapBytes = (image.length + 7) >> 3;
+  const present = Buffer.alloc(bitmapBytes);
+  const nulls = Buffer.alloc(bitmapBytes);
+  for (let i = 0; i < image.length; i++) {
+    const bit = 1 << (i & 7);
+    if (image[i] !== undefined) present[i >> 3]! |= bit;
+    if (image[i] === null) nulls[i >> 3]! |= bit;
+  }
+  writer.raw(present).raw(nulls);
+  for (const value of image) if (value) writer.lenencBytes(value);
+}
+
+function writeUnique(writer: PayloadWriter, unique: UniqueChange, keys: KeyWriter, names: NameTable): void {
+  writer.lenenc(names.numberOf(unique.index)).lenenc(unique.columns.length);
+  for (const column of unique.columns) writer.lenenc(column);
+  writer.uint8((unique.before === null ? 0 : UNIQUE_HAS_BEFORE) | (unique.after === null ? 0 : UNIQUE_HAS_AFTER));
+  if (unique.before !== null) keys.write(unique.before);
+  if (unique.after !== null) keys.write(unique.after);
+}
+
+/** Keys of one change set mostly begin alike (schema, table): what is shared with the one before is only counted. */
+class KeyWriter {
+  private previous = '';
+
+  constructor(private readonly writer: PayloadWriter) {}
+
+  write(key: string): void {
+    const most = Math.min(key.length, this.previous.length);
+    let shared = 0;
+    while (shared < most && key.charCodeAt(shared) === this.previous.charCodeAt(shared)) shared++;
+    this.writer.lenenc(shared).lenencBytes(Buffer.from(key.slice(shared), 'latin1'));
+    this.previous = key;
+  }
+}
