@@ -46,3 +46,10 @@ export interface CapturePosition {
   readonly hlc: Hlc;
   readonly applied: ReadonlyMap<Incarnation, bigint>;
 }
+
+/** Structured log lines, pino's shape: fields, then words. */
+export interface Logger {
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+  error(fields: object, message: string): void;
+}
