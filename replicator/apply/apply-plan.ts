@@ -1,4 +1,4 @@
-import type { ColumnBytes, ColumnDef } from '../change-set';
+import type { ColumnBytes, ColumnDef, TableDef } from '../change-set';
 import type { MergedColumn, RowTarget } from '../merge/operation';
 import type { LocalTable } from './local-table';
 
@@ -8,7 +8,7 @@ type Image = readonly (ColumnBytes | undefined)[];
 export interface RowWrite {
   readonly change: 'insert' | 'update' | 'delete';
   readonly table: LocalTable;
-  /** The table map's columns: in this database's order, with the origin's type where the write carries the column. */
+  /** The table map's columns: in this database's order, with the origin's types for those it knows. */
   readonly columns: readonly ColumnDef[];
   readonly before: Image | null;
   readonly after: Image | null;
@@ -40,19 +40,19 @@ export function planRow(target: RowTarget, table: LocalTable | null, exists: boo
   const { result } = target;
   if (result.kind === 'absent') {
     if (!exists) return { kind: 'nothing' };
-    return { kind: 'write', write: writeOf('delete', table, keyColumns(target), null), waiting: null };
+    return { kind: 'write', write: writeOf('delete', table, target, keyColumns(target), null), waiting: null };
   }
   if (!exists && !result.complete) return { kind: 'incomplete' };
   const here = new Set(table.columns.map((column) => column.name));
   const waiting = [...result.columns.keys()].some((name) => !here.has(name)) ? 'no column' : null;
   if (!exists) {
     const all = new Map([...keyColumns(target), ...result.columns]);
-    return { kind: 'write', write: writeOf('insert', table, null, all), waiting };
+    return { kind: 'write', write: writeOf('insert', table, target, null, all), waiting };
   }
   if (![...result.columns.keys()].some((name) => here.has(name))) {
     return waiting === null ? { kind: 'nothing' } : { kind: 'waiting', reason: waiting };
   }
-  return { kind: 'write', write: writeOf('update', table, keyColumns(target), result.columns), waiting };
+  return { kind: 'write', write: writeOf('update', table, target, keyColumns(target), result.columns), waiting };
 }
 
 /** The same write with foreign key checks as given. */
@@ -74,17 +74,32 @@ function samePrimaryKey(target: RowTarget, table: LocalTable): boolean {
 function writeOf(
   change: RowWrite['change'],
   table: LocalTable,
+  target: RowTarget,
   before: ReadonlyMap<string, MergedColumn> | null,
   after: ReadonlyMap<string, MergedColumn> | null,
 ): RowWrite {
+  const origin = columnsByName(target.table);
   const imageOf = (values: ReadonlyMap<string, MergedColumn> | null): Image | null =>
     values === null ? null : table.columns.map((column) => values.get(column.name)?.value);
   return {
     change,
     table,
-    columns: table.columns.map((column) => after?.get(column.name)?.def ?? before?.get(column.name)?.def ?? column),
+    columns: table.columns.map(
+      (own) => after?.get(own.name)?.def ?? before?.get(own.name)?.def ?? origin.get(own.name) ?? own,
+    ),
     before: imageOf(before),
     after: imageOf(after),
     foreignKeyChecks: change !== 'insert',
   };
+}
+
+const columnsOf = new WeakMap<TableDef, ReadonlyMap<string, ColumnDef>>();
+
+function columnsByName(table: TableDef): ReadonlyMap<string, ColumnDef> {
+  let columns = columnsOf.get(table);
+  if (columns === undefined) {
+    columns = new Map(table.columns.map((column) => [column.name, column]));
+    columnsOf.set(table, columns);
+  }
+  return columns;
 }

@@ -1,0 +1,87 @@
+import { type Connection, type ConnectionOptions, type RowDataPacket, createConnection } from 'mysql2/promise';
+
+/** Where the site's own database server listens, and the account that Duara uses there. */
+export interface DatabaseAddress {
+  readonly host: string;
+  readonly port: number;
+  /** Taken instead of host and port when given. */
+  readonly socketPath: string | null;
+  readonly user: string;
+  readonly password: string;
+}
+
+export type SqlRow = Readonly<Record<string, unknown>>;
+
+/** One connection to the database. Its session settings are made once and live as long as it does. */
+export class DatabaseConnection {
+  /** True once the connection broke or was closed. */
+  lost = false;
+  private readonly lostListeners = new Set<() => void>();
+
+  private constructor(private readonly connection: Connection) {
+    const ended = (): void => {
+      this.lost = true;
+      for (const listener of this.lostListeners) listener();
+      this.lostListeners.clear();
+    };
+    connection.on('error', ended);
+    connection.on('end', ended);
+  }
+
+  /** Connects and makes the session settings. Rejects with mysql2's error (`code`, `errno`). */
+  static async open(address: DatabaseAddress, sessionSettings: readonly string[]): Promise<DatabaseConnection> {
+    const where: ConnectionOptions =
+      address.socketPath === null ? { host: address.host, port: address.port } : { socketPath: address.socketPath };
+    const connection = await createConnection({
+      ...where,
+      user: address.user,
+      password: address.password,
+      charset: 'utf8mb4_bin',
+      multipleStatements: true,
+      supportBigNumbers: true,
+      bigNumberStrings: true,
+      dateStrings: true,
+      connectTimeout: 10_000,
+    });
+    const opened = new DatabaseConnection(connection);
+    if (sessionSettings.length > 0) await connection.query(`SET ${sessionSettings.join(', ')}`);
+    return opened;
+  }
+
+  /** Rows of one SELECT. Integers come as strings where JavaScript's numbers do not hold them. */
+  async rows(sql: string, values: readonly unknown[] = []): Promise<readonly SqlRow[]> {
+    const [rows] = await this.connection.query<RowDataPacket[]>(sql, [...values]);
+    return rows;
+  }
+
+  /** Any statements; returns what the last one returned. */
+  async run(sql: string, values: readonly unknown[] = []): Promise<unknown> {
+    const [result] = await this.connection.query(sql, [...values]);
+    return result;
+  }
+
+  /** Calls back once when the connection is lost (at once if it is); returns the way to stop it. */
+  onLost(listener: () => void): () => void {
+    if (this.lost) {
+      listener();
+      return () => undefined;
+    }
+    this.lostListeners.add(listener);
+    return () => this.lostListeners.delete(listener);
+  }
+
+  async close(): Promise<void> {
+    if (this.lost) {
+      this.connection.destroy();
+      return;
+    }
+    this.lost = true;
+    await this.connection.end().catch(() => this.connection.destroy());
+  }
+
+  /** Ends without a word; an open transaction is rolled back by the server. */
+  destroy(): void {
+    this.lost = true;
+    this.connection.destroy();
+  }
+}

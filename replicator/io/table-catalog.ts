@@ -1,0 +1,107 @@
+import { localColumn } from '../apply/local-column';
+import { type LocalTable, type TableName, tableKey } from '../apply/local-table';
+import type { DatabaseConnection, SqlRow } from './database-connection';
+
+const COLUMNS_SQL = `SELECT COLUMN_NAME AS name, DATA_TYPE AS dataType, COLUMN_TYPE AS columnType, IS_NULLABLE AS nullable,
+  CHARACTER_OCTET_LENGTH AS octets, NUMERIC_PRECISION AS prec, NUMERIC_SCALE AS scale, DATETIME_PRECISION AS fraction,
+  EXTRA AS extra
+  FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = ? AND TABLE_NAME = ? ORDER BY ORDINAL_POSITION`;
+
+const PRIMARY_KEY_SQL = `SELECT COLUMN_NAME AS name FROM information_schema.STATISTICS
+  WHERE TABLE_SCHEMA = ? AND TABLE_NAME = ? AND INDEX_NAME = 'PRIMARY' ORDER BY SEQ_IN_INDEX`;
+
+const CASCADES_SQL = `SELECT UNIQUE_CONSTRAINT_SCHEMA AS parentSchema, REFERENCED_TABLE_NAME AS parentTable,
+  CONSTRAINT_SCHEMA AS childSchema, TABLE_NAME AS childTable FROM information_schema.REFERENTIAL_CONSTRAINTS
+  WHERE DELETE_RULE IN ('CASCADE', 'SET NULL', 'SET DEFAULT') OR UPDATE_RULE IN ('CASCADE', 'SET NULL', 'SET DEFAULT')`;
+
+/** The tables of this site's database as they stand now, remembered until `forget`. */
+export class TableCatalog {
+  private tables = new Map<string, LocalTable | null>();
+  /** Parent's key → children whose rows follow its own. */
+  private cascades: ReadonlyMap<string, readonly TableName[]> | null = null;
+
+  /** After DDL: everything is asked again. */
+  forget(): void {
+    this.tables = new Map();
+    this.cascades = null;
+  }
+
+  /** Only what `load` brought since the last `forget`. */
+  find(name: TableName): LocalTable | null {
+    return this.tables.get(tableKey(name)) ?? null;
+  }
+
+  /** Asks the database for those of the tables that are not known yet. */
+  async load(connection: DatabaseConnection, names: Iterable<TableName>): Promise<void> {
+    for (const name of names) {
+      const key = tableKey(name);
+      if (this.tables.has(key)) continue;
+      const { tables } = this;
+      this.cascades ??= await loadCascades(connection);
+      tables.set(key, await loadTable(connection, name, this.cascades));
+    }
+  }
+}
+
+async function loadTable(
+  connection: DatabaseConnection,
+  name: TableName,
+  cascades: ReadonlyMap<string, readonly TableName[]>,
+): Promise<LocalTable | null> {
+  const columns = await connection.rows(COLUMNS_SQL, [name.schema, name.table]);
+  if (columns.length === 0) return null;
+  const primaryKey = await connection.rows(PRIMARY_KEY_SQL, [name.schema, name.table]);
+  return {
+    ...name,
+    columns: columns.map((row) =>
+      localColumn({
+        name: text(row, 'name'),
+        dataType: text(row, 'dataType').toLowerCase(),
+        columnType: text(row, 'columnType').toLowerCase(),
+        nullable: text(row, 'nullable') === 'YES',
+        octetLength: Number(row['octets'] ?? 0),
+        precision: Number(row['prec'] ?? 0),
+        scale: Number(row['scale'] ?? 0),
+        fraction: Number(row['fraction'] ?? 0),
+      }),
+    ),
+    primaryKey: primaryKey.map((row) => text(row, 'name')),
+    autoIncrement:
+      columns.map((row) => (/auto_increment/i.test(text(row, 'extra')) ? text(row, 'name') : null)).find(isName) ??
+      null,
+    cascadesTo: closure(name, cascades),
+  };
+}
+
+function isName(name: string | null): name is string {
+  return name !== null;
+}
+
+function text(row: SqlRow, column: string): string {
+  return String(row[column]);
+}
+
+async function loadCascades(connection: DatabaseConnection): Promise<ReadonlyMap<string, readonly TableName[]>> {
+  const cascades = new Map<string, TableName[]>();
+  for (const row of await connection.rows(CASCADES_SQL)) {
+    const parent = tableKey({ schema: text(row, 'parentSchema'), table: text(row, 'parentTable') });
+    const child = { schema: text(row, 'childSchema'), table: text(row, 'childTable') };
+    const children = cascades.get(parent);
+    if (children === undefined) cascades.set(parent, [child]);
+    else children.push(child);
+  }
+  return cascades;
+}
+
+function closure(from: TableName, cascades: ReadonlyMap<string, readonly TableName[]>): readonly TableName[] {
+  const reached = new Map<string, TableName>();
+  const open = [from];
+  for (let next = open.pop(); next !== undefined; next = open.pop()) {
+    for (const child of cascades.get(tableKey(next)) ?? []) {
+      if (reached.has(tableKey(child))) continue;
+      reached.set(tableKey(child), child);
+      open.push(child);
+    }
+  }
+  return [...reached.values()];
+}
