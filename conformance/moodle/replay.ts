@@ -69,6 +69,7 @@ async function step(
   if (connection === undefined) {
     connection = await createConnection({
       ...options.connect,
+      multipleStatements: true,
       supportBigNumbers: true,
       bigNumberStrings: true,
       dateStrings: true,
