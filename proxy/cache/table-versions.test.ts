@@ -1,0 +1,71 @@
+import { TableVersions } from './table-versions';
+
+function healthy(): TableVersions {
+  const board = TableVersions.create();
+  board.setCaptureHealthy(true);
+  return board;
+}
+
+test('a write raises the version when it begins and when it ends, and is in flight between', () => {
+  const board = healthy();
+  const slot = board.slot('school', 'post');
+  const before = board.version(slot);
+  expect(board.busy(slot)).toBe(false);
+  board.beginWrite(slot);
+  const during = board.version(slot);
+  expect(during).not.toBe(before);
+  expect(board.busy(slot)).toBe(true);
+  board.endWrite(slot);
+  expect(board.version(slot)).not.toBe(during);
+  expect(board.busy(slot)).toBe(false);
+});
+
+test('other tables are left alone, except by a flush', () => {
+  const board = healthy();
+  const [post, user] = [board.slot('school', 'post'), board.slot('school', 'user')];
+  const before = board.version(user);
+  board.beginWrite(post);
+  expect(board.version(user)).toBe(before);
+  expect(board.busy(user)).toBe(false);
+  board.flushAll();
+  expect(board.version(user)).not.toBe(before);
+});
+
+test('writes of both threads count', () => {
+  const board = healthy();
+  const replicator = TableVersions.attach(board.buffer, 'replicator').byName();
+  const slot = board.slot('school', 'post');
+  board.beginWrite(slot);
+  replicator.beginWrite('School', 'POST');
+  board.endWrite(slot);
+  expect(board.busy(slot)).toBe(true);
+  replicator.endWrite('school', 'post');
+  expect(board.busy(slot)).toBe(false);
+});
+
+test('while capture is away everything is busy; when it is back all that was stored is void', () => {
+  const board = TableVersions.create();
+  const slot = board.slot('school', 'post');
+  expect(board.busy(slot)).toBe(true);
+  const before = board.version(slot);
+  board.setCaptureHealthy(true);
+  expect(board.busy(slot)).toBe(false);
+  expect(board.version(slot)).not.toBe(before);
+});
+
+test('a replicator that died in mid-apply keeps nothing busy for ever, and nothing is cached until capture is back', () => {
+  const board = healthy();
+  const slot = board.slot('school', 'post');
+  TableVersions.attach(board.buffer, 'replicator').byName().beginWrite('school', 'post');
+  const before = board.version(slot);
+  board.ownerDied('replicator');
+  expect(board.captureHealthy()).toBe(false);
+  expect(board.version(slot)).not.toBe(before);
+  TableVersions.attach(board.buffer, 'replicator').byName().setCaptureHealthy(true);
+  expect(board.busy(slot)).toBe(false);
+});
+
+test('an end without a beginning is a bug and says so', () => {
+  const board = healthy();
+  expect(() => board.endWrite(1)).toThrow(/without beginWrite/);
+});
