@@ -1,0 +1,110 @@
+import type { ColumnDef, RowChange, TableDef } from '../change-set';
+import type { Alarm, ReplicationRules } from '../ports';
+import { integerBits, readInteger } from './column-content';
+import { type ViewedRow, netChanges, sameKey, sameParts } from './net-changes';
+import { type KeySource, weightRequests } from './row-keys';
+import type { CollationOf, SchemaOf } from './table-schema';
+import { type TableView, tableView } from './table-view';
+import type { WeightRequest } from './text-weight';
+import type { LoggedTransaction, TableRows } from './transaction-assembler';
+
+/**
+ * A transaction with its tables looked up: the first of two steps. Between them the server is asked for the weights of the
+ * texts in keys (`weightsNeeded`), so that this stays free of waiting.
+ */
+export interface ViewedTransaction {
+  readonly rows: readonly ViewedRow[];
+  readonly alarms: readonly Alarm[];
+}
+
+/** A key that an AUTO_INCREMENT column got in this transaction. */
+export interface GeneratedKey {
+  readonly schema: string;
+  readonly table: string;
+  readonly bits: 8 | 16 | 24 | 32 | 64;
+  readonly key: bigint;
+}
+
+export interface NetTransaction {
+  readonly tables: readonly TableDef[];
+  readonly rows: readonly RowChange[];
+  readonly generatedKeys: readonly GeneratedKey[];
+}
+
+/** Takes what replicates out of a local transaction. Throws CaptureError when the log lacks what that needs. */
+export function viewTransaction(
+  transaction: Pick<LoggedTransaction, 'rows'>,
+  rules: ReplicationRules,
+  schemaOf: SchemaOf,
+): ViewedTransaction {
+  const views = new Map<TableDef, TableView>();
+  const rows: ViewedRow[] = [];
+  const alarms: Alarm[] = [];
+  for (const event of transaction.rows) {
+    const { schema, table } = event.table;
+    if (!replicates(event, rules)) continue;
+    let view = views.get(event.table);
+    if (view === undefined) {
+      view = tableView(event.table, schemaOf(schema, table), rules);
+      views.set(event.table, view);
+      if (view.primaryKey.length === 0) alarms.push(noPrimaryKey(schema, table));
+    }
+    if (view.primaryKey.length === 0) continue;
+    for (const { before, after } of event.rows) {
+      rows.push({ view, before: before && view.project(before), after: after && view.project(after) });
+    }
+  }
+  return { rows, alarms };
+}
+
+export function replicates({ table: { schema, table } }: TableRows, rules: ReplicationRules): boolean {
+  return schema !== 'duara' && rules.schemas.includes(schema) && !rules.isLocalTable(schema, table);
+}
+
+/** The texts whose weights `buildTransaction` will want; an update's keys that kept their bytes are not among them. */
+export function* weightsNeeded({ rows }: ViewedTransaction, collationOf: CollationOf): Generator<WeightRequest> {
+  for (const { view, before, after } of rows) {
+    const keyKept = after !== null && sameKey(view, before, after);
+    for (const image of [before, after]) {
+      if (image === null || (keyKept && image === after)) continue;
+      yield* weightRequests(view, view.primaryKey, image, collationOf);
+    }
+    for (const { parts } of view.uniques) {
+      if (keyKept && before !== null && after !== null && sameParts(parts, before, after)) continue;
+      for (const image of [before, after]) if (image !== null) yield* weightRequests(view, parts, image, collationOf);
+    }
+  }
+}
+
+/** The net changes, or null when nothing that replicates changed. */
+export function buildTransaction(viewed: ViewedTransaction, source: KeySource): NetTransaction | null {
+  const tables: TableDef[] = [];
+  const indexes = new Map<string, number>();
+  const tableIndex = ({ def }: TableView): number => {
+    const name = `${def.schema}\0${def.table}`;
+    let index = indexes.get(name);
+    if (index === undefined) indexes.set(name, (index = tables.push(def) - 1));
+    return index;
+  };
+  const rows = netChanges(viewed.rows, source, tableIndex);
+  if (rows.length === 0) return null;
+  return { tables, rows, generatedKeys: [...generatedKeys(viewed.rows)] };
+}
+
+function* generatedKeys(rows: readonly ViewedRow[]): Generator<GeneratedKey> {
+  for (const { view, before, after } of rows) {
+    const column: ColumnDef | null = view.autoIncrement;
+    const bytes = after?.[view.autoIncrementIndex];
+    if (before !== null || column === null || bytes === null || bytes === undefined) continue;
+    const bits = integerBits(column);
+    if (bits === null) continue;
+    yield { schema: view.def.schema, table: view.def.table, bits, key: readInteger(column, bytes) };
+  }
+}
+
+function noPrimaryKey(schema: string, table: string): Alarm {
+  return {
+    code: 'DUARA_TABLE_WITHOUT_KEY',
+    message: `${schema}.${table} has no primary key: its changes do not travel. Give it one, or declare it local`,
+  };
+}

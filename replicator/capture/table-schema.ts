@@ -1,0 +1,28 @@
+/** What capture needs to know of a table beyond the log's table map; read from the server's schema. */
+export interface TableSchema {
+  readonly primaryKey: readonly IndexPart[];
+  /** Unique indexes other than the primary key. */
+  readonly uniques: readonly UniqueIndex[];
+  readonly autoIncrement: string | null;
+  /** A foreign key cascades from here: rows of other tables change without a trace in the log. */
+  readonly cascades: boolean;
+}
+
+export interface UniqueIndex {
+  readonly name: string;
+  readonly parts: readonly IndexPart[];
+}
+
+export interface IndexPart {
+  readonly column: string;
+  /** Only the first so many characters (bytes of a binary column) are indexed; null: all. */
+  readonly prefix: number | null;
+}
+
+export interface CollationInfo {
+  readonly name: string;
+  readonly charset: string;
+}
+
+export type SchemaOf = (schema: string, table: string) => TableSchema | null;
+export type CollationOf = (id: number) => CollationInfo | undefined;

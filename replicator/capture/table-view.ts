@@ -1,0 +1,94 @@
+import type { ColumnBytes, ColumnDef, RowImage, TableDef } from '../change-set';
+import type { ReplicationRules } from '../ports';
+import { CaptureError } from './capture-error';
+import type { TableSchema } from './table-schema';
+
+export interface KeyPart {
+  /** Index into the view's columns. */
+  readonly column: number;
+  readonly prefix: number | null;
+}
+
+/** A table as it travels: without its local columns. */
+export interface TableView {
+  readonly def: TableDef;
+  readonly primaryKey: readonly KeyPart[];
+  readonly uniques: readonly { readonly index: string; readonly parts: readonly KeyPart[] }[];
+  readonly autoIncrement: ColumnDef | null;
+  readonly autoIncrementIndex: number;
+  /** Columns that win or lose together, by index. */
+  readonly groups: readonly (readonly number[])[];
+  /** The image without local columns. Throws CaptureError when a column is missing. */
+  project(image: readonly (ColumnBytes | undefined)[]): RowImage;
+}
+
+export function tableView(logged: TableDef, schema: TableSchema | null, rules: ReplicationRules): TableView {
+  const { schema: schemaName, table } = logged;
+  if (logged.columns.some((column) => column.name === '')) {
+    throw new CaptureError(
+      'DUARA_LOG_METADATA_MISSING',
+      `${schemaName}.${table} was logged without column names: SET GLOBAL binlog_row_metadata=FULL, and put it in my.cnf`,
+    );
+  }
+  const key = new Set(logged.primaryKey);
+  // A primary key always travels: without it no site could tell the row.
+  const kept = logged.columns
+    .map((_column, index) => index)
+    .filter((index) => key.has(index) || !rules.isLocalColumn(schemaName, table, nameAt(logged, index)));
+  const columns = kept.map((index) => logged.columns[index] as ColumnDef);
+  const indexOf = new Map(columns.map((column, index) => [column.name.toLowerCase(), index]));
+  const def: TableDef = {
+    schema: schemaName,
+    table,
+    columns,
+    primaryKey: logged.primaryKey.map((index) => indexOf.get(nameAt(logged, index).toLowerCase()) as number),
+  };
+  const autoIncrementIndex = indexOf.get((schema?.autoIncrement ?? '').toLowerCase()) ?? -1;
+  return {
+    def,
+    primaryKey: def.primaryKey.map((column) => ({ column, prefix: primaryPrefix(def, schema, column) })),
+    uniques: uniqueIndexes(schema, indexOf),
+    autoIncrement: columns[autoIncrementIndex] ?? null,
+    autoIncrementIndex,
+    groups: columnGroups(def, rules, indexOf),
+    project: (image) => kept.map((index) => present(logged, index, image[index])),
+  };
+}
+
+function present(table: TableDef, index: number, value: ColumnBytes | undefined): ColumnBytes {
+  if (value !== undefined) return value;
+  throw new CaptureError(
+    'DUARA_LOG_IMAGE_NOT_FULL',
+    `${table.schema}.${table.table} was logged without its column ${nameAt(table, index)}: ` +
+      `SET GLOBAL binlog_row_image=FULL, put it in my.cnf, and find the session that sets another`,
+  );
+}
+
+function nameAt(table: TableDef, index: number): string {
+  return table.columns[index]?.name ?? '';
+}
+
+function primaryPrefix(def: TableDef, schema: TableSchema | null, column: number): number | null {
+  const name = nameAt(def, column).toLowerCase();
+  return schema?.primaryKey.find((part) => part.column.toLowerCase() === name)?.prefix ?? null;
+}
+
+/** Indexes over a local column, or over one that the log's table does not have, hold no value that travels. */
+function uniqueIndexes(schema: TableSchema | null, indexOf: ReadonlyMap<string, number>): TableView['uniques'] {
+  const found = (schema?.uniques ?? []).map(({ name, parts }) => ({
+    index: name,
+    parts: parts.map((part) => ({ column: indexOf.get(part.column.toLowerCase()) ?? -1, prefix: part.prefix })),
+  }));
+  return found.filter(({ parts }) => parts.every((part) => part.column >= 0));
+}
+
+function columnGroups(def: TableDef, rules: ReplicationRules, indexOf: ReadonlyMap<string, number>): number[][] {
+  const groups = new Map<string, number[]>();
+  for (const { name } of def.columns) {
+    const names = rules.columnGroup(def.schema, def.table, name);
+    if (names.length < 2) continue;
+    const indexes = names.map((member) => indexOf.get(member.toLowerCase()) ?? -1).filter((index) => index >= 0);
+    groups.set(indexes.join(), indexes);
+  }
+  return [...groups.values()];
+}
