@@ -14,6 +14,12 @@ export interface DatabaseServerOptions {
   readonly durable?: boolean;
   /** More server options, such as `--max-connections=50`. */
   readonly extra?: readonly string[];
+  /** In a session of its own, so that a Ctrl-C in the terminal does not reach it. Whoever starts it must end it. */
+  readonly detached?: boolean;
+  /** Called when the process exists, before it accepts connections. */
+  readonly onStart?: (pid: number) => void;
+  /** Called whenever the process has ended, for whatever reason. */
+  readonly onExit?: (pid: number) => void;
 }
 
 /** A real database server of our own on loopback, with the binary log that capture needs. */
@@ -29,7 +35,7 @@ export class DatabaseServer {
   }
 
   get pid(): number | undefined {
-    return this.child?.pid;
+    return this.running ? this.child?.pid : undefined;
   }
 
   get running(): boolean {
@@ -77,10 +83,17 @@ export class DatabaseServer {
     this.initialise();
     if (this.port === 0) this.port = await freePort();
     const log = openSync(join(this.options.dir, 'server.log'), 'a');
-    const child = spawn(this.options.binary.path, this.arguments(), { stdio: ['ignore', log, log] });
+    const child = spawn(this.options.binary.path, this.arguments(), {
+      stdio: ['ignore', log, log],
+      detached: this.options.detached ?? false,
+    });
     closeSync(log);
     this.child = child;
-    if (child.pid !== undefined) writeFileSync(join(this.options.dir, 'server.pid'), String(child.pid));
+    child.once('exit', () => this.options.onExit?.(child.pid ?? 0));
+    if (child.pid !== undefined) {
+      this.options.onStart?.(child.pid);
+      writeFileSync(join(this.options.dir, 'server.pid'), String(child.pid));
+    }
     while (!(await accepts(this.socket))) {
       if (!this.running) {
         const tail = readFileSync(join(this.options.dir, 'server.log'), 'utf8').slice(-1500);

@@ -1,0 +1,75 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { findServer } from '../../site/lab/find-server';
+import { LabProcess, until } from './lab-process';
+
+const withServer = findServer() === null ? describe.skip : describe;
+
+withServer('the lab as a process', () => {
+  let lab: LabProcess;
+
+  beforeEach(async () => {
+    lab = await LabProcess.start(['--sites', '2']);
+  }, 180_000);
+
+  afterEach(() => lab.stop(), 60_000);
+
+  test('serves the sample at each site, restarts what was killed, and leaves nothing after stop', async () => {
+    for (const { name, mysql } of lab.sites) {
+      const connection = await lab.connect(name);
+      const [rows] = await connection.query('SELECT COUNT(*) AS n FROM mdl_user');
+      expect(rows).toEqual([{ n: '6' }]);
+      await connection.end();
+      expect(lab.output).toContain(`-P ${mysql.port}`);
+    }
+
+    const before = lab.site('b').backend.pid;
+    await lab.must('kill', 'B', 'database');
+    await until(
+      () => lab.site('b').backend.pid === null,
+      10_000,
+      () => 'lab.json still names the killed server',
+    );
+    await lab.must('start', 'b');
+    const after = lab.site('b').backend.pid;
+    expect(after).not.toBeNull();
+    expect(after).not.toBe(before);
+
+    const refused = await lab.verb('start', 'z');
+    expect(refused.code).toBe(1);
+    expect(refused.stderr).toContain('no site z');
+    await lab.must('stop');
+    await expectNothingLeft(lab);
+  }, 120_000);
+
+  test('Ctrl-C leaves nothing', async () => {
+    lab.signal('SIGINT');
+    await lab.whenEnded();
+    await expectNothingLeft(lab);
+  }, 60_000);
+
+  test('kill -9 of the lab ends its servers and removes its folder', async () => {
+    lab.signal('SIGKILL');
+    await lab.whenEnded();
+    await expectNothingLeft(lab, 30_000);
+  }, 60_000);
+});
+
+async function expectNothingLeft(lab: LabProcess, boundMs = 0): Promise<void> {
+  await until(
+    () => !existsSync(lab.dir) && processesNaming(lab.dir).length === 0,
+    boundMs,
+    () => `left: ${existsSync(lab.dir) ? 'the folder, ' : ''}processes ${processesNaming(lab.dir).join(' ')}`,
+  );
+}
+
+/** Pids of processes whose command line holds `text`. */
+function processesNaming(text: string): readonly string[] {
+  const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
+  return pids.filter((pid) => {
+    try {
+      return readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(text);
+    } catch {
+      return false;
+    }
+  });
+}

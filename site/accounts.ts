@@ -1,0 +1,39 @@
+/** The database account that Duara itself uses, as SQL: the lab runs it, `duara doctor` prints it. */
+
+export interface DuaraAccount {
+  readonly user: string;
+  /** Host part of the account, such as 127.0.0.1 or %. */
+  readonly host: string;
+  readonly password: string;
+  /** Schemas whose tables replicate. */
+  readonly schemas: readonly string[];
+  readonly flavour: 'mariadb' | 'mysql';
+}
+
+/** Statements, to be run by an administrator, that create the account with exactly what it needs. */
+export function duaraAccountSql(account: DuaraAccount): readonly string[] {
+  const who = `${quoteText(account.user)}@${quoteText(account.host)}`;
+  // BINLOG REPLAY (MySQL: REPLICATION_APPLIER) is for applying rows as the binary log holds them; MONITOR for positions.
+  const global =
+    account.flavour === 'mariadb'
+      ? 'REPLICATION SLAVE, BINLOG MONITOR, BINLOG REPLAY'
+      : 'REPLICATION SLAVE, REPLICATION CLIENT, REPLICATION_APPLIER, SESSION_VARIABLES_ADMIN';
+  return [
+    `CREATE USER IF NOT EXISTS ${who} IDENTIFIED BY ${quoteText(account.password)}`,
+    `GRANT ${global} ON *.* TO ${who}`,
+    `GRANT ALL PRIVILEGES ON \`duara\`.* TO ${who}`,
+    // TRIGGER and SHOW VIEW: information_schema hides triggers and view definitions from others.
+    ...account.schemas.map(
+      (schema) => `GRANT SELECT, INSERT, UPDATE, DELETE, TRIGGER, SHOW VIEW ON ${quoteName(schema)}.* TO ${who}`,
+    ),
+  ];
+}
+
+/** A text literal for SQL that is not run under ANSI_QUOTES or NO_BACKSLASH_ESCAPES. */
+export function quoteText(text: string): string {
+  return `'${text.replace(/\\/g, '\\\\').replace(/'/g, "''")}'`;
+}
+
+export function quoteName(name: string): string {
+  return `\`${name.replace(/`/g, '``')}\``;
+}

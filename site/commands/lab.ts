@@ -1,0 +1,74 @@
+import { resolve } from 'node:path';
+import { Command } from 'commander';
+import { askLab, type ControlRequest, stopLab } from '../lab/control';
+import { Lab } from '../lab/lab';
+import { readLabFile } from '../lab/lab-file';
+import { welcome } from '../lab/welcome';
+import { say, wholeNumber } from './output';
+
+const defaultDir = './.duara-lab';
+
+/** `duara lab` and its verbs. */
+export function labCommand(): Command {
+  const lab = new Command('lab')
+    .description('several sites on this machine, each a real database server with Duara before it')
+    .option('--sites <number>', 'how many sites', wholeNumber, 3)
+    .option('--dir <folder>', `where everything of the lab lives (default: ${defaultDir})`)
+    .option('--sql <file>', 'SQL to load, plain or .gz, instead of the built-in sample')
+    .option('--keep', 'leave the folder in place at the end', false)
+    .action(startLab);
+  lab
+    .command('kill <site> [what]')
+    .description('kill -9 duara or database of a site; both if not said which')
+    .option('--dir <folder>')
+    .action(async (site: string, what: string | undefined, _options, command: Command) => {
+      if (what !== undefined && what !== 'duara' && what !== 'database') {
+        command.error(`error: kill what? duara or database, not ${what}`, { exitCode: 2 });
+      }
+      await ask(command, { verb: 'kill', site, what: what ?? 'both' });
+    });
+  lab
+    .command('start <site>')
+    .description('start what is not running of a site')
+    .option('--dir <folder>')
+    .action((site: string, _options, command: Command) => ask(command, { verb: 'start', site }));
+  lab
+    .command('stop')
+    .description('end the lab')
+    .option('--dir <folder>')
+    .action(async (_options, command: Command) => {
+      await stopLab(readLabFile(labDir(command)).control);
+    });
+  return lab;
+}
+
+/** The folder of `--dir`, wherever on the command line it stands. */
+function labDir(command: Command): string {
+  const given = command.opts<{ dir?: string }>().dir ?? command.parent?.opts<{ dir?: string }>().dir;
+  return resolve(given ?? defaultDir);
+}
+
+async function ask(command: Command, request: ControlRequest): Promise<void> {
+  const reply = await askLab(readLabFile(labDir(command)).control, request);
+  if (!reply.ok) command.error(`error: ${reply.message}`, { exitCode: 1 });
+  else reply.lines.forEach(say);
+}
+
+async function startLab(options: { sites: number; dir?: string; sql?: string; keep: boolean }): Promise<void> {
+  const dir = resolve(options.dir ?? defaultDir);
+  say(`the lab lives in ${dir}${options.keep ? '' : ' (removed at the end)'}`);
+  let stop: () => void = () => process.exit(130);
+  let asked = false;
+  const onSignal = (): void => {
+    if (!asked) say('ending the lab');
+    asked = true;
+    stop();
+  };
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, onSignal);
+  const starting = Lab.start({ sites: options.sites, dir, sqlFile: options.sql ?? null, keep: options.keep, say });
+  // A signal while the lab is being built ends it as soon as it stands: what runs is then known.
+  stop = (): void => void starting.then((lab) => lab.stop()).catch(() => undefined);
+  const lab = await starting;
+  if (!asked) welcome(readLabFile(dir), dir).forEach(say);
+  await lab.ended;
+}

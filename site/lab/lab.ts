@@ -1,0 +1,171 @@
+import { randomBytes } from 'node:crypto';
+import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
+import type { Server } from 'node:net';
+import { join, resolve } from 'node:path';
+import { type ControlReply, type ControlRequest, serveControl } from './control';
+import { findOrInstallServer } from './find-server';
+import { Guardian } from './guardian';
+import { labFilePath, writeLabFile } from './lab-file';
+import { LabSite } from './lab-site';
+import { copyDatabase, seedDatabase } from './seed';
+
+export interface LabOptions {
+  /** How many sites; they are called a, b, c, … */
+  readonly sites: number;
+  readonly dir: string;
+  /** SQL for the lab's schema, plain or .gz; null: the built-in sample. */
+  readonly sqlFile: string | null;
+  /** Leave the folder in place at the end. */
+  readonly keep: boolean;
+  readonly say: (line: string) => void;
+}
+
+/** The lab cannot start here, and the message says why. */
+export class LabError extends Error {
+  readonly code = 'DUARA_LAB';
+}
+
+export const labSchema = 'moodle';
+const siteCountMax = 26;
+/** A unix socket's path has room for 107 bytes. */
+const dirLengthMax = 80;
+
+/** Several sites on this machine, each a real database server with Duara before it. */
+export class Lab {
+  readonly dir: string;
+  readonly sites: LabSite[] = [];
+  private readonly guardian: Guardian;
+  private control: Server | null = null;
+  private ready = false;
+  private stopping: Promise<void> | null = null;
+  /** Resolves when the lab has ended, whoever asked for it. */
+  readonly ended: Promise<void>;
+  private signalEnd: () => void = () => undefined;
+
+  private constructor(private readonly options: LabOptions) {
+    this.dir = resolve(options.dir);
+    this.ended = new Promise((done) => (this.signalEnd = done));
+    this.guardian = new Guardian(options.keep ? null : this.dir);
+  }
+
+  /** Makes and starts everything; resolves when all sites are ready and lab.json is written. */
+  static async start(options: LabOptions): Promise<Lab> {
+    checkOptions(options);
+    const lab = new Lab(options);
+    try {
+      await lab.build();
+    } catch (error) {
+      await lab.stop();
+      throw error;
+    }
+    return lab;
+  }
+
+  get controlSocket(): string {
+    return join(this.dir, 'control.sock');
+  }
+
+  /** Ends every process, and removes the folder unless it is to be kept. */
+  stop(): Promise<void> {
+    this.stopping ??= this.shutDown();
+    return this.stopping;
+  }
+
+  private async build(): Promise<void> {
+    const { say } = this.options;
+    mkdirSync(this.dir, { recursive: true });
+    const binary = findOrInstallServer(say);
+    const application = { user: 'moodle', password: randomBytes(9).toString('base64url'), database: labSchema };
+    const duara = { user: 'duara', password: randomBytes(18).toString('base64url') };
+    for (let i = 0; i < this.options.sites; i++) {
+      const name = String.fromCharCode('a'.charCodeAt(0) + i);
+      this.sites.push(
+        new LabSite({
+          name,
+          dir: join(this.dir, name),
+          serverId: i + 1,
+          binary,
+          application,
+          guardian: this.guardian,
+          onChange: () => this.publish(),
+        }),
+      );
+    }
+    say(`preparing the database of site a (${binary.version})`);
+    const sqlFile = this.options.sqlFile ?? join(__dirname, 'sample.sql');
+    const founderDir = join(this.dir, 'a');
+    await seedDatabase({
+      binary,
+      dir: founderDir,
+      schema: labSchema,
+      sqlFile,
+      application,
+      duara,
+      guardian: this.guardian,
+    });
+    for (const site of this.sites.slice(1)) copyDatabase(founderDir, join(this.dir, site.name));
+    say(`starting ${this.sites.length} sites`);
+    await Promise.all(this.sites.map((site) => site.start()));
+    this.control = await serveControl(this.controlSocket, (request) => this.handle(request));
+    this.ready = true;
+    this.publish();
+  }
+
+  private publish(): void {
+    if (!this.ready || this.stopping !== null) return;
+    const sites = this.sites.map((site) => site.describe());
+    writeLabFile(this.dir, { pid: process.pid, control: this.controlSocket, sites });
+  }
+
+  private async handle(request: ControlRequest): Promise<ControlReply> {
+    switch (request.verb) {
+      case 'kill':
+        await this.site(request.site).kill(request.what);
+        return { ok: true, lines: [`site ${request.site}: killed`] };
+      case 'start':
+        await this.site(request.site).start();
+        return { ok: true, lines: [`site ${request.site}: running`] };
+      case 'stop':
+        // Answered before it is done: the asker waits for this process to end.
+        setImmediate(() => void this.stop());
+        return { ok: true, lines: [] };
+      case 'cut':
+      case 'heal':
+      case 'links':
+        return { ok: false, message: 'this lab has no links' };
+    }
+  }
+
+  private site(name: string): LabSite {
+    const found = this.sites.find((site) => site.name === name.toLowerCase());
+    if (found === undefined) {
+      throw new LabError(`no site ${name}; there are: ${this.sites.map((site) => site.name).join(', ')}`);
+    }
+    return found;
+  }
+
+  private async shutDown(): Promise<void> {
+    rmSync(labFilePath(this.dir), { force: true });
+    await Promise.all(this.sites.map((site) => site.stop()));
+    const control = this.control;
+    control?.close();
+    await this.guardian.dismiss();
+    if (this.options.keep) rmSync(this.controlSocket, { force: true });
+    else rmSync(this.dir, { recursive: true, force: true });
+    this.signalEnd();
+  }
+}
+
+function checkOptions(options: LabOptions): void {
+  const dir = resolve(options.dir);
+  if (!Number.isInteger(options.sites) || options.sites < 1 || options.sites > siteCountMax) {
+    throw new LabError(`--sites must be a whole number from 1 to ${siteCountMax}`);
+  }
+  if (Buffer.byteLength(dir) > dirLengthMax) {
+    throw new LabError(`${dir} is too long a name: unix sockets inside it have room for ${dirLengthMax} bytes`);
+  }
+  if (options.sqlFile !== null && !existsSync(options.sqlFile)) throw new LabError(`no file ${options.sqlFile}`);
+  if (existsSync(dir) && readdirSync(dir).length > 0) {
+    throw new LabError(`${dir} is not empty: end the lab in it (duara lab stop --dir ${dir}) or name another --dir`);
+  }
+}

@@ -1,0 +1,32 @@
+#!/usr/bin/env node
+import { Command, CommanderError } from 'commander';
+import { labCommand } from './commands/lab';
+
+async function main(): Promise<void> {
+  const program = new Command('duara')
+    .description("keeps schools' databases in step over slow, broken links")
+    .exitOverride();
+  program.addCommand(labCommand());
+  forEachCommand(program, (command) => command.exitOverride());
+  await program.parseAsync(process.argv);
+}
+
+function forEachCommand(command: Command, visit: (command: Command) => void): void {
+  visit(command);
+  for (const child of command.commands) forEachCommand(child, visit);
+}
+
+main().catch((error: unknown) => {
+  if (error instanceof CommanderError) {
+    // Help asked for is no failure; a wrong command line is 2.
+    process.exitCode = error.exitCode === 0 || error.code === 'commander.help' ? 0 : usageExitCode(error);
+    return;
+  }
+  process.stderr.write(`error: ${error instanceof Error ? error.message : String(error)}\n`);
+  process.exitCode = 1;
+});
+
+/** Commander says 1 for every mistake in the command line; the contract says 2. */
+function usageExitCode(error: CommanderError): number {
+  return error.code === 'commander.error' ? error.exitCode : 2;
+}
