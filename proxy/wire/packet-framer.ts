@@ -37,6 +37,14 @@ export class PacketFramer {
     return packets;
   }
 
+  /** The bytes of the packet that is not complete, which are forgotten here. */
+  takeRest(): Buffer {
+    const rest = Buffer.concat(this.pending);
+    this.pending = [];
+    this.pendingBytes = 0;
+    return rest;
+  }
+
   /** Total bytes of the first pending packet, so that a large one is joined once and not at every chunk. */
   private wantedBytes(): number {
     const first = this.pending[0];

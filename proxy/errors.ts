@@ -1,0 +1,32 @@
+import type { ErrorPacket } from './wire/response';
+
+/** Errors that the proxy itself answers to a client. Numbers and SQL states are the server's own for the same case. */
+function clientError(errorCode: number, sqlState: string, message: string): ErrorPacket {
+  return { errorCode, sqlState, message: Buffer.from(message) };
+}
+
+/** ER_AUTOINC_READ_FAILED: no key can be given to this statement. */
+export function keyRefused(message: string): ErrorPacket {
+  return clientError(1467, 'HY000', message);
+}
+
+/** ER_SPECIFIC_ACCESS_DENIED_ERROR: the session may not change what replication rests on. */
+export function settingRefused(variable: string): ErrorPacket {
+  return clientError(
+    1227,
+    '42000',
+    `Duara: ${variable} may not be changed through the proxy: this site's changes would no longer reach the other sites`,
+  );
+}
+
+/**
+ * The backend cannot be reached. 2003 is the number that client libraries use for it themselves (CR_CONN_HOST_ERROR). Sent
+ * before the capabilities are known, so without SQL state.
+ */
+export function backendAway(backend: string, reason: string): ErrorPacket {
+  return {
+    errorCode: 2003,
+    sqlState: null,
+    message: Buffer.from(`Duara: can't connect to the database server on '${backend}' (${reason})`),
+  };
+}

@@ -1,0 +1,57 @@
+import { createConnection, type Socket } from 'node:net';
+
+/** Where the database server listens. */
+export type BackendAddress = { readonly host: string; readonly port: number } | { readonly path: string };
+
+export function describeBackend(address: BackendAddress): string {
+  return 'path' in address ? address.path : `${address.host}:${address.port}`;
+}
+
+/** The backend did not answer within the wait. */
+export class BackendAwayError extends Error {
+  readonly code = 'DUARA_BACKEND_AWAY';
+}
+
+/** A connection attempt that can be given up. */
+export interface BackendAttempt {
+  readonly connected: Promise<Socket>;
+  abandon(): void;
+}
+
+const retryMs = 100;
+
+/**
+ * Connects, again and again for `waitMs` when the backend is away (it may just be starting). `connected` rejects with
+ * BackendAwayError; its message is the last reason, such as ECONNREFUSED.
+ */
+export function connectBackend(address: BackendAddress, waitMs: number): BackendAttempt {
+  const deadline = Date.now() + waitMs;
+  let socket: Socket | null = null;
+  let timer: NodeJS.Timeout | null = null;
+  let giveUp: (reason: string) => void = () => {};
+  const connected = new Promise<Socket>((resolve, reject) => {
+    giveUp = (reason) => {
+      if (timer !== null) clearTimeout(timer);
+      socket?.destroy();
+      reject(new BackendAwayError(reason));
+    };
+    const attempt = (): void => {
+      const left = Math.max(deadline - Date.now(), 1);
+      const tried = createConnection({ ...address, allowHalfOpen: true, noDelay: true });
+      socket = tried;
+      const limit = setTimeout(() => tried.destroy(new Error('no answer')), left);
+      tried.once('connect', () => {
+        clearTimeout(limit);
+        tried.removeAllListeners('error');
+        resolve(tried);
+      });
+      tried.once('error', (error: NodeJS.ErrnoException) => {
+        clearTimeout(limit);
+        if (Date.now() + retryMs >= deadline) giveUp(error.code ?? error.message);
+        else timer = setTimeout(attempt, retryMs);
+      });
+    };
+    attempt();
+  });
+  return { connected, abandon: () => giveUp('abandoned') };
+}

@@ -1,0 +1,159 @@
+import type { Socket } from 'node:net';
+import { backendAway } from '../errors';
+import { frame } from '../wire/packet-framer';
+import { encodeError } from '../wire/response';
+import { Session } from '../session/session';
+import { newSessionState } from '../session/session-state';
+import { StatementHandler } from '../session/statement-handler';
+import { type BackendAttempt, connectBackend, describeBackend } from './backend-connection';
+import type { ProxyOptions } from './proxy-server';
+
+/** Relays one client connection over one backend connection until either ends. */
+export class ClientConnection {
+  private backend: Socket | null = null;
+  private attempt: BackendAttempt | null = null;
+  private session: Session | null = null;
+  private over = false;
+  private clientEnded = false;
+
+  constructor(
+    private readonly client: Socket,
+    private readonly options: ProxyOptions,
+    private readonly onClose: () => void,
+  ) {}
+
+  /** Connects the backend and starts to relay. Never throws: what fails here ends this connection only. */
+  start(): void {
+    const { client, options } = this;
+    client.setNoDelay(true);
+    client.setKeepAlive(true, 60_000);
+    client.on('error', () => this.close());
+    client.on('close', () => this.close());
+    // The server speaks first: nothing is read from the client before its greeting.
+    client.pause();
+    this.attempt = connectBackend(options.backend, options.backendWaitMs);
+    this.attempt.connected.then(
+      (backend) => this.relay(backend),
+      (error: Error) => this.backendAway(error),
+    );
+  }
+
+  /** Ends both connections at once. */
+  close(): void {
+    if (this.over) return;
+    this.over = true;
+    this.attempt?.abandon();
+    this.client.destroy();
+    this.backend?.destroy();
+    this.guarded(() => this.session?.closed());
+    this.onClose();
+  }
+
+  private backendAway(error: Error): void {
+    if (this.over) return;
+    const name = describeBackend(this.options.backend);
+    this.options.log.warn(`backend ${name} is away: ${error.message}`);
+    this.client.end(frame(encodeError(backendAway(name, error.message))));
+    // A client that never reads must not keep this connection.
+    this.client.resume();
+    this.client.setTimeout(5_000, () => this.close());
+    this.client.on('end', () => this.close());
+  }
+
+  private relay(backend: Socket): void {
+    const { client, options } = this;
+    if (this.over) {
+      backend.destroy();
+      return;
+    }
+    this.backend = backend;
+    const state = newSessionState();
+    backend.setKeepAlive(true, 60_000);
+    const session = new Session(
+      {
+        toBackend: (bytes) => {
+          if (!backend.write(bytes)) client.pause();
+        },
+        toClient: (bytes) => {
+          if (!client.write(bytes)) backend.pause();
+        },
+        wait: (ready) => {
+          client.pause();
+          const resume = (): void => this.guarded(() => this.resumeSession());
+          ready.then(resume, resume);
+        },
+        close: () => this.close(),
+      },
+      new StatementHandler(state),
+      state,
+      options.counters,
+    );
+    this.session = session;
+    backend.on('data', (chunk: Buffer) => this.guarded(() => this.fromBackend(session, chunk)));
+    client.on('data', (chunk: Buffer) => this.guarded(() => this.fromClient(session, chunk)));
+    backend.on('drain', () => this.resumeClient());
+    client.on('drain', () => backend.resume());
+    // A client that half-closes still gets its replies; the server decides when it has had enough.
+    client.on('end', () => {
+      this.clientEnded = true;
+      if (session.clientEnded()) backend.end();
+    });
+    backend.on('end', () => client.end());
+    backend.on('error', () => this.close());
+    backend.on('close', () => this.backendClosed());
+    client.resume();
+  }
+
+  private fromClient(session: Session, chunk: Buffer): void {
+    this.backend?.cork();
+    session.fromClient(chunk);
+    this.backend?.uncork();
+    if (session.holding) this.client.pause();
+  }
+
+  private fromBackend(session: Session, chunk: Buffer): void {
+    this.backend?.cork();
+    session.fromBackend(chunk);
+    this.backend?.uncork();
+    this.afterProgress(session);
+  }
+
+  private resumeSession(): void {
+    const { session } = this;
+    if (session === null || this.over) return;
+    this.backend?.cork();
+    session.resume();
+    this.backend?.uncork();
+    this.afterProgress(session);
+  }
+
+  /** Held commands may have gone out. */
+  private afterProgress(session: Session): void {
+    if (session.holding) return;
+    if (this.clientEnded) this.backend?.end();
+    else this.resumeClient();
+  }
+
+  private resumeClient(): void {
+    const full = this.backend?.writableNeedDrain ?? false;
+    if (!full && !(this.session?.holding ?? false) && this.client.isPaused()) this.client.resume();
+  }
+
+  private backendClosed(): void {
+    // What the client has not read yet still goes out; then it sees the end, as it would without us.
+    this.client.end(() => this.close());
+    this.client.setTimeout(5_000, () => this.close());
+  }
+
+  /** A bug in one session must not take the others down. */
+  private guarded(step: () => void): void {
+    try {
+      step();
+    } catch (error) {
+      this.options.log.error(
+        `a session failed: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,
+      );
+      if (!this.over) this.close();
+    }
+  }
+}

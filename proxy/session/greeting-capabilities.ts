@@ -1,0 +1,42 @@
+import { Capability, MariaDbCapability } from '../wire/constants';
+
+/** What the relay cannot follow yet, so that no client may ask for it. */
+const cleared =
+  Capability.ssl |
+  Capability.compress |
+  Capability.zstdCompression |
+  Capability.optionalResultsetMetadata |
+  Capability.queryAttributes;
+const clearedMariaDb =
+  MariaDbCapability.comMulti | MariaDbCapability.bulkOperations | MariaDbCapability.bulkUnitResults;
+const knownMariaDb = MariaDbCapability.progress | MariaDbCapability.extendedMetadata | MariaDbCapability.cacheMetadata;
+/** Bits 0 to 27, without those that mean something else or nothing in the documents we follow; 28 and up are unknown. */
+const known = 0x0fffffff;
+
+/** What the two sides may use, given what the server offered. */
+export function followedCapabilities(offered: number): number {
+  return (offered & known & ~cleared) >>> 0;
+}
+
+export function followedMariaDbCapabilities(offered: number): number {
+  return (offered & knownMariaDb & ~clearedMariaDb) >>> 0;
+}
+
+/**
+ * Clears in the greeting (HandshakeV10), in place, what the relay cannot follow. Everything else stays as the server sent
+ * it, byte for byte.
+ */
+export function clearUnfollowed(greeting: Buffer): void {
+  // protocol version, server version up to its zero, connection id, 8 bytes of scramble, filler
+  const lowerAt = greeting.indexOf(0, 1) + 1 + 4 + 8 + 1;
+  const upperAt = lowerAt + 2 + 1 + 2;
+  const extendedAt = upperAt + 2 + 1 + 6;
+  if (extendedAt + 4 > greeting.length) return;
+  const offered = (greeting.readUInt16LE(lowerAt) | (greeting.readUInt16LE(upperAt) << 16)) >>> 0;
+  const kept = followedCapabilities(offered);
+  greeting.writeUInt16LE(kept & 0xffff, lowerAt);
+  greeting.writeUInt16LE(kept >>> 16, upperAt);
+  if ((offered & Capability.longPassword) === 0) {
+    greeting.writeUInt32LE(followedMariaDbCapabilities(greeting.readUInt32LE(extendedAt)), extendedAt);
+  }
+}

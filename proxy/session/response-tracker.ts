@@ -1,0 +1,331 @@
+import {
+  Capability,
+  MariaDbCapability,
+  PACKET_HEADER_BYTES,
+  PACKET_PAYLOAD_MAX,
+  ServerStatus,
+} from '../wire/constants';
+import { PayloadReader } from '../wire/payload-reader';
+import { PROGRESS_REPORT, ReplyHeader } from '../wire/response';
+
+/** What the protocol answers to a command (MySQL: "Command Phase"). */
+export type ReplyKind =
+  /** COM_QUERY, COM_STMT_EXECUTE, COM_PROCESS_INFO: OK, error, file request, or result sets. */
+  | 'result'
+  | 'prepare'
+  /** COM_STMT_FETCH: rows. */
+  | 'rows'
+  /** COM_FIELD_LIST: column definitions. */
+  | 'columns'
+  /** One packet, whatever it holds. */
+  | 'packet'
+  /** COM_CHANGE_USER: authentication packets until OK or error. */
+  | 'authentication';
+
+/** What a reply said; filled in while it passes. */
+export interface ReplySummary {
+  /** ServerStatus flags of the last OK or EOF; null before the first. */
+  status: number | null;
+  /** The error that ended the reply; null when there was none. */
+  errorCode: number | null;
+  /** One for each result: rows the OK packet reports, or rows sent (RETURNING) in a result set. */
+  affectedRows: bigint[];
+  /** Of the last OK packet. */
+  lastInsertId: bigint;
+  /** Of a prepare reply. */
+  statementId: number;
+  parameterCount: number;
+}
+
+/** Most of a packet's head that is looked at: an OK packet's fixed fields take 1 + 9 + 9 + 2 + 2. */
+const HEAD_BYTES = 32;
+
+type Phase =
+  | { readonly kind: 'first' }
+  | { readonly kind: 'definitions'; left: number; readonly then: 'rows' | 'columns' | 'end' }
+  | { readonly kind: 'definitionsEof'; readonly then: 'rows' | 'columns' | 'end' }
+  | { readonly kind: 'rows' }
+  | { readonly kind: 'file' }
+  | { readonly kind: 'ended' };
+
+/**
+ * Follows the server's packets from their headers and first bytes, and says where a reply ends. Rows are skipped by
+ * their length. Keeps no packet; the bytes may be cut anywhere.
+ */
+export class ResponseTracker {
+  summary: ReplySummary = emptySummary();
+  private kind: ReplyKind = 'result';
+  private phase: Phase = { kind: 'ended' };
+  private columnsAfterParameters = 0;
+  private rows = 0;
+  private readonly header = Buffer.alloc(PACKET_HEADER_BYTES);
+  private headerFilled = 0;
+  private readonly head = Buffer.alloc(HEAD_BYTES);
+  private headFilled = 0;
+  private headWanted = 0;
+  private payloadLength = 0;
+  /** Bytes of the payload behind the head that are still to pass. */
+  private skip = 0;
+  /** The packet goes on in the next one. */
+  private continues = false;
+  private readonly deprecateEof: boolean;
+  private readonly cacheMetadata: boolean;
+
+  /** Capabilities that both sides agreed on. */
+  constructor(capabilities: number, mariaDbCapabilities: number) {
+    this.deprecateEof = (capabilities & Capability.deprecateEof) !== 0;
+    this.cacheMetadata = (mariaDbCapabilities & MariaDbCapability.cacheMetadata) !== 0;
+  }
+
+  /** The next bytes belong to the reply to a command of this kind. */
+  expect(kind: ReplyKind): void {
+    this.kind = kind;
+    this.summary = emptySummary();
+    this.rows = 0;
+    this.columnsAfterParameters = 0;
+    this.phase =
+      kind === 'rows'
+        ? { kind: 'rows' }
+        : kind === 'columns'
+          ? { kind: 'definitions', left: Infinity, then: 'end' }
+          : { kind: 'first' };
+  }
+
+  get ended(): boolean {
+    return this.phase.kind === 'ended';
+  }
+
+  /** The server waits for the contents of a file (LOAD DATA LOCAL): packets of the client until an empty one. */
+  get wantsFile(): boolean {
+    return this.phase.kind === 'file';
+  }
+
+  /** The file's last packet was sent: the server's answer to it follows. */
+  fileSent(): void {
+    if (this.phase.kind === 'file') this.phase = { kind: 'first' };
+  }
+
+  /**
+   * Reads `bytes` from `from` until the reply, or the file request, ends, and returns the offset behind what was read.
+   * Ask `ended` and `wantsFile` afterwards.
+   */
+  push(bytes: Buffer, from: number): number {
+    let at = from;
+    while (at < bytes.length && this.phase.kind !== 'ended') {
+      if (this.headerFilled < PACKET_HEADER_BYTES) {
+        at = this.readHeader(bytes, at);
+        if (this.headerFilled < PACKET_HEADER_BYTES) return at;
+      }
+      if (this.headFilled < this.headWanted) {
+        const count = Math.min(this.headWanted - this.headFilled, bytes.length - at);
+        bytes.copy(this.head, this.headFilled, at, at + count);
+        this.headFilled += count;
+        at += count;
+        if (this.headFilled < this.headWanted) return at;
+      }
+      const passed = Math.min(this.skip, bytes.length - at);
+      this.skip -= passed;
+      at += passed;
+      if (this.skip > 0) return at;
+      this.headerFilled = 0;
+      this.endOfPacket();
+      if (this.phase.kind === 'file') return at;
+    }
+    return at;
+  }
+
+  private readHeader(bytes: Buffer, at: number): number {
+    const count = Math.min(PACKET_HEADER_BYTES - this.headerFilled, bytes.length - at);
+    for (let index = 0; index < count; index++) this.header[this.headerFilled++] = bytes[at + index] ?? 0;
+    if (this.headerFilled === PACKET_HEADER_BYTES) {
+      this.payloadLength = this.header.readUIntLE(0, 3);
+      this.headWanted = Math.min(HEAD_BYTES, this.payloadLength);
+      this.headFilled = 0;
+      this.skip = this.payloadLength - this.headWanted;
+    }
+    return at + count;
+  }
+
+  private endOfPacket(): void {
+    const continuation = this.continues;
+    this.continues = this.payloadLength === PACKET_PAYLOAD_MAX;
+    // A continued packet counts when its first part ends; it cannot be one that ends a reply.
+    if (!continuation) this.packet();
+  }
+
+  private packet(): void {
+    const { phase } = this;
+    switch (phase.kind) {
+      case 'first':
+        return this.firstPacket();
+      case 'definitions':
+        return this.definition(phase);
+      case 'definitionsEof':
+        if (this.isError()) return this.error();
+        this.eofStatus();
+        return this.afterDefinitions(phase.then);
+      case 'rows':
+        return this.row();
+      case 'file':
+        // The server gave up before the file was sent.
+        this.phase = { kind: 'first' };
+        return this.firstPacket();
+      case 'ended':
+        return;
+    }
+  }
+
+  private first(): number {
+    return this.payloadLength === 0 ? -1 : (this.head[0] ?? -1);
+  }
+
+  private isError(): boolean {
+    return this.first() === ReplyHeader.error;
+  }
+
+  private firstPacket(): void {
+    const first = this.first();
+    if (first === ReplyHeader.error) return this.error();
+    switch (this.kind) {
+      case 'packet':
+        if (first === ReplyHeader.ok && this.payloadLength >= 7) this.ok();
+        else if (first === ReplyHeader.eof && this.payloadLength === 5) this.eofStatus();
+        this.phase = { kind: 'ended' };
+        return;
+      case 'authentication':
+        // Everything but OK and error is a step of the exchange.
+        if (first === ReplyHeader.ok) {
+          this.ok();
+          this.phase = { kind: 'ended' };
+        }
+        return;
+      case 'prepare':
+        return this.prepared();
+      default:
+        return this.resultStart(first);
+    }
+  }
+
+  private resultStart(first: number): void {
+    if (first === ReplyHeader.ok) return this.okEnds();
+    if (first === ReplyHeader.localInfile) {
+      this.phase = { kind: 'file' };
+      return;
+    }
+    // COM_SET_OPTION and COM_DEBUG style EOF.
+    if (first === ReplyHeader.eof && this.payloadLength <= 5) {
+      this.eofStatus();
+      return this.endOfResult();
+    }
+    const reader = new PayloadReader(this.head.subarray(0, this.headWanted));
+    const columns = Number(reader.lenenc());
+    const skipped = this.cacheMetadata && reader.remaining > 0 && reader.uint8() === 0;
+    this.rows = 0;
+    if (skipped) this.endOfDefinitions('rows');
+    else this.phase = { kind: 'definitions', left: columns, then: 'rows' };
+  }
+
+  private prepared(): void {
+    const reader = new PayloadReader(this.head.subarray(0, this.headWanted));
+    reader.skip(1);
+    this.summary.statementId = reader.uint32();
+    const columns = reader.uint16();
+    const parameters = reader.uint16();
+    this.summary.parameterCount = parameters;
+    this.columnsAfterParameters = columns;
+    if (parameters > 0) this.phase = { kind: 'definitions', left: parameters, then: 'columns' };
+    else this.afterDefinitions('columns');
+  }
+
+  private definition(phase: { left: number; readonly then: 'rows' | 'columns' | 'end' }): void {
+    if (this.isError()) return this.error();
+    if (phase.left === Infinity) {
+      if (!this.isResultEnd()) return;
+      this.endStatus();
+      this.phase = { kind: 'ended' };
+      return;
+    }
+    phase.left -= 1;
+    if (phase.left === 0) this.endOfDefinitions(phase.then);
+  }
+
+  private endOfDefinitions(then: 'rows' | 'columns' | 'end'): void {
+    if (this.deprecateEof) this.afterDefinitions(then);
+    else this.phase = { kind: 'definitionsEof', then };
+  }
+
+  private afterDefinitions(then: 'rows' | 'columns' | 'end'): void {
+    if (then === 'columns' && this.columnsAfterParameters > 0) {
+      this.phase = { kind: 'definitions', left: this.columnsAfterParameters, then: 'end' };
+      return;
+    }
+    if (then !== 'rows') {
+      this.phase = { kind: 'ended' };
+      return;
+    }
+    // With a cursor the rows come by COM_STMT_FETCH. (Under deprecateEof an OK packet follows in any case.)
+    const cursor = !this.deprecateEof && ((this.summary.status ?? 0) & ServerStatus.cursorExists) !== 0;
+    if (cursor) this.endOfResult();
+    else this.phase = { kind: 'rows' };
+  }
+
+  private row(): void {
+    if (this.isError()) return this.error();
+    if (!this.isResultEnd()) {
+      this.rows += 1;
+      return;
+    }
+    this.endStatus();
+    this.summary.affectedRows.push(BigInt(this.rows));
+    this.endOfResult();
+  }
+
+  /** An EOF packet, or under deprecateEof an OK packet with header 0xFE. */
+  private isResultEnd(): boolean {
+    if (this.first() !== ReplyHeader.eof) return false;
+    return this.deprecateEof ? this.payloadLength < PACKET_PAYLOAD_MAX : this.payloadLength < 9;
+  }
+
+  private endStatus(): void {
+    // COM_FIELD_LIST ends in a plain EOF packet even under deprecateEof in some servers.
+    if (this.payloadLength === 5 || !this.deprecateEof) this.eofStatus();
+    else this.readOk();
+  }
+
+  private eofStatus(): void {
+    if (this.payloadLength >= 5) this.summary.status = this.head.readUInt16LE(3);
+  }
+
+  private readOk(): bigint {
+    const reader = new PayloadReader(this.head.subarray(0, this.headWanted), 1);
+    const affectedRows = reader.lenenc();
+    this.summary.lastInsertId = reader.lenenc();
+    this.summary.status = reader.uint16();
+    return affectedRows;
+  }
+
+  private ok(): void {
+    this.summary.affectedRows.push(this.readOk());
+  }
+
+  private okEnds(): void {
+    this.ok();
+    this.endOfResult();
+  }
+
+  private endOfResult(): void {
+    const more = ((this.summary.status ?? 0) & ServerStatus.moreResultsExist) !== 0 && this.kind === 'result';
+    this.phase = more ? { kind: 'first' } : { kind: 'ended' };
+  }
+
+  private error(): void {
+    const code = this.payloadLength >= 3 ? this.head.readUInt16LE(1) : 0;
+    if (code === PROGRESS_REPORT) return;
+    this.summary.errorCode = code;
+    this.phase = { kind: 'ended' };
+  }
+}
+
+function emptySummary(): ReplySummary {
+  return { status: null, errorCode: null, affectedRows: [], lastInsertId: 0n, statementId: 0, parameterCount: 0 };
+}

@@ -1,0 +1,59 @@
+import { defaultSqlMode, isDoubleByteCollation, type SqlMode } from '../sql/sql-mode';
+import type { Statement } from '../sql/classifier';
+
+/** What is known of a session. Names are latin1, one character a byte. */
+export interface SessionState {
+  user: string;
+  /** The default schema; null when there is none. */
+  schema: string | null;
+  /** What both sides agreed on. */
+  capabilities: number;
+  mariaDbCapabilities: number;
+  mode: SqlMode;
+  /** ServerStatus flags of the last reply that had some. */
+  status: number;
+  /** A SET insert_id of the client waits for its next INSERT. */
+  ownInsertId: boolean;
+  /** Prepared by COM_STMT_PREPARE, by statement id. */
+  readonly prepared: Map<number, PreparedStatement>;
+  /** Prepared by PREPARE … FROM, by name in lower case; null: the text is not known. */
+  readonly named: Map<string, readonly Statement[] | null>;
+}
+
+export interface PreparedStatement {
+  readonly statements: readonly Statement[];
+  readonly parameterCount: number;
+  /** The text was changed to take its key from the user variable of `insert-keying`. */
+  readonly keyed: boolean;
+}
+
+export function newSessionState(): SessionState {
+  return {
+    user: '',
+    schema: null,
+    capabilities: 0,
+    mariaDbCapabilities: 0,
+    mode: defaultSqlMode,
+    status: 0,
+    ownInsertId: false,
+    prepared: new Map(),
+    named: new Map(),
+  };
+}
+
+export interface ConnectionFacts {
+  readonly user: string;
+  readonly schema: string | null;
+  readonly capabilities: number;
+  readonly mariaDbCapabilities: number;
+  readonly charset: number;
+}
+
+/** The client has said who it is. */
+export function connected(state: SessionState, facts: ConnectionFacts): void {
+  state.user = facts.user;
+  state.schema = facts.schema === '' ? null : facts.schema;
+  state.capabilities = facts.capabilities;
+  state.mariaDbCapabilities = facts.mariaDbCapabilities;
+  state.mode = { ...state.mode, doubleByte: isDoubleByteCollation(facts.charset) };
+}

@@ -1,0 +1,218 @@
+import { insertShape, type InsertShape } from './insert-shape';
+import type { SqlMode } from './sql-mode';
+import { calledFunctions, isBuiltinFunction } from './builtin-functions';
+import {
+  tablesDeleted,
+  tablesRead,
+  tablesUpdated,
+  type TablesTouched,
+  touchesNothing,
+  touchesUnknown,
+} from './tables-touched';
+import { TokenCursor } from './token-cursor';
+import { splitStatements, tokenize, type Token } from './tokenizer';
+
+export type StatementKind =
+  | 'select'
+  | 'insert'
+  | 'replace'
+  | 'load'
+  | 'update'
+  | 'delete'
+  | 'call'
+  | 'ddl'
+  | 'set'
+  | 'use'
+  | 'begin'
+  | 'commit'
+  | 'rollback'
+  | 'savepoint'
+  | 'lock'
+  | 'prepare'
+  | 'execute'
+  | 'deallocate'
+  | 'show'
+  | 'other';
+
+/**
+ * read: changes nothing. write: changes rows of tables. session: changes state of the session only (variables,
+ * transaction, prepared statements, default schema). ddl: changes definitions, and commits. unknown: may do anything.
+ */
+export type StatementEffect = 'read' | 'write' | 'session' | 'ddl' | 'unknown';
+
+/** The list of a `SET STATEMENT … FOR` in front of a statement. */
+export interface SetStatementPrefix {
+  /** Byte offset where the list's first assignment starts: where another one can be put in front of it. */
+  readonly listStart: number;
+  /** Token indexes of the list: [from, to). */
+  readonly from: number;
+  readonly to: number;
+}
+
+export interface Statement {
+  readonly kind: StatementKind;
+  readonly effect: StatementEffect;
+  readonly tables: TablesTouched;
+  /** For insert, replace and load; null when the form is not understood. */
+  readonly insert: InsertShape | null;
+  readonly prefix: SetStatementPrefix | null;
+  readonly tokens: readonly Token[];
+  /** Index of the token where the statement itself starts, behind a prefix. */
+  readonly body: number;
+}
+
+export interface ParsedText {
+  readonly statements: readonly Statement[];
+  /** The text could not be cut into tokens: nothing about it is known. */
+  readonly broken: boolean;
+}
+
+/** Cuts the text of a COM_QUERY (one character a byte) into statements and says what each does. */
+export function parseText(text: string, mode: SqlMode): ParsedText {
+  const { tokens, broken } = tokenize(text, mode);
+  if (broken) return { statements: [], broken };
+  if (definesRoutine(tokens)) return { statements: [classify(tokens)], broken };
+  return { statements: splitStatements(tokens).map(classify), broken };
+}
+
+/** The body of a routine holds `;` that do not end the statement. */
+function definesRoutine(tokens: readonly Token[]): boolean {
+  const cursor = new TokenCursor(tokens);
+  if (cursor.upper() === 'BEGIN') return cursor.upper(1) === 'NOT';
+  if (!cursor.accept('CREATE', 'ALTER')) return false;
+  for (let ahead = 0; ahead < 20; ahead++) {
+    if (/^(PROCEDURE|FUNCTION|TRIGGER|EVENT|PACKAGE)$/.test(cursor.upper(ahead))) return true;
+    if (/^(TABLE|VIEW|INDEX|DATABASE|SCHEMA|USER)$/.test(cursor.upper(ahead))) return false;
+  }
+  return false;
+}
+
+/** Says what one statement does. */
+export function classify(tokens: readonly Token[]): Statement {
+  const prefix = setStatementPrefix(tokens);
+  const body = prefix === null ? 0 : prefix.to + 1;
+  const cursor = new TokenCursor(tokens, body);
+  const make = (
+    kind: StatementKind,
+    effect: StatementEffect,
+    tables = touchesNothing,
+    insert: InsertShape | null = null,
+  ) => ({
+    kind,
+    effect,
+    tables,
+    insert,
+    prefix,
+    tokens,
+    body,
+  });
+  while (cursor.upper() === '(') cursor.at += 1;
+  const verb = cursor.upper();
+  switch (verb) {
+    case 'SELECT':
+    case 'WITH':
+    case 'VALUES':
+      return query(make, cursor);
+    case 'INSERT':
+    case 'REPLACE':
+    case 'LOAD': {
+      const shape = insertShape(tokens, cursor.at);
+      const kind = verb === 'INSERT' ? 'insert' : verb === 'REPLACE' ? 'replace' : 'load';
+      if (shape === null) return make(kind, 'unknown', touchesUnknown);
+      return make(kind, 'write', { reads: tablesRead(tokens, cursor.at), writes: [shape.table] }, shape);
+    }
+    case 'UPDATE':
+      return make('update', 'write', tablesUpdated(tokens, cursor.at));
+    case 'DELETE':
+      return make('delete', 'write', tablesDeleted(tokens, cursor.at));
+    default:
+      return make(...administrative(cursor));
+  }
+}
+
+type Make = (kind: StatementKind, effect: StatementEffect, tables?: TablesTouched) => Statement;
+
+function query(make: Make, cursor: TokenCursor): Statement {
+  const { tokens } = cursor;
+  const from = cursor.at;
+  const words = new Set(tokens.slice(from).map((token) => (token.kind === 'word' ? token.upper : '')));
+  // WITH … UPDATE and WITH … DELETE exist too.
+  if (words.has('WITH') && (words.has('UPDATE') || words.has('DELETE')))
+    return make('other', 'unknown', touchesUnknown);
+  // A stored function may write anywhere; a sequence's NEXTVAL writes.
+  const harmless = calledFunctions(tokens, from).every(isBuiltinFunction);
+  if (!harmless) return make('select', 'unknown', { reads: null, writes: null });
+  const reads = tablesRead(tokens, from);
+  return make('select', words.has('INTO') ? 'session' : 'read', { reads, writes: [] });
+}
+
+function setStatementPrefix(tokens: readonly Token[]): SetStatementPrefix | null {
+  const cursor = new TokenCursor(tokens);
+  if (!cursor.acceptSequence('SET', 'STATEMENT')) return null;
+  const from = cursor.at;
+  const first = tokens[from];
+  if (first === undefined || cursor.seek('FOR') === null) return null;
+  return { listStart: first.start, from, to: cursor.at };
+}
+
+const ddlVerbs = new Set(
+  'CREATE ALTER DROP RENAME TRUNCATE GRANT REVOKE OPTIMIZE REPAIR ANALYZE INSTALL UNINSTALL'.split(' '),
+);
+
+/** Kind and effect of everything that is neither a query nor a change of rows. */
+function administrative(cursor: TokenCursor): Parameters<Make> {
+  const verb = cursor.upper();
+  if (ddlVerbs.has(verb)) return ['ddl', 'ddl', touchesUnknown];
+  switch (verb) {
+    case 'SET':
+      return setEffect(cursor);
+    case 'USE':
+      return ['use', 'session'];
+    case 'BEGIN':
+      return cursor.upper(1) === 'NOT' ? ['other', 'unknown', touchesUnknown] : ['begin', 'session'];
+    case 'START':
+      return cursor.upper(1) === 'TRANSACTION' ? ['begin', 'session'] : ['other', 'unknown', touchesUnknown];
+    case 'COMMIT':
+      return ['commit', 'session'];
+    case 'ROLLBACK':
+      return rollsBackToSavepoint(cursor) ? ['savepoint', 'session'] : ['rollback', 'session'];
+    case 'SAVEPOINT':
+    case 'RELEASE':
+      return ['savepoint', 'session'];
+    case 'LOCK':
+    case 'UNLOCK':
+      return ['lock', 'session'];
+    case 'PREPARE':
+      return ['prepare', 'session'];
+    case 'DEALLOCATE':
+      return ['deallocate', 'session'];
+    case 'EXECUTE':
+      return ['execute', 'unknown', touchesUnknown];
+    case 'CALL':
+      return ['call', 'unknown', touchesUnknown];
+    case 'SHOW':
+    case 'DESCRIBE':
+    case 'DESC':
+    case 'HELP':
+    case 'CHECKSUM':
+      return ['show', 'read', { reads: null, writes: [] }];
+    case 'EXPLAIN':
+      return cursor.upper(1) === 'ANALYZE'
+        ? ['other', 'unknown', touchesUnknown]
+        : ['show', 'read', { reads: null, writes: [] }];
+    case 'KILL':
+      return ['other', 'session'];
+    default:
+      return ['other', 'unknown', touchesUnknown];
+  }
+}
+
+function rollsBackToSavepoint(cursor: TokenCursor): boolean {
+  return [1, 2].some((ahead) => cursor.upper(ahead) === 'TO');
+}
+
+/** SET may call a stored function, or read tables. */
+function setEffect(cursor: TokenCursor): Parameters<Make> {
+  const harmless = calledFunctions(cursor.tokens, cursor.at).every(isBuiltinFunction);
+  return harmless ? ['set', 'session'] : ['set', 'unknown', touchesUnknown];
+}
