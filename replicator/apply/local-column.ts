@@ -67,7 +67,7 @@ function typeAndMeta(column: SchemaColumn): readonly [number, number] {
     case 'binary':
       return [254, column.octetLength];
     case 'decimal':
-      return [246, (column.precision << 8) | column.scale];
+      return [246, column.precision | (column.scale << 8)];
     case 'timestamp':
       return [17, column.fraction];
     case 'datetime':

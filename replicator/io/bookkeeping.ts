@@ -1,4 +1,9 @@
-import type { Incarnation } from '../change-set';
+import { createHash } from 'node:crypto';
+import { format } from 'mysql2';
+import type { WaitingReason } from '../apply/apply-plan';
+import type { Incarnation, RowKey } from '../change-set';
+import type { ConflictRecord } from '../conflict-record';
+import { keyBytes, keyFromBytes } from '../merge/row-key';
 import type { DatabaseConnection } from './database-connection';
 
 /** A position in one origin's stream: all change sets up to `seq` are applied. */
@@ -64,11 +69,8 @@ export async function readApplied(connection: DatabaseConnection): Promise<reado
   }));
 }
 
-export async function writeApplied(
-  connection: DatabaseConnection,
-  positions: readonly AppliedPosition[],
-): Promise<void> {
-  await connection.run(
+export function appliedSql(positions: readonly AppliedPosition[]): string {
+  return format(
     `INSERT INTO duara.applied (origin, incarnation, seq, hlc) VALUES ?
      ON DUPLICATE KEY UPDATE origin = VALUES(origin), seq = VALUES(seq), hlc = VALUES(hlc)`,
     [positions.map(({ site, incarnation, seq, hlc }) => [site, incarnation, seq.toString(), hlc.toString()])],
@@ -76,6 +78,81 @@ export async function writeApplied(
 }
 
 /** Marks the open transaction as ours although it applies no new change set. Needs at least one applied before. */
-export async function markMend(connection: DatabaseConnection): Promise<void> {
-  await connection.run('UPDATE duara.applied SET mends = mends + 1 ORDER BY incarnation LIMIT 1');
+export const MEND_SQL = 'UPDATE duara.applied SET mends = mends + 1 ORDER BY incarnation LIMIT 1';
+
+/** What the operator restored stays so, whatever the window says again of the conflict. */
+export function conflictsSql(added: readonly ConflictRecord[], removed: readonly string[]): readonly string[] {
+  const statements: string[] = [];
+  if (removed.length > 0) {
+    statements.push(format("DELETE FROM duara.conflicts WHERE id IN (?) AND status <> 'restored'", [removed]));
+  }
+  if (added.length > 0) {
+    statements.push(
+      format(
+        `INSERT INTO duara.conflicts (id, schema_name, table_name, row_key, rule, kept_origin, kept_hlc, lost_origin,
+         lost_hlc, kept_image, lost_image, change_set, status) VALUES ?
+         ON DUPLICATE KEY UPDATE kept_image = VALUES(kept_image), lost_image = VALUES(lost_image),
+         status = IF(status = 'restored', status, VALUES(status))`,
+        [added.map(conflictValues)],
+      ),
+    );
+  }
+  return statements;
+}
+
+function conflictValues(record: ConflictRecord): readonly unknown[] {
+  return [
+    record.id,
+    record.schemaName,
+    record.tableName,
+    record.rowKey,
+    record.rule,
+    record.keptOrigin,
+    record.keptHlc?.toString() ?? null,
+    record.lostOrigin,
+    record.lostHlc.toString(),
+    record.keptImage,
+    record.lostImage,
+    record.changeSet,
+    record.status,
+  ];
+}
+
+/** A row that could not be brought to its merged state here (G10), until it is. */
+export interface WaitingRow {
+  readonly schema: string;
+  readonly table: string;
+  readonly key: RowKey;
+  readonly reason: WaitingReason;
+}
+
+export async function readWaitingRows(connection: DatabaseConnection): Promise<readonly WaitingRow[]> {
+  const rows = await connection.rows('SELECT schema_name, table_name, row_key, reason FROM duara.waiting_rows');
+  return rows.map((row) => ({
+    schema: String(row['schema_name']),
+    table: String(row['table_name']),
+    key: keyFromBytes<RowKey>(row['row_key'] as Buffer),
+    reason: String(row['reason']) as WaitingReason,
+  }));
+}
+
+export function waitingSql(added: readonly WaitingRow[], removed: readonly RowKey[]): readonly string[] {
+  const statements: string[] = [];
+  if (removed.length > 0) {
+    statements.push(format('DELETE FROM duara.waiting_rows WHERE id IN (?)', [removed.map(waitingId)]));
+  }
+  if (added.length > 0) {
+    statements.push(
+      format(
+        `INSERT INTO duara.waiting_rows (id, schema_name, table_name, row_key, reason) VALUES ?
+         ON DUPLICATE KEY UPDATE reason = VALUES(reason)`,
+        [added.map(({ schema, table, key, reason }) => [waitingId(key), schema, table, keyBytes(key), reason])],
+      ),
+    );
+  }
+  return statements;
+}
+
+function waitingId(key: RowKey): Buffer {
+  return createHash('sha256').update(keyBytes(key)).digest().subarray(0, 16);
 }

@@ -10,6 +10,11 @@ export interface DatabaseAddress {
   readonly password: string;
 }
 
+/** The connection is gone; whether the statement took effect is not known. */
+export class ConnectionLostError extends Error {
+  readonly code = 'DUARA_DATABASE_CONNECTION_LOST';
+}
+
 export type SqlRow = Readonly<Record<string, unknown>>;
 
 /** One connection to the database. Its session settings are made once and live as long as it does. */
@@ -19,13 +24,8 @@ export class DatabaseConnection {
   private readonly lostListeners = new Set<() => void>();
 
   private constructor(private readonly connection: Connection) {
-    const ended = (): void => {
-      this.lost = true;
-      for (const listener of this.lostListeners) listener();
-      this.lostListeners.clear();
-    };
-    connection.on('error', ended);
-    connection.on('end', ended);
+    connection.on('error', () => this.ended());
+    connection.on('end', () => this.ended());
   }
 
   /** Connects and makes the session settings. Rejects with mysql2's error (`code`, `errno`). */
@@ -50,14 +50,20 @@ export class DatabaseConnection {
 
   /** Rows of one SELECT. Integers come as strings where JavaScript's numbers do not hold them. */
   async rows(sql: string, values: readonly unknown[] = []): Promise<readonly SqlRow[]> {
-    const [rows] = await this.connection.query<RowDataPacket[]>(sql, [...values]);
-    return rows;
+    return (await this.run(sql, values)) as RowDataPacket[];
   }
 
-  /** Any statements; returns what the last one returned. */
+  /** Any statements; returns what mysql2 returns. Rejects with mysql2's error, or ConnectionLostError. */
   async run(sql: string, values: readonly unknown[] = []): Promise<unknown> {
-    const [result] = await this.connection.query(sql, [...values]);
-    return result;
+    if (this.lost) throw new ConnectionLostError('the connection to the database is closed');
+    try {
+      const [result] = await this.connection.query(sql, [...values]);
+      return result;
+    } catch (error) {
+      if (!isFatal(error)) throw error;
+      this.ended();
+      throw new ConnectionLostError('the connection to the database broke', { cause: error });
+    }
   }
 
   /** Calls back once when the connection is lost (at once if it is); returns the way to stop it. */
@@ -84,4 +90,15 @@ export class DatabaseConnection {
     this.lost = true;
     this.connection.destroy();
   }
+
+  private ended(): void {
+    this.lost = true;
+    for (const listener of this.lostListeners) listener();
+    this.lostListeners.clear();
+  }
+}
+
+/** mysql2 marks the errors after which a connection is of no use. */
+function isFatal(error: unknown): boolean {
+  return error instanceof Error && 'fatal' in error && error.fatal === true;
 }

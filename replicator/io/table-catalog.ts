@@ -1,5 +1,5 @@
 import { localColumn } from '../apply/local-column';
-import { type LocalTable, type TableName, tableKey } from '../apply/local-table';
+import { type FindLocalTable, type LocalTable, type TableName, tableKey } from '../apply/local-table';
 import type { DatabaseConnection, SqlRow } from './database-connection';
 
 const COLUMNS_SQL = `SELECT COLUMN_NAME AS name, DATA_TYPE AS dataType, COLUMN_TYPE AS columnType, IS_NULLABLE AS nullable,
@@ -17,6 +17,7 @@ const CASCADES_SQL = `SELECT UNIQUE_CONSTRAINT_SCHEMA AS parentSchema, REFERENCE
 /** The tables of this site's database as they stand now, remembered until `forget`. */
 export class TableCatalog {
   private tables = new Map<string, LocalTable | null>();
+  private forgotten = 0;
   /** Parent's key → children whose rows follow its own. */
   private cascades: ReadonlyMap<string, readonly TableName[]> | null = null;
 
@@ -24,22 +25,24 @@ export class TableCatalog {
   forget(): void {
     this.tables = new Map();
     this.cascades = null;
+    this.forgotten++;
   }
 
-  /** Only what `load` brought since the last `forget`. */
-  find(name: TableName): LocalTable | null {
-    return this.tables.get(tableKey(name)) ?? null;
+  /** Rises with every `forget`: what was planned with tables of an older generation may not fit. */
+  get generation(): number {
+    return this.forgotten;
   }
 
-  /** Asks the database for those of the tables that are not known yet. */
-  async load(connection: DatabaseConnection, names: Iterable<TableName>): Promise<void> {
+  /** Asks the database for those of the tables that are not known yet; what it returns knows these, whatever is forgotten meanwhile. */
+  async load(connection: DatabaseConnection, names: Iterable<TableName>): Promise<FindLocalTable> {
+    const { tables } = this;
     for (const name of names) {
       const key = tableKey(name);
-      if (this.tables.has(key)) continue;
-      const { tables } = this;
+      if (tables.has(key)) continue;
       this.cascades ??= await loadCascades(connection);
       tables.set(key, await loadTable(connection, name, this.cascades));
     }
+    return (name) => tables.get(tableKey(name)) ?? null;
   }
 }
 

@@ -1,0 +1,13 @@
+import { columnToSqlLiteral } from '../binlog/column-sql';
+import type { RowTarget } from '../merge/operation';
+
+/** Selects one row if the target's row stands in the database, and locks it there. */
+export function existenceSql(target: RowTarget): string {
+  const { schema, table } = target.table;
+  const key = target.primaryKey.map(({ def, value }) => `${quoteName(def.name)} = ${columnToSqlLiteral(def, value)}`);
+  return `SELECT 1 FROM ${quoteName(schema)}.${quoteName(table)} WHERE ${key.join(' AND ')} FOR UPDATE`;
+}
+
+function quoteName(name: string): string {
+  return `\`${name.replaceAll('`', '``')}\``;
+}

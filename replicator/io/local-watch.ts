@@ -1,0 +1,57 @@
+import type { Footprint, MergeWindow } from '../apply/merge-window';
+import type { ChangeSet } from '../change-set';
+import type { MergeDecision } from '../merge/operation';
+
+interface LocalArrival {
+  readonly changeSet: ChangeSet;
+  readonly decision: MergeDecision;
+}
+
+/** The local change sets that arrived since an attempt decided. */
+export interface ArrivalsSince {
+  some(matches: (local: ChangeSet) => boolean): boolean;
+  /**
+   * Has them dealt with and forgets them. `undone`: what the attempt rested on, when it came to nothing: arrivals that
+   * met it are decided again with it.
+   */
+  settle(undone: Footprint | null): void;
+  end(): void;
+}
+
+/**
+ * Takes local change sets into the window as capture reads them. One that is concurrent with something applied here was
+ * committed between an apply's look at the log and its COMMIT, on rows that the apply did not lock: it goes to `onLate`,
+ * and its rows are brought to their merged state by a write of ours.
+ */
+export class LocalWatch {
+  private readonly active = new Set<LocalArrival[]>();
+
+  constructor(
+    private readonly window: MergeWindow,
+    private readonly onLate: (changeSet: ChangeSet, decision: MergeDecision) => void,
+  ) {}
+
+  arrived(changeSet: ChangeSet): void {
+    const arrival = { changeSet, decision: this.window.decide(changeSet) };
+    if (this.active.size === 0) this.settle(arrival);
+    else for (const arrivals of this.active) arrivals.push(arrival);
+  }
+
+  begin(): ArrivalsSince {
+    const arrivals: LocalArrival[] = [];
+    this.active.add(arrivals);
+    return {
+      some: (matches) => arrivals.some(({ changeSet }) => matches(changeSet)),
+      settle: (undone) => {
+        for (const arrival of arrivals.splice(0)) {
+          if (undone === null || !undone.touchedBy(arrival.changeSet)) this.settle(arrival);
+        }
+      },
+      end: () => this.active.delete(arrivals),
+    };
+  }
+
+  private settle({ changeSet, decision }: LocalArrival): void {
+    if (decision.folded) this.onLate(changeSet, decision);
+  }
+}
