@@ -1,4 +1,4 @@
-import { columnToJson } from './binlog/column-json';
+import { columnToJson } from './binlog/column-values/column-to-json';
 import type { Conflict, MergedColumn } from './merge/operation';
 
 /** A row of `duara.conflicts`, in the order of its columns; the same at every site. */

@@ -1,4 +1,4 @@
-import { columnToSqlLiteral } from '../binlog/column-sql';
+import { columnToSqlLiteral } from '../binlog/column-values/column-to-sql';
 import type { RowTarget } from '../merge/operation';
 
 /** Selects one row if the target's row stands in the database, and locks it there. */

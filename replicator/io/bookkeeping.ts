@@ -84,7 +84,7 @@ export const MEND_SQL = 'UPDATE duara.applied SET mends = mends + 1 ORDER BY inc
 export function conflictsSql(added: readonly ConflictRecord[], removed: readonly string[]): readonly string[] {
   const statements: string[] = [];
   if (removed.length > 0) {
-    statements.push(format("DELETE FROM duara.conflicts WHERE id IN (?) AND status <> 'restored'", [removed]));
+    statements.push(format("DELETE FROM duara.conflicts WHERE id IN (?) AND status <> 'restored'", [[...removed]]));
   }
   if (added.length > 0) {
     statements.push(
@@ -100,7 +100,7 @@ export function conflictsSql(added: readonly ConflictRecord[], removed: readonly
   return statements;
 }
 
-function conflictValues(record: ConflictRecord): readonly unknown[] {
+function conflictValues(record: ConflictRecord): (string | null)[] {
   return [
     record.id,
     record.schemaName,
