@@ -1,0 +1,121 @@
+import { type Static, type TSchema, Type } from '@sinclair/typebox';
+
+/**
+ * What may stand in duara.yaml. Each value's `description` says what is allowed: an error quotes it. The JSON Schema for
+ * editors is this object itself.
+ */
+
+const orNull = <Schema extends TSchema>(schema: Schema, description: string): ReturnType<typeof nullable<Schema>> =>
+  nullable(schema, description);
+
+function nullable<Schema extends TSchema>(schema: Schema, description: string) {
+  return Type.Union([schema, Type.Null()], { description, default: null });
+}
+
+function section<Properties extends Record<string, TSchema>>(properties: Properties, defaults: object | null = {}) {
+  const options = { additionalProperties: false };
+  return Type.Object(properties, defaults === null ? options : { ...options, default: defaults });
+}
+
+const addressPattern = '^(\\[[0-9a-fA-F:.]+\\]|[^:\\[\\]\\s/]+):([0-9]{1,5})$';
+const address = (fallback: string | null, what = 'host:port') =>
+  Type.String({
+    pattern: addressPattern,
+    description: `${what}, such as 127.0.0.1:3307`,
+    ...(fallback === null ? {} : { default: fallback }),
+  });
+const bytes = (fallback: string) =>
+  Type.String({
+    pattern: '^[0-9]+(\\.[0-9]+)? ?([kKMG]?B)?$',
+    description: 'a size, such as 64MB or 2GB',
+    default: fallback,
+  });
+const count = (fallback: number, minimum: number, maximum: number) =>
+  Type.Integer({ minimum, maximum, default: fallback, description: `a whole number from ${minimum} to ${maximum}` });
+const flag = (fallback: boolean) => Type.Boolean({ default: fallback, description: 'true or false' });
+const path = (fallback: string, what: string) => Type.String({ minLength: 1, default: fallback, description: what });
+const peerUrl = Type.String({ pattern: '^wss?://[^\\s]+$', description: 'a URL, such as ws://10.0.0.2:7400' });
+
+export const ConfigSchema = Type.Object(
+  {
+    site: Type.String({
+      pattern: '^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$',
+      description: 'a unique name of letters, digits, - and _, at most 63',
+    }),
+    data: path('/var/lib/duara', 'the folder of spool, whiteboards and keys; the only place written to'),
+    database: section(
+      {
+        url: Type.String({
+          pattern: '^(mysql|mariadb)://[^\\s]+$',
+          description: 'a URL with account, such as mysql://duara:password@127.0.0.1:3306',
+        }),
+        socket: orNull(Type.String({ minLength: 1 }), "the path of the server's unix socket, or null"),
+        allowUnsafe: flag(false),
+      },
+      null,
+    ),
+    proxy: section({
+      listen: Type.Union([address(null), Type.Null()], {
+        description: 'host:port, such as 127.0.0.1:3307, or null',
+        default: '127.0.0.1:3307',
+      }),
+      socket: orNull(Type.String({ minLength: 1 }), 'the path of a unix socket, or null'),
+      tls: Type.Null({ description: 'null: TLS from clients is not offered yet', default: null }),
+      proxyProtocol: Type.Literal(false, {
+        description: 'false: the PROXY protocol is not spoken yet',
+        default: false,
+      }),
+      backendWaitSeconds: count(10, 0, 3600),
+    }),
+    cache: section({ maxBytes: bytes('64MB') }),
+    replicate: section(
+      {
+        schemas: Type.Array(Type.String({ minLength: 1 }), {
+          minItems: 1,
+          description: 'a list of schema names, such as [moodle]',
+        }),
+        profile: orNull(Type.String({ minLength: 1 }), 'moodle, the path of a profile of your own, or null'),
+        rules: Type.Record(Type.String(), Type.Unknown(), {
+          default: {},
+          description: 'a mapping of table or table.column to a rule',
+        }),
+      },
+      null,
+    ),
+    ring: section({
+      listen: Type.Union([address(null), Type.Null()], {
+        description: 'host:port, such as 0.0.0.0:7400, or null when nobody can dial this site',
+        default: '0.0.0.0:7400',
+      }),
+      advertise: orNull(peerUrl, 'the ws:// URL others reach this site by, or null'),
+      peers: Type.Array(peerUrl, { default: [], description: 'a list of URLs, such as [ws://10.0.0.2:7400]' }),
+      secretFile: path('ring.key', 'the file with the ring secret (below `data` unless absolute)'),
+      replicas: count(3, 1, 15),
+      safekeep: orNull(
+        Type.Integer({ minimum: 0, maximum: 15 }),
+        'at how many other sites a change set must lie on disk (null: 1 with up to three sites, else 2)',
+      ),
+      fanout: count(1, 1, 15),
+      anchor: flag(true),
+      found: flag(false),
+      link: section({
+        maxKBps: orNull(Type.Integer({ minimum: 1 }), 'kilobytes a second, or null for no limit'),
+      }),
+    }),
+    admin: section({
+      listen: address('127.0.0.1:7401'),
+      tokenFile: path('admin.token', 'the file with the token (below `data` unless absolute)'),
+    }),
+    retention: section({ days: count(30, 1, 3650), maxBytes: bytes('2GB') }),
+    log: section({
+      level: Type.Union(
+        (['debug', 'info', 'warn', 'error'] as const).map((level) => Type.Literal(level)),
+        { default: 'info', description: 'debug, info, warn or error' },
+      ),
+    }),
+  },
+  { additionalProperties: false, $id: 'duara.yaml', title: 'Configuration of one Duara site' },
+);
+
+/** duara.yaml as written, with the defaults filled in. */
+export type ConfigFile = Static<typeof ConfigSchema>;
