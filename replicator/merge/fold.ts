@@ -1,0 +1,165 @@
+import type { RowKey, UniqueKey } from '../change-set';
+import { ConflictSet } from './conflict';
+import { concurrent } from './fold-rules';
+import type { FoldRules, RowHistory } from './fold-rules';
+import { isPrimaryKeyColumn } from './image';
+import type { Conflict, Operation } from './operation';
+import { rowBefore } from './row-state';
+import type { RowState } from './row-state';
+import { claimUniques } from './unique-claims';
+import type { Parked, Pending } from './unique-claims';
+import { writeColumns } from './write-columns';
+import type { ColumnRules } from './write-columns';
+
+export interface FoldResult {
+  readonly rows: ReadonlyMap<RowKey, RowState>;
+  readonly conflicts: ReadonlyMap<string, Conflict>;
+}
+
+export interface FoldInput {
+  /** A merge group: closed over row keys and unique values (SEMANTICS.md, "How merging works"). */
+  readonly operations: readonly Operation[];
+  readonly rules: ColumnRules;
+  readonly foldRules: FoldRules;
+  /** Take effect; the others only tell what the rows were before the window. All of them when absent. */
+  readonly takesEffect?: (operation: Operation) => boolean;
+}
+
+/**
+ * The state of a merge group, a function of the set of its operations: change set by change set in the total order, each
+ * with the deletes first, then everything it gives up, then its claims, then its values.
+ * What keeps a local operation simple: it comes last in the order and changes no earlier decision, so that the fold of
+ * everything with it is the fold without it, and then the operation itself. A rule that would look ahead to causally
+ * later operations breaks this, and with it the database's being the fold of the window.
+ * (M4 belongs between deletes and claims; M5 replaces the row of a Pending before it claims.)
+ */
+export function fold({ operations, rules, foldRules, takesEffect }: FoldInput): FoldResult {
+  const ordered = [...operations].sort((a, b) => foldRules.compare(a, b));
+  const acting = takesEffect === undefined ? ordered : ordered.filter(takesEffect);
+  const histories = historiesOf(acting);
+  const rows = new Map<RowKey, RowState>();
+  for (const [key, { operations: all }] of takesEffect === undefined ? histories : historiesOf(ordered)) {
+    rows.set(key, { ...rowBefore(key, historyOf(all)), history: histories.get(key) ?? historyOf([]) });
+  }
+  const folding = new Folding(rows, rules, foldRules);
+  for (let i = 0; i < acting.length;) {
+    let end = i + 1;
+    while (end < acting.length && acting[end]!.changeSet === acting[i]!.changeSet) end++;
+    folding.step(acting.slice(i, end));
+    i = end;
+  }
+  return { rows, conflicts: folding.conflicts.finish() };
+}
+
+function historiesOf(ordered: readonly Operation[]): Map<RowKey, RowHistory> {
+  const byRow = new Map<RowKey, Operation[]>();
+  for (const operation of ordered) {
+    const known = byRow.get(operation.change.key);
+    if (known === undefined) byRow.set(operation.change.key, [operation]);
+    else known.push(operation);
+  }
+  return new Map([...byRow].map(([key, ofRow]) => [key, historyOf(ofRow)]));
+}
+
+function historyOf(operations: readonly Operation[]): RowHistory {
+  const deletes = operations.filter(({ change }) => change.kind === 'delete');
+  const inserts = operations.filter(({ change }) => change.kind === 'insert');
+  return { operations, deletes, inserts };
+}
+
+class Folding {
+  readonly conflicts = new ConflictSet();
+  private readonly holders = new Map<UniqueKey, RowState>();
+
+  constructor(
+    private readonly rows: ReadonlyMap<RowKey, RowState>,
+    private readonly rules: ColumnRules,
+    private readonly foldRules: FoldRules,
+  ) {
+    for (const row of rows.values()) {
+      for (const { key } of row.uniques.values()) if (key !== null) this.holders.set(key, row);
+    }
+  }
+
+  /** The operations of one change set take effect. */
+  step(operations: readonly Operation[]): void {
+    const pending: Pending[] = [];
+    for (const operation of operations) {
+      const row = this.rows.get(operation.change.key)!;
+      if (operation.change.kind === 'delete') this.remove(row, operation);
+      else if (this.lives(row, operation)) pending.push({ operation, row });
+    }
+    const parked = claimUniques(pending, this.holders, {
+      withGroups: (operation, columns) => this.withGroups(operation, columns),
+      blocks: (holder, claim) => this.foldRules.blocks(holder, claim),
+    });
+    for (const one of pending) this.write(one, parked.get(one.operation));
+  }
+
+  /** A delete takes the row away; what it did not see and what was written again in vain is kept as lost (M3). */
+  private remove(row: RowState, operation: Operation): void {
+    if (row.present) {
+      for (const { writer } of row.cells.values()) {
+        if (writer !== null && concurrent(writer, operation)) {
+          this.conflicts.add({ rule: 'M3', lost: writer, kept: operation, columns: null });
+        }
+      }
+    }
+    for (const { key } of row.uniques.values()) if (key !== null) this.holders.delete(key);
+    row.uniques.clear();
+    row.cells.clear();
+    row.present = false;
+    row.complete = false;
+    row.absence = { kind: 'deleted', by: operation };
+  }
+
+  private lives(row: RowState, operation: Operation): boolean {
+    const kept = this.foldRules.lostToDelete(operation, row.history);
+    if (kept !== null) {
+      this.conflicts.add({ rule: 'M3', lost: operation, kept, columns: null });
+      return false;
+    }
+    if (operation.change.kind === 'insert' || row.present) return true;
+    this.lostWithRow(row, operation);
+    return false;
+  }
+
+  /** An update of a row that is not there: it shares the fate of what took the row away. */
+  private lostWithRow({ absence }: RowState, lost: Operation): void {
+    switch (absence.kind) {
+      case 'parked':
+        return this.conflicts.add({ rule: 'M9', lost, kept: absence.holder, columns: null });
+      case 'deleted':
+        return this.conflicts.add({ rule: 'M3', lost, kept: absence.by, columns: null });
+      case 'never':
+        return this.conflicts.add({ rule: 'M3', lost, kept: null, columns: null });
+    }
+  }
+
+  private write({ operation, row }: Pending, parked: Parked | undefined): void {
+    const insert = operation.change.kind === 'insert';
+    if (parked !== undefined) {
+      const columns = insert ? null : [...parked.columns];
+      this.conflicts.add({ rule: 'M9', lost: operation, kept: parked.holder, columns });
+      if (insert) {
+        if (!row.present) row.absence = { kind: 'parked', holder: parked.holder };
+        return;
+      }
+    }
+    if (insert) {
+      row.present = true;
+      row.complete = true;
+    }
+    const { rules, foldRules, conflicts } = this;
+    writeColumns({ row, operation, rules, foldRules, conflicts }, parked?.columns ?? new Set());
+  }
+
+  private withGroups({ table }: Operation, columns: ReadonlySet<string>): ReadonlySet<string> {
+    const all = new Set(columns);
+    for (const name of columns) {
+      if (isPrimaryKeyColumn(table, name)) continue;
+      for (const member of this.rules.columnGroup(table.schema, table.table, name)) all.add(member);
+    }
+    return all;
+  }
+}

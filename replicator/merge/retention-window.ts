@@ -1,0 +1,139 @@
+import type { ChangeSet, Incarnation, RowKey } from '../change-set';
+import { sameConflict } from './conflict';
+import { fold } from './fold';
+import type { FoldResult } from './fold';
+import { foldRules as productionRules } from './fold-rules';
+import type { FoldRules } from './fold-rules';
+import type { Conflict, MergeDecision, Operation, RowTarget } from './operation';
+import { differenceOf, effectOf, rowsInOrder, targetOf, withoutLocal } from './targets';
+import type { LocalRules } from './targets';
+import { uniqueKeysOf, WindowIndex } from './window-index';
+import type { ColumnRules } from './write-columns';
+
+export type MergeRules = ColumnRules & LocalRules;
+
+/**
+ * The change sets that cannot be retired yet, and what they make of the rows they touch. The database's rows always
+ * equal the fold of the window: a local change set is in it because the log says so, a received one because the decision
+ * it got here was carried out.
+ */
+export class RetentionWindow {
+  private readonly index = new WindowIndex();
+  /** In the order of adding: what undo() goes back through. */
+  private readonly added: ChangeSet[] = [];
+  private readonly seqs = new Map<Incarnation, Set<bigint>>();
+  private readonly operations = new Map<ChangeSet, readonly Operation[]>();
+  private operationCount = 0;
+
+  /** `foldRules`: only tests give others than the production rules. */
+  constructor(
+    private readonly rules: MergeRules,
+    private readonly foldRules: FoldRules = productionRules,
+  ) {}
+
+  /** A local change set, read from the log: causally after everything in the window, and in the database already. */
+  addLocal(changeSet: ChangeSet): void {
+    this.add(changeSet);
+  }
+
+  /** Adds a received change set, whose causes are all applied, and says what it changes here. */
+  decide(changeSet: ChangeSet): MergeDecision {
+    if (this.index.isAfterGroup(changeSet)) {
+      const operations = this.add(changeSet);
+      const targets = withoutLocal(operations.map(effectOf), this.rules);
+      return { targets, conflictsAdded: [], conflictsRemoved: [], folded: false };
+    }
+    const own = new Set(this.add(changeSet));
+    const group = this.groupAround(changeSet);
+    const before = this.foldOf(group, (operation) => !own.has(operation));
+    const after = this.foldOf(group);
+    return { ...this.difference(changeSet, before, after), folded: true };
+  }
+
+  /** Takes back a change set, the most recently added when none is named: its decision was not carried out. */
+  undo(changeSet: ChangeSet | undefined = this.added.at(-1)): void {
+    const at = changeSet === undefined ? -1 : this.added.lastIndexOf(changeSet);
+    if (changeSet === undefined || at < 0) throw new Error('the change set to undo is not in the window');
+    this.added.splice(at, 1);
+    for (const operation of this.operations.get(changeSet)!) this.index.remove(operation);
+    this.operations.delete(changeSet);
+    this.operationCount -= changeSet.rows.length;
+    this.seqs.get(changeSet.origin)!.delete(changeSet.seq);
+  }
+
+  /**
+   * True when the other change set touches a row or a unique value of this one's merge group: a decision made without
+   * the other may then be wrong. `other` need not be in the window.
+   */
+  touches(changeSet: ChangeSet, other: ChangeSet): boolean {
+    const theirs = this.groupAround(other);
+    for (const key of this.groupAround(changeSet)) if (theirs.has(key)) return true;
+    const uniques = new Set(changeSet.rows.flatMap(uniqueKeysOf));
+    return other.rows.some((change) => uniqueKeysOf(change).some((key) => uniques.has(key)));
+  }
+
+  /** The row as the window's operations make it; null when none touches it. */
+  merged(key: RowKey): RowTarget | null {
+    if (this.index.operationsOf(key).length === 0) return null;
+    const { rows } = this.foldOf(this.index.groupRows([key], []));
+    return withoutLocal([targetOf(rows.get(key)!)], this.rules)[0] ?? null;
+  }
+
+  contains(origin: Incarnation, seq: bigint): boolean {
+    return this.seqs.get(origin)?.has(seq) ?? false;
+  }
+
+  size(): { readonly changeSets: number; readonly operations: number } {
+    return { changeSets: this.added.length, operations: this.operationCount };
+  }
+
+  private add(changeSet: ChangeSet): readonly Operation[] {
+    if (this.contains(changeSet.origin, changeSet.seq)) {
+      throw new Error(`change set ${changeSet.origin}:${changeSet.seq} is in the window already`);
+    }
+    const operations = changeSet.rows.map((change): Operation => ({
+      changeSet,
+      change,
+      table: changeSet.tables[change.table]!,
+    }));
+    for (const operation of operations) this.index.add(operation);
+    this.operations.set(changeSet, operations);
+    this.operationCount += operations.length;
+    this.added.push(changeSet);
+    const seqs = this.seqs.get(changeSet.origin);
+    if (seqs === undefined) this.seqs.set(changeSet.origin, new Set([changeSet.seq]));
+    else seqs.add(changeSet.seq);
+    return operations;
+  }
+
+  private groupAround({ rows }: ChangeSet): Set<RowKey> {
+    return this.index.groupRows(
+      rows.map((change) => change.key),
+      rows.flatMap(uniqueKeysOf),
+    );
+  }
+
+  private foldOf(group: ReadonlySet<RowKey>, takesEffect?: (operation: Operation) => boolean): FoldResult {
+    const operations = [...group].flatMap((key) => this.index.operationsOf(key));
+    const { rules, foldRules } = this;
+    return fold({ operations, rules, foldRules, ...(takesEffect === undefined ? {} : { takesEffect }) });
+  }
+
+  private difference(changeSet: ChangeSet, before: FoldResult, after: FoldResult): Omit<MergeDecision, 'folded'> {
+    const targets: RowTarget[] = [];
+    for (const key of rowsInOrder(changeSet, after.rows.keys())) {
+      const target = differenceOf(before.rows.get(key)!, after.rows.get(key)!);
+      if (target !== null) targets.push(target);
+    }
+    const missing = (from: FoldResult, to: FoldResult): Conflict[] =>
+      [...from.conflicts.values()].filter((conflict) => {
+        const other = to.conflicts.get(conflict.id);
+        return other === undefined || !sameConflict(conflict, other);
+      });
+    return {
+      targets: withoutLocal(targets, this.rules),
+      conflictsAdded: missing(after, before),
+      conflictsRemoved: missing(before, after),
+    };
+  }
+}

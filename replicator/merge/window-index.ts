@@ -1,0 +1,170 @@
+import type { ChangeSet, RowChange, RowKey, UniqueKey } from '../change-set';
+import { compareChangeSets, isCauseOf } from '../change-set';
+import type { Operation } from './operation';
+
+/**
+ * The operations on one row, or with one unique value, in the total order.
+ */
+interface Track {
+  readonly operations: Operation[];
+  /** The last operation has every other one among its causes: what has it as a cause has them all (saves walking). */
+  lastCoversAll: boolean;
+}
+
+/** Rows and unique values of the window's operations, and which belong together. */
+export class WindowIndex {
+  private readonly rows = new Map<RowKey, Track>();
+  private readonly uniques = new Map<UniqueKey, Track>();
+  /** Unique values that a row's operations name; only rows that name one. */
+  private readonly uniquesOfRow = new Map<RowKey, Set<UniqueKey>>();
+
+  add(operation: Operation): void {
+    const { key } = operation.change;
+    insertOrdered(this.rows, key, operation);
+    for (const unique of uniqueKeysOf(operation.change)) {
+      insertOrdered(this.uniques, unique, operation);
+      const known = this.uniquesOfRow.get(key);
+      if (known === undefined) this.uniquesOfRow.set(key, new Set([unique]));
+      else known.add(unique);
+    }
+  }
+
+  remove(operation: Operation): void {
+    const { key } = operation.change;
+    removeOrdered(this.rows, key, operation);
+    const named = uniqueKeysOf(operation.change);
+    for (const unique of named) removeOrdered(this.uniques, unique, operation);
+    if (named.length === 0) return;
+    const left = new Set((this.rows.get(key)?.operations ?? []).flatMap(({ change }) => uniqueKeysOf(change)));
+    if (left.size === 0) this.uniquesOfRow.delete(key);
+    else this.uniquesOfRow.set(key, left);
+  }
+
+  operationsOf(key: RowKey): readonly Operation[] {
+    return this.rows.get(key)?.operations ?? [];
+  }
+
+  /** True when everything in the change set's group is among its causes. The change set is not in the index. */
+  isAfterGroup(changeSet: ChangeSet): boolean {
+    const walk = new GroupWalk();
+    for (const change of changeSet.rows) {
+      walk.reachRow(change.key);
+      for (const unique of uniqueKeysOf(change)) walk.reachUnique(unique);
+    }
+    for (let key = walk.nextRow(); key !== undefined || walk.pendingUniques; key = walk.nextRow()) {
+      if (key !== undefined) {
+        const track = this.rows.get(key);
+        if (track !== undefined && !covers(changeSet, track)) return false;
+        for (const unique of this.uniquesOfRow.get(key) ?? []) walk.reachUnique(unique);
+        continue;
+      }
+      const track = this.uniques.get(walk.nextUnique()!);
+      if (track === undefined) continue;
+      if (!covers(changeSet, track)) return false;
+      for (const operation of track.operations) walk.reachRow(operation.change.key);
+    }
+    return true;
+  }
+
+  /** The rows of the merge group around these rows and unique values: closed over both. */
+  groupRows(rows: Iterable<RowKey>, uniques: Iterable<UniqueKey>): Set<RowKey> {
+    const walk = new GroupWalk();
+    for (const key of rows) walk.reachRow(key);
+    for (const key of uniques) walk.reachUnique(key);
+    for (let key = walk.nextRow(); key !== undefined || walk.pendingUniques; key = walk.nextRow()) {
+      if (key !== undefined) {
+        for (const unique of this.uniquesOfRow.get(key) ?? []) walk.reachUnique(unique);
+      } else {
+        const track = this.uniques.get(walk.nextUnique()!);
+        for (const operation of track?.operations ?? []) walk.reachRow(operation.change.key);
+      }
+    }
+    return walk.rows;
+  }
+}
+
+/** Breadth-first over rows and unique values, each once. */
+class GroupWalk {
+  readonly rows = new Set<RowKey>();
+  private readonly uniques = new Set<UniqueKey>();
+  private readonly rowQueue: RowKey[] = [];
+  private readonly uniqueQueue: UniqueKey[] = [];
+
+  reachRow(key: RowKey): void {
+    if (this.rows.has(key)) return;
+    this.rows.add(key);
+    this.rowQueue.push(key);
+  }
+
+  reachUnique(key: UniqueKey): void {
+    if (this.uniques.has(key)) return;
+    this.uniques.add(key);
+    this.uniqueQueue.push(key);
+  }
+
+  nextRow(): RowKey | undefined {
+    return this.rowQueue.pop();
+  }
+
+  nextUnique(): UniqueKey | undefined {
+    return this.uniqueQueue.pop();
+  }
+
+  get pendingUniques(): boolean {
+    return this.uniqueQueue.length > 0;
+  }
+}
+
+/** The unique values that a change names. */
+export function uniqueKeysOf(change: RowChange): UniqueKey[] {
+  const keys: UniqueKey[] = [];
+  for (const { before, after } of change.uniques) {
+    if (before !== null) keys.push(before);
+    if (after !== null && after !== before) keys.push(after);
+  }
+  return keys;
+}
+
+function covers(changeSet: ChangeSet, track: Track): boolean {
+  const { operations } = track;
+  if (track.lastCoversAll) return isCauseOf(operations.at(-1)!.changeSet, changeSet);
+  return operations.every((operation) => isCauseOf(operation.changeSet, changeSet));
+}
+
+function insertOrdered<Key>(tracks: Map<Key, Track>, key: Key, operation: Operation): void {
+  const track = tracks.get(key);
+  if (track === undefined) {
+    tracks.set(key, { operations: [operation], lastCoversAll: true });
+    return;
+  }
+  const { operations } = track;
+  let at = operations.length;
+  while (at > 0 && compareChangeSets(operations[at - 1]!.changeSet, operation.changeSet) > 0) at--;
+  if (at === operations.length) {
+    const previous = operations[at - 1]!;
+    track.lastCoversAll = track.lastCoversAll ? covered(previous, operation) : everyCovered(operations, operation);
+    operations.push(operation);
+  } else {
+    operations.splice(at, 0, operation);
+    track.lastCoversAll &&= covered(operation, operations.at(-1)!);
+  }
+}
+
+function removeOrdered<Key>(tracks: Map<Key, Track>, key: Key, operation: Operation): void {
+  const track = tracks.get(key);
+  if (track === undefined) return;
+  const at = track.operations.lastIndexOf(operation);
+  if (at < 0) return;
+  track.operations.splice(at, 1);
+  if (track.operations.length === 0) tracks.delete(key);
+  else track.lastCoversAll = everyCovered(track.operations.slice(0, -1), track.operations.at(-1)!);
+}
+
+/** Rows of one change set that swap a unique value meet in its track: they count as covered by one another. */
+function covered(earlier: Operation, later: Operation): boolean {
+  return earlier.changeSet === later.changeSet || isCauseOf(earlier.changeSet, later.changeSet);
+}
+
+function everyCovered(earlier: readonly Operation[], later: Operation): boolean {
+  return earlier.every((operation) => covered(operation, later));
+}
