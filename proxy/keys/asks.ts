@@ -11,16 +11,17 @@ const LOST_AFTER = 10;
 
 type Ask =
   | { readonly kind: 'pending'; readonly sinceMs: number }
-  | { readonly kind: 'failed'; readonly untilMs: number; readonly reason: string };
+  | { readonly kind: 'failed'; readonly atMs: number; readonly reason: string };
 
 export function asks({ waitMs, retryMs }: { readonly waitMs: number; readonly retryMs: number }): Asks {
   const open = new Map<string, Ask>();
   return {
     ask(name, nowMs) {
       const ask = open.get(name);
-      if (ask?.kind === 'failed' && nowMs < ask.untilMs) return { kind: 'refused', reason: ask.reason };
+      // Distances in time are taken without their sign: a clock that ran back must not make anything wait for ever.
+      if (ask?.kind === 'failed' && Math.abs(nowMs - ask.atMs) < retryMs)
+        return { kind: 'refused', reason: ask.reason };
       if (ask?.kind === 'pending') {
-        // A clock that ran back must not make it wait for ever.
         const waitedMs = Math.abs(nowMs - ask.sinceMs);
         if (waitedMs < waitMs) return { kind: 'pending' };
         if (waitedMs < waitMs * LOST_AFTER) return { kind: 'refused', reason: `no answer within ${waitMs} ms` };
@@ -32,7 +33,7 @@ export function asks({ waitMs, retryMs }: { readonly waitMs: number; readonly re
       open.delete(name);
     },
     failed(name, reason, nowMs) {
-      open.set(name, { kind: 'failed', untilMs: nowMs + retryMs, reason });
+      open.set(name, { kind: 'failed', atMs: nowMs, reason });
     },
   };
 }

@@ -44,7 +44,7 @@ class World {
   readonly rows: Set<bigint>[] = BITS.map(() => new Set());
   readonly boards = BITS.map((): string | null => null);
   writing: KeyMarks | null = null;
-  settles: ((affected: bigint) => void)[] = [];
+  settles: (() => void)[] = [];
   ledger: KeyLedger;
   answers = 0;
   unknownAnswers = 0;
@@ -81,10 +81,16 @@ class World {
     this.ledger = this.start();
   }
 
-  reserve(index: number, demand: KeyDemand, used: number, deleted: boolean): void {
+  reserve(index: number, demand: KeyDemand, statement: Statement): void {
     const floor = this.mutant === 'floor ignored' ? 0n : this.floors[index]!;
-    const answer = this.ledger.reserve(info(index), demand, { nowMs: this.nowMs, hybridMs: this.nowMs, floor });
+    const ask = () => this.ledger.reserve(info(index), demand, { nowMs: this.nowMs, hybridMs: this.nowMs, floor });
+    let answer = ask();
+    for (let patience = statement.patient ? 4 : 0; answer.kind === 'wait' && patience > 0; patience--) {
+      this.progress();
+      answer = ask();
+    }
     if (answer.kind !== 'keys') return;
+    const { used, deleted } = statement;
     this.answers += 1;
     if (demand.kind === 'unknown') this.unknownAnswers += 1;
     const count = demand.kind === 'rows' ? demand.count : used;
@@ -92,7 +98,8 @@ class World {
     for (let key = answer.first; key < answer.first + BigInt(Math.min(count, 60)) && !deleted; key++) {
       this.rows[index]!.add(key);
     }
-    if (answer.settle !== undefined) this.settles.push(() => answer.settle?.(BigInt(count)));
+    const { settle } = answer;
+    if (settle !== undefined) this.settles.push(() => settle(BigInt(count)));
   }
 
   private check(index: number, first: bigint, end: bigint): void {
@@ -107,6 +114,13 @@ class World {
         this.lastSliced[index] = end - 1n;
       }
     }
+  }
+
+  progress(): void {
+    this.tasks();
+    this.endWrite();
+    this.beginWrite();
+    this.endWrite();
   }
 
   beginWrite(): void {
@@ -149,8 +163,17 @@ class World {
   }
 }
 
+interface Statement {
+  /** Keys that a run of unknown length really takes. */
+  readonly used: number;
+  /** Its rows do not stay in the table. */
+  readonly deleted: boolean;
+  /** It waits for its keys; else it goes away when there are none at once. */
+  readonly patient: boolean;
+}
+
 type Step =
-  | { do: 'reserve'; table: number; count: number; used: number; deleted: boolean }
+  | ({ do: 'reserve'; table: number; count: number } & Statement)
   | { do: 'beginWrite' | 'endWrite' | 'tasks' | 'progress' | 'restart' | 'keepAhead' | 'forget' }
   | { do: 'crash'; writeArrived: boolean }
   | { do: 'clock'; ms: number }
@@ -169,6 +192,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
       count: counts,
       used: fc.integer({ min: 0, max: 50 }),
       deleted: fc.boolean(),
+      patient: fc.boolean(),
     }),
   },
   { weight: 10, arbitrary: of('progress') },
@@ -200,7 +224,7 @@ function perform(world: World, action: Step): void {
   switch (action.do) {
     case 'reserve': {
       const demand: KeyDemand = action.count === 0 ? { kind: 'unknown' } : { kind: 'rows', count: action.count };
-      return world.reserve(action.table, demand, action.used, action.deleted);
+      return world.reserve(action.table, demand, action);
     }
     case 'beginWrite':
       return world.beginWrite();
@@ -209,10 +233,7 @@ function perform(world: World, action: Step): void {
     case 'tasks':
       return world.tasks();
     case 'progress':
-      world.tasks();
-      world.endWrite();
-      world.beginWrite();
-      return world.endWrite();
+      return world.progress();
     case 'restart':
       return world.restart();
     case 'keepAhead':
@@ -231,7 +252,7 @@ function perform(world: World, action: Step): void {
       return;
     }
     case 'settle':
-      world.settles.splice(action.which, 1)[0]?.(0n);
+      world.settles.splice(action.which, 1)[0]?.();
       return;
   }
 }
@@ -262,7 +283,7 @@ test('G8: whatever clocks, crashes and other sites do, no key is issued twice, a
   const { violation, answers, unknownAnswers } = search('none', seed, 1000);
   expect(violation).toBeNull();
   // The world must not have been at a standstill.
-  expect(answers).toBeGreaterThan(4_000);
+  expect(answers).toBeGreaterThan(10_000);
   expect(unknownAnswers).toBeGreaterThan(100);
 });
 

@@ -61,7 +61,7 @@ export class KeyLedger {
   private readonly tables = new Map<string, TableKeys>();
   private readonly asks: Asks;
   private readonly global: { wanted: number; durable: number };
-  private writeTrouble: { readonly untilMs: number; readonly reason: string } | null = null;
+  private writeTrouble: { readonly atMs: number; readonly reason: string } | null = null;
 
   constructor(
     private readonly onDisk: KeyMarks,
@@ -138,7 +138,7 @@ export class KeyLedger {
 
   marksFailed(reason: string, nowMs: number): void {
     this.dirty = true;
-    this.writeTrouble = { untilMs: nowMs + this.options.retryMs, reason };
+    this.writeTrouble = { atMs: nowMs, reason };
   }
 
   /** Nothing more is issued; the marks for a restart that loses no keys. */
@@ -239,7 +239,7 @@ export class KeyLedger {
   }
 
   private waitForMarks(keys: TableKeys, nowMs: number): LedgerAnswer {
-    if (this.writeTrouble !== null && nowMs < this.writeTrouble.untilMs) {
+    if (this.writeTrouble !== null && Math.abs(nowMs - this.writeTrouble.atMs) < this.options.retryMs) {
       return refusals.notWritten(keys, this.writeTrouble.reason);
     }
     this.dirty = true;
