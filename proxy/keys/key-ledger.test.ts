@@ -241,6 +241,11 @@ function perform(world: World, action: Step): void {
     case 'forget':
       return world.ledger.forget('school');
     case 'crash':
+      // The dangerous moment: marks on their way to the disk, and inserts that come just then.
+      world.beginWrite();
+      for (const index of BITS.keys()) {
+        world.reserve(index, { kind: 'rows', count: 3 }, { used: 0, deleted: true, patient: false });
+      }
       return world.crash(action.writeArrived);
     case 'clock':
       world.nowMs = Math.max(KEY_EPOCH_MS + 2 ** 24 * 1000, world.nowMs + action.ms);
@@ -283,7 +288,7 @@ test('G8: whatever clocks, crashes and other sites do, no key is issued twice, a
   const { violation, answers, unknownAnswers } = search('none', seed, 1000);
   expect(violation).toBeNull();
   // The world must not have been at a standstill.
-  expect(answers).toBeGreaterThan(10_000);
+  expect(answers).toBeGreaterThan(5_000);
   expect(unknownAnswers).toBeGreaterThan(100);
 });
 
