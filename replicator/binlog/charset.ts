@@ -4,32 +4,37 @@ import { TextDecoder } from 'node:util';
 
 export const BINARY_COLLATION = 63;
 
-/** Character sets whose text can be turned into a string here, with their name for TextDecoder. */
-const decoderNames = {
-  utf8mb4: 'utf-8',
-  utf8mb3: 'utf-8',
-  ascii: 'windows-1252',
-  /** The servers' latin1 is cp1252, with the five undefined bytes as control characters: so is the decoder's. */
-  latin1: 'windows-1252',
-} as const;
+/** Character sets whose text can be turned into a string here. */
+export type Charset = 'utf8mb4' | 'utf8mb3' | 'ascii' | 'latin1';
 
-export type Charset = keyof typeof decoderNames;
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
-const decoders = new Map<string, TextDecoder>();
+/**
+ * The servers' latin1 is cp1252, with the five undefined bytes as control characters: its bytes 0x80 to 0x9F. Node's own
+ * decoder of this name takes them for ISO 8859-1.
+ */
+const cp1252Upper = '€\x81‚ƒ„…†‡ˆ‰Š‹Œ\x8dŽ\x8f\x90‘’“”•–—˜™š›œ\x9džŸ';
 
 /** The text, or null when the bytes are not valid in the character set. */
 export function decodeText(charset: Charset, bytes: Uint8Array): string | null {
-  const name = decoderNames[charset];
-  let decoder = decoders.get(name);
-  if (decoder === undefined) {
-    decoder = new TextDecoder(name, { fatal: true, ignoreBOM: true });
-    decoders.set(name, decoder);
+  switch (charset) {
+    case 'ascii':
+      return bytes.some((byte) => byte > 0x7f) ? null : asBuffer(bytes).toString('latin1');
+    case 'latin1':
+      return asBuffer(bytes)
+        .toString('latin1')
+        .replace(/[\x80-\x9f]/g, (control) => cp1252Upper.charAt(control.charCodeAt(0) - 0x80));
+    default:
+      try {
+        return utf8.decode(bytes);
+      } catch {
+        return null;
+      }
   }
-  try {
-    return decoder.decode(bytes);
-  } catch {
-    return null;
-  }
+}
+
+function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
 const latin1 = new Set([5, 8, 15, 31, 47, 48, 49, 94, 1032, 1071]);
