@@ -30,7 +30,6 @@ const schemas: Record<string, TableSchema> = {
     primaryKey: [{ column: 'id', prefix: null }],
     uniques: [{ name: 'by_name', parts: [{ column: 'name', prefix: null }] }],
     autoIncrement: 'id',
-    cascades: false,
   },
 };
 const rules = replicationRules({

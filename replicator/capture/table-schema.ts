@@ -4,8 +4,6 @@ export interface TableSchema {
   /** Unique indexes other than the primary key. */
   readonly uniques: readonly UniqueIndex[];
   readonly autoIncrement: string | null;
-  /** A foreign key cascades from here: rows of other tables change without a trace in the log. */
-  readonly cascades: boolean;
 }
 
 export interface UniqueIndex {

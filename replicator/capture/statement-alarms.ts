@@ -1,0 +1,50 @@
+import type { Alarm, ReplicationRules } from '../ports';
+import { CaptureError } from './capture-error';
+import type { LoggedStatement } from './transaction-assembler';
+
+/**
+ * What an operator must know of a logged statement, or null. Throws CaptureError for a data change of a replicated schema
+ * that was logged as text: its rows cannot be told from it.
+ */
+export function statementAlarm(statement: LoggedStatement, gtid: string, rules: ReplicationRules): Alarm | null {
+  const { sql, kind } = statement;
+  if (!concerns(statement, rules)) return null;
+  const text = sql.length > 200 ? `${sql.slice(0, 200)}…` : sql;
+  switch (kind) {
+    case 'schema':
+      return { code: 'DUARA_SCHEMA_CHANGE', message: `schema changes do not travel yet, run it at each site: ${text}` };
+    case 'truncate':
+      return { code: 'DUARA_TRUNCATE', message: `the rows that this removed are still at the other sites: ${text}` };
+    case 'rollbackTo':
+      return {
+        code: 'DUARA_MIXED_ENGINES',
+        message: `${gtid} rolled back a part in which tables of several engines changed`,
+      };
+    case 'xa':
+      return { code: 'DUARA_XA', message: `XA transactions do not travel yet: ${gtid} (${text})` };
+    case 'data':
+      throw new CaptureError(
+        'DUARA_LOG_NOT_ROW',
+        `${gtid} was logged as a statement, so its rows cannot travel: SET GLOBAL binlog_format=ROW, put it in my.cnf, and ` +
+          `find the session that sets another; then let capture skip this GTID and run \`duara verify --repair\`. ${text}`,
+      );
+    case 'begin':
+    case 'commit':
+    case 'rollback':
+    case 'savepoint':
+    case 'other':
+      return null;
+    default:
+      return kind satisfies never;
+  }
+}
+
+/** Whether it may touch what replicates. Tables are not looked for beyond a TRUNCATE's: too much is told rather than too little. */
+function concerns({ schema, sql, kind }: LoggedStatement, rules: ReplicationRules): boolean {
+  if (kind === 'rollbackTo' || kind === 'xa') return true;
+  if (kind === 'truncate') {
+    const named = /^\s*TRUNCATE\s+(?:TABLE\s+)?(?:`?([^`.\s]+)`?\s*\.\s*)?`?([^`.\s;]+)`?/i.exec(sql);
+    if (named !== null) return !rules.isLocalTable(named[1] ?? schema, named[2] as string);
+  }
+  return rules.schemas.some((name) => name === schema || sql.includes(name));
+}

@@ -1,0 +1,292 @@
+import { CaptureError } from '../capture/capture-error';
+import { type CaptureState, forked, initialState } from '../capture/capture-state';
+import { type GtidPosition, formatPosition, parsePosition, reaches } from '../capture/gtid-position';
+import { type LoggedTransaction, TransactionAssembler } from '../capture/transaction-assembler';
+import { visibilityProbe } from '../capture/visibility-probe';
+import type { CapturePosition } from '../ports';
+import {
+  type AppliedSeenListener,
+  CaptureListeners,
+  type LocalListener,
+  type SchemaChangeListener,
+  type SpooledListener,
+  type StoppedListener,
+  subscribe,
+} from './capture-listeners';
+import type { CaptureOptions, LogReader } from './capture-options';
+import { DatabaseConnection } from './database-connection';
+import { OwnStream } from './own-stream';
+import { readPosition, writePosition } from './position-file';
+import { SchemaReader } from './schema-reader';
+import { TransactionLine, isFinal } from './transaction-line';
+import { VisibilityBarrier } from './visibility-barrier';
+import { WeightStrings } from './weight-strings';
+
+const RECONNECT_MS_MIN = 50;
+const RECONNECT_MS_MAX = 3_000;
+/** MariaDB and MySQL: "Could not find … in binary log": the position asked for is not there. */
+const ER_MASTER_FATAL_ERROR_READING_BINLOG = 1236;
+
+/** A running capture: reads this site's binary log for as long as it is not closed. */
+export interface Capture {
+  /** How far the log was taken (its last records may be on their way to the disk). */
+  position(): CapturePosition;
+  /** Resolves when everything up to this GTID (or position) was taken. Rejects when capture stops before. */
+  reached(gtid: string): Promise<void>;
+  /** Each new local change set in log order, before its fsync; a promise is awaited. Repeats after a crash are not told. */
+  onLocal(listener: LocalListener): () => void;
+  /** The own stream is durable up to this seq. */
+  onSpooled(listener: SpooledListener): () => void;
+  /** A change set of another origin was read back as applied, all local ones before it being durable. */
+  onAppliedSeen(listener: AppliedSeenListener): () => void;
+  onSchemaChange(listener: SchemaChangeListener): () => void;
+  /** Capture cannot go on (CaptureError, or a log that cannot be read); the alarm was raised. */
+  onStopped(listener: StoppedListener): () => void;
+  close(): Promise<void>;
+}
+
+/** Resolves once the position is known and kept. Rejects with CaptureError, or when the database cannot be reached. */
+export async function startCapture(options: CaptureOptions): Promise<Capture> {
+  const { incarnation, positionFile, spool, alarm } = options;
+  let state = await readPosition(positionFile, incarnation);
+  if (state === null) {
+    const startAt = options.startAt ?? (await serverPosition(options));
+    state = initialState(parsePosition(startAt));
+    // Kept before anything is read: after a crash the same beginning holds.
+    await writePosition(positionFile, incarnation, state);
+  }
+  const { positionEveryMs = 200 } = options;
+  const stream = new OwnStream({ incarnation, spool, positionFile, alarm, positionEveryMs });
+  return new CaptureRunner(options, stream, state, await stream.open(state.localSeq));
+}
+
+class CaptureRunner implements Capture {
+  private readonly listeners = new CaptureListeners();
+  private readonly assembler = new TransactionAssembler();
+  private readonly weights = new WeightStrings();
+  private readonly schemas = new SchemaReader();
+  private readonly barrier: VisibilityBarrier;
+  private readonly line: TransactionLine;
+  private readonly waiters = new Set<{ target: GtidPosition; resolve(): void; reject(error: Error): void }>();
+  private readonly loop: Promise<void>;
+  private reader: LogReader | null = null;
+  /** The last transaction's repeat is not in the log any more. */
+  private comparePurged = false;
+  private stopped: Error | null = null;
+  private wake: () => void = () => undefined;
+
+  constructor(
+    private readonly options: CaptureOptions,
+    private readonly stream: OwnStream,
+    state: CaptureState,
+    replay: Awaited<ReturnType<OwnStream['open']>>,
+  ) {
+    const { address, board, log } = options;
+    this.barrier = new VisibilityBarrier(address, board, log);
+    const { weights, schemas, listeners } = this;
+    const onTaken = (): void => this.wakeWaiters();
+    this.line = new TransactionLine(state, replay, { options, stream, schemas, weights, listeners, onTaken });
+    this.loop = this.run();
+  }
+
+  position(): CapturePosition {
+    const { position, localSeq, hlc, applied } = this.line.state;
+    return { gtid: formatPosition(position), localSeq, hlc, applied };
+  }
+
+  reached(gtid: string): Promise<void> {
+    const target = parsePosition(gtid);
+    if (reaches(this.line.state.position, target)) return Promise.resolve();
+    if (this.stopped !== null) return Promise.reject(this.stopped);
+    return new Promise((resolve, reject) => this.waiters.add({ target, resolve, reject }));
+  }
+
+  onLocal = (listener: LocalListener): (() => void) => subscribe(this.listeners.local, listener);
+  onSpooled = (listener: SpooledListener): (() => void) => subscribe(this.listeners.spooled, listener);
+  onAppliedSeen = (listener: AppliedSeenListener): (() => void) => subscribe(this.listeners.appliedSeen, listener);
+  onSchemaChange = (listener: SchemaChangeListener): (() => void) => subscribe(this.listeners.schemaChange, listener);
+  onStopped = (listener: StoppedListener): (() => void) => subscribe(this.listeners.stopped, listener);
+
+  async close(): Promise<void> {
+    this.stop(new Error('capture was closed'));
+    await this.reader?.close();
+    await this.stream.close();
+    await this.loop;
+    await this.barrier.close();
+  }
+
+  private async run(): Promise<void> {
+    let waitMs = RECONNECT_MS_MIN;
+    while (this.stopped === null) {
+      const before = this.line.state;
+      try {
+        await this.readUntilLost();
+      } catch (error) {
+        if (isFinal(error)) this.fail(error);
+        else if (isPositionMissing(error) && this.line.state === before) this.onPositionMissing(error);
+        else this.options.log.warn({ error: String(error), waitMs }, 'capture: lost the binary log, connecting again');
+      }
+      this.options.board.setCaptureHealthy(false);
+      if (this.stopped !== null) break;
+      waitMs = this.line.state === before ? Math.min(waitMs * 2, RECONNECT_MS_MAX) : RECONNECT_MS_MIN;
+      await this.pause(waitMs * (0.5 + Math.random() / 2));
+    }
+    this.options.board.setCaptureHealthy(false);
+  }
+
+  private async readUntilLost(): Promise<void> {
+    const connection = await DatabaseConnection.open(this.options.address, []);
+    try {
+      await this.weights.loadCollations(connection);
+      this.schemas.forget();
+      const target = parsePosition(await positionOn(connection));
+      this.checkNotBehind(target);
+      this.assembler.reset();
+      const reader = await this.options.openLog(this.startOfReading());
+      this.reader = reader;
+      const ended = connection.onLost(() => void reader.close());
+      try {
+        await this.readAll(connection, reader, target);
+      } finally {
+        ended();
+        await reader.close();
+      }
+    } finally {
+      await connection.close();
+    }
+  }
+
+  private async readAll(connection: DatabaseConnection, reader: LogReader, target: GtidPosition): Promise<void> {
+    let healthy = false;
+    const becomeHealthy = (): void => {
+      if (healthy || !reaches(this.line.state.position, target)) return;
+      healthy = true;
+      // What was written while nobody watched may be cached still.
+      this.options.board.flushAll();
+      this.options.board.setCaptureHealthy(true);
+    };
+    becomeHealthy();
+    for await (const events of reader.batches()) {
+      if (this.stopped !== null) return;
+      const transactions: LoggedTransaction[] = [];
+      for (const event of events) {
+        const transaction = this.assembler.feed(event);
+        if (transaction === null) continue;
+        this.touchBoard(transaction);
+        transactions.push(transaction);
+      }
+      await this.line.take(connection, transactions);
+      if (this.line.state.last !== null && transactions.length > 0) this.comparePurged = false;
+      await this.learnCascades(connection, transactions);
+      becomeHealthy();
+    }
+  }
+
+  /** From before the last transaction, so that its repeat can be compared with what was read. */
+  private startOfReading(): string {
+    const { position, last } = this.line.state;
+    return last !== null && !this.comparePurged ? last.before : formatPosition(position);
+  }
+
+  /** The server does not have the position it was asked for. */
+  private onPositionMissing(error: unknown): void {
+    const { position, last } = this.line.state;
+    if (last !== null && !this.comparePurged) {
+      // The file that held it may have been purged rightly, everything in it having been read.
+      this.comparePurged = true;
+      return;
+    }
+    this.fail(
+      new CaptureError(
+        'DUARA_LOG_PURGED',
+        `the binary log no longer reaches back to ${formatPosition(position)}, where capture must go on: what was ` +
+          `committed since is only in the tables. Keep the log longer (expire_logs_days), and let this site join anew`,
+        { cause: error },
+      ),
+    );
+  }
+
+  private checkNotBehind(server: GtidPosition): void {
+    const { position } = this.line.state;
+    for (const gtid of position.values()) {
+      // A domain the server does not name was only ever written elsewhere.
+      const there = server.get(gtid.domain);
+      if (there !== undefined && there.sequence < gtid.sequence) throw forked(formatPosition(position));
+    }
+  }
+
+  private touchBoard(transaction: LoggedTransaction): void {
+    // The applier raises the board around its own commits.
+    if (transaction.applied.length > 0 || transaction.rows.length === 0) return;
+    const probe = visibilityProbe(transaction);
+    if (probe === null) return;
+    const tables = new Map(transaction.rows.map(({ table }) => [`${table.schema}\0${table.table}`, table]));
+    // Unknown ones count as cascading, once: the log cannot wait for an answer.
+    const cascades = [...tables.values()].some(({ schema, table }) => this.schemas.cascades(schema, table) !== false);
+    this.barrier.arrived({ tables: [...tables.values()], probe, cascades });
+  }
+
+  private async learnCascades(
+    connection: DatabaseConnection,
+    transactions: readonly LoggedTransaction[],
+  ): Promise<void> {
+    for (const { applied, rows } of transactions) {
+      if (applied.length > 0) continue;
+      for (const { table } of rows) await this.schemas.loadCascades(connection, table.schema, table.table);
+    }
+  }
+
+  private wakeWaiters(): void {
+    for (const waiter of this.waiters) {
+      if (!reaches(this.line.state.position, waiter.target)) continue;
+      this.waiters.delete(waiter);
+      waiter.resolve();
+    }
+  }
+
+  private fail(error: Error): void {
+    const { code = 'DUARA_CAPTURE_STOPPED' } = error as { code?: string };
+    this.options.alarm({ code, message: error.message });
+    this.options.log.error({ code, error: error.message }, 'capture: stopped');
+    this.stop(error);
+    for (const listener of this.listeners.stopped) listener(error);
+  }
+
+  private stop(error: Error): void {
+    this.stopped ??= error;
+    this.wake();
+    for (const waiter of this.waiters) waiter.reject(this.stopped);
+    this.waiters.clear();
+  }
+
+  private pause(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, ms);
+      this.wake = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+}
+
+function isPositionMissing(error: unknown): boolean {
+  return (error as { errorCode?: number }).errorCode === ER_MASTER_FATAL_ERROR_READING_BINLOG;
+}
+
+async function serverPosition({ address }: CaptureOptions): Promise<string> {
+  const connection = await DatabaseConnection.open(address, []);
+  try {
+    return await positionOn(connection);
+  } finally {
+    await connection.close();
+  }
+}
+
+/** The last transaction of each domain in the server's binary log. */
+async function positionOn(connection: DatabaseConnection): Promise<string> {
+  const [version] = await connection.rows('SELECT VERSION() AS version');
+  const maria = /mariadb/i.test(String(version?.['version']));
+  const [row] = await connection.rows(`SELECT @@global.${maria ? 'gtid_binlog_pos' : 'gtid_executed'} AS position`);
+  return String(row?.['position'] ?? '');
+}

@@ -1,0 +1,71 @@
+import type { SchemaOf, TableSchema } from '../capture/table-schema';
+import type { DatabaseConnection, SqlRow } from './database-connection';
+
+const INDEXES_SQL = `SELECT INDEX_NAME AS name, COLUMN_NAME AS col, SUB_PART AS prefix
+  FROM information_schema.STATISTICS WHERE TABLE_SCHEMA = ? AND TABLE_NAME = ? AND NON_UNIQUE = 0
+  ORDER BY INDEX_NAME, SEQ_IN_INDEX`;
+
+const AUTO_INCREMENT_SQL = `SELECT COLUMN_NAME AS col FROM information_schema.COLUMNS
+  WHERE TABLE_SCHEMA = ? AND TABLE_NAME = ? AND EXTRA LIKE '%auto_increment%'`;
+
+const CASCADES_SQL = `SELECT COUNT(*) AS n FROM information_schema.REFERENTIAL_CONSTRAINTS
+  WHERE UNIQUE_CONSTRAINT_SCHEMA = ? AND REFERENCED_TABLE_NAME = ?
+  AND (DELETE_RULE NOT IN ('RESTRICT', 'NO ACTION') OR UPDATE_RULE NOT IN ('RESTRICT', 'NO ACTION'))`;
+
+/**
+ * Unique indexes and keys of this site's tables as they stand now, remembered until `forget`. While capture is behind a
+ * schema change, rows from before it are keyed by the indexes after it.
+ */
+export class SchemaReader {
+  private tables = new Map<string, TableSchema>();
+  private cascading = new Map<string, boolean>();
+
+  /** Only what `load` brought since the last `forget`; null for a table that is not there any more. */
+  readonly find: SchemaOf = (schema, table) => this.tables.get(`${schema}\0${table}`) ?? null;
+
+  /** After DDL: every table is asked again. */
+  forget(): void {
+    this.tables = new Map();
+    this.cascading = new Map();
+  }
+
+  /** Whether a foreign key cascades from the table: rows of others then change without a trace in the log. */
+  cascades(schema: string, table: string): boolean | undefined {
+    return this.cascading.get(`${schema}\0${table}`);
+  }
+
+  async loadCascades(connection: DatabaseConnection, schema: string, table: string): Promise<void> {
+    const { cascading } = this;
+    const key = `${schema}\0${table}`;
+    if (cascading.has(key)) return;
+    const [found] = await connection.rows(CASCADES_SQL, [schema, table]);
+    cascading.set(key, Number(found?.['n']) > 0);
+  }
+
+  async load(connection: DatabaseConnection, schema: string, table: string): Promise<void> {
+    const { tables } = this;
+    const key = `${schema}\0${table}`;
+    if (tables.has(key)) return;
+    const indexes = await connection.rows(INDEXES_SQL, [schema, table]);
+    const [auto] = await connection.rows(AUTO_INCREMENT_SQL, [schema, table]);
+    tables.set(key, {
+      ...groupIndexes(indexes),
+      autoIncrement: auto === undefined ? null : String(auto['col']),
+    });
+  }
+}
+
+function groupIndexes(rows: readonly SqlRow[]): Pick<TableSchema, 'primaryKey' | 'uniques'> {
+  const byName = new Map<string, { column: string; prefix: number | null }[]>();
+  for (const row of rows) {
+    const name = String(row['name']);
+    // An index over an expression has no column name: what it holds cannot be told from the row image.
+    const part = { column: String(row['col'] ?? ''), prefix: row['prefix'] === null ? null : Number(row['prefix']) };
+    const parts = byName.get(name);
+    if (parts === undefined) byName.set(name, [part]);
+    else parts.push(part);
+  }
+  const primaryKey = byName.get('PRIMARY') ?? [];
+  byName.delete('PRIMARY');
+  return { primaryKey, uniques: [...byName].map(([name, parts]) => ({ name, parts })) };
+}

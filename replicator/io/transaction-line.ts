@@ -1,0 +1,207 @@
+import { CaptureError } from '../capture/capture-error';
+import {
+  type CaptureState,
+  type SpooledHead,
+  forked,
+  isRepeat,
+  lastTransaction,
+  passed,
+  spooledHeadFor,
+  stamped,
+  transactionDigest,
+  withApplied,
+  withSpooled,
+} from '../capture/capture-state';
+import {
+  type NetTransaction,
+  type ViewedTransaction,
+  buildTransaction,
+  replicates,
+  viewTransaction,
+  weightsNeeded,
+} from '../capture/change-set-builder';
+import { parseGtid } from '../capture/gtid-position';
+import { statementAlarm } from '../capture/statement-alarms';
+import type { WeightRequest, Weights } from '../capture/text-weight';
+import type { AppliedMark, LoggedTransaction } from '../capture/transaction-assembler';
+import type { CaptureListeners } from './capture-listeners';
+import type { CaptureOptions } from './capture-options';
+import type { DatabaseConnection } from './database-connection';
+import type { OwnStream } from './own-stream';
+import type { SchemaReader } from './schema-reader';
+import type { WeightStrings } from './weight-strings';
+
+export interface TransactionLineParts {
+  readonly options: CaptureOptions;
+  readonly stream: OwnStream;
+  readonly schemas: SchemaReader;
+  readonly weights: WeightStrings;
+  readonly listeners: CaptureListeners;
+  /** Called after each transaction that was taken. */
+  readonly onTaken: () => void;
+}
+
+/** Takes the log's transactions one by one, in its order, and makes change sets of the local ones. */
+export class TransactionLine {
+  private readonly keyless = new Set<string>();
+  private readonly skipped: ReadonlySet<string>;
+
+  constructor(
+    /** Changed only here, after all that a transaction causes was done. */
+    public state: CaptureState,
+    /** Records of the own stream that the log will show again. */
+    private replay: readonly SpooledHead[],
+    private readonly parts: TransactionLineParts,
+  ) {
+    this.skipped = new Set(parts.options.skipGtids);
+  }
+
+  /** Resolves when all are taken and durable. On rejection `state` tells how far it came. */
+  async take(connection: DatabaseConnection, transactions: readonly LoggedTransaction[]): Promise<void> {
+    const fresh = transactions.filter((transaction) => !this.isKnown(transaction));
+    // A schema change parts what is keyed by the indexes before it from what comes after.
+    let start = 0;
+    for (const [index, transaction] of fresh.entries()) {
+      if (!changesSchema(transaction)) continue;
+      await this.takeGroup(connection, fresh.slice(start, index));
+      this.parts.schemas.forget();
+      start = index;
+    }
+    await this.takeGroup(connection, fresh.slice(start));
+  }
+
+  /** Throws when the log shows another transaction under the GTID that was read last. */
+  private isKnown(transaction: LoggedTransaction): boolean {
+    const { last } = this.state;
+    if (last !== null && last.gtid === transaction.gtid && last.digest !== transactionDigest(transaction)) {
+      throw forked(transaction.gtid);
+    }
+    return isRepeat(this.state, parseGtid(transaction.gtid));
+  }
+
+  private async takeGroup(connection: DatabaseConnection, group: readonly LoggedTransaction[]): Promise<void> {
+    if (group.length === 0) return;
+    const views = await this.viewAll(connection, group);
+    const weights = await this.weigh(connection, views);
+    const marks: AppliedMark[] = [];
+    let last = this.state.last;
+    for (const [index, transaction] of group.entries()) {
+      if (index === group.length - 1) last = lastTransaction(this.state.position, transaction);
+      await this.takeOne(transaction, views[index] ?? null, weights);
+      marks.push(...transaction.applied);
+      this.parts.onTaken();
+    }
+    this.state = { ...this.state, last };
+    const spooled = await this.parts.stream.flush(this.state);
+    const { listeners } = this.parts;
+    if (spooled !== null) for (const listener of listeners.spooled) listener(spooled);
+    // Only now: an acknowledgement names the local change sets before it, which must be safe here.
+    for (const { incarnation, seq } of marks) for (const listener of listeners.appliedSeen) listener(incarnation, seq);
+  }
+
+  private async takeOne(
+    transaction: LoggedTransaction,
+    view: ViewedTransaction | null,
+    weights: Weights,
+  ): Promise<void> {
+    const { options } = this.parts;
+    const gtid = parseGtid(transaction.gtid);
+    if (!this.skipped.has(transaction.gtid)) {
+      this.tellStatements(transaction);
+      if (transaction.applied.length > 0) this.state = withApplied(this.state, transaction.applied);
+      else if (view !== null) await this.takeLocal(transaction, view, weights);
+    } else {
+      options.log.warn({ gtid: transaction.gtid }, 'capture: passed over a transaction, as configured');
+    }
+    this.state = passed(this.state, gtid);
+  }
+
+  private async takeLocal(transaction: LoggedTransaction, view: ViewedTransaction, weights: Weights): Promise<void> {
+    const { options, stream, listeners } = this.parts;
+    const replayed = spooledHeadFor(transaction, this.replay);
+    if (replayed !== null) {
+      this.replay = this.replay.slice(1);
+      this.state = withSpooled(this.state, replayed);
+      return;
+    }
+    // What came before the records that the spool still awaits was judged then, and is not judged again.
+    if (this.replay.length > 0) return;
+    const net = buildTransaction(view, { collationOf: this.parts.weights.collationOf, weights });
+    if (net === null) return;
+    const changeSet = stamped(this.state, transaction, net, {
+      origin: options.incarnation,
+      site: options.site,
+      previousHash: stream.previousHash,
+      wallMs: (options.wallMs ?? Date.now)(),
+    });
+    stream.add(changeSet);
+    this.state = withSpooled(this.state, changeSet);
+    this.tellForeignKeys(net);
+    for (const listener of listeners.local) await listener(changeSet);
+  }
+
+  private async viewAll(
+    connection: DatabaseConnection,
+    group: readonly LoggedTransaction[],
+  ): Promise<(ViewedTransaction | null)[]> {
+    const { options, schemas } = this.parts;
+    const views: (ViewedTransaction | null)[] = [];
+    for (const transaction of group) {
+      const rows = transaction.rows.filter((event) => replicates(event, options.rules));
+      if (transaction.applied.length > 0 || rows.length === 0 || this.skipped.has(transaction.gtid)) {
+        views.push(null);
+        continue;
+      }
+      for (const { table } of rows) await schemas.load(connection, table.schema, table.table);
+      const view = viewTransaction(transaction, options.rules, schemas.find);
+      for (const alarm of view.alarms) {
+        if (!this.keyless.has(alarm.message)) options.alarm(alarm);
+        this.keyless.add(alarm.message);
+      }
+      views.push(view);
+    }
+    return views;
+  }
+
+  private weigh(connection: DatabaseConnection, views: readonly (ViewedTransaction | null)[]): Promise<Weights> {
+    const { weights } = this.parts;
+    const requests = function* (): Generator<WeightRequest> {
+      for (const view of views) if (view !== null) yield* weightsNeeded(view, weights.collationOf);
+    };
+    return weights.weigh(connection, requests());
+  }
+
+  private tellStatements(transaction: LoggedTransaction): void {
+    const { options, listeners } = this.parts;
+    for (const statement of transaction.statements) {
+      const alarm = statementAlarm(statement, transaction.gtid, options.rules);
+      if (alarm !== null) options.alarm(alarm);
+      if (statement.kind !== 'schema' && statement.kind !== 'truncate') continue;
+      options.board.flushAll();
+      for (const listener of listeners.schemaChange) listener(statement.schema, statement.sql);
+    }
+  }
+
+  private tellForeignKeys({ generatedKeys }: NetTransaction): void {
+    const { keys, isOwnKey } = this.parts.options;
+    for (const { schema, table, bits, key } of generatedKeys) {
+      if (!isOwnKey(bits, key, schema, table)) keys.sawForeignKey(schema, table, key);
+    }
+  }
+}
+
+function changesSchema({ statements }: LoggedTransaction): boolean {
+  return statements.some(({ kind }) => kind === 'schema');
+}
+
+/** Errors after which reading the same log again cannot help. */
+export function isFinal(error: unknown): error is Error {
+  if (error instanceof CaptureError) return true;
+  const { code } = error as { code?: string };
+  return (
+    code === 'DUARA_BINLOG_FORMAT' ||
+    code === 'DUARA_BINLOG_UNSUPPORTED_EVENT' ||
+    code === 'DUARA_BINLOG_ROW_METADATA' ||
+    code === 'DUARA_BINLOG_UNSUPPORTED_COLUMN'
+  );
+}
