@@ -134,7 +134,19 @@ export class CaptureRig {
     return this.local.splice(0);
   }
 
+  /** The own stream on disk, once all that was taken is durable. */
   async spooled(): Promise<ChangeSet[]> {
+    const { localSeq } = this.capture.position();
+    await new Promise<void>((resolve) => {
+      const stop = this.capture.onSpooled(check);
+      const { spool } = this;
+      function check(): void {
+        if (spool.heldOf(ORIGIN as number as StreamId) < localSeq) return;
+        stop();
+        resolve();
+      }
+      check();
+    });
     const found: ChangeSet[] = [];
     for await (const { bytes } of this.spool.records(ORIGIN as number as StreamId, 1n))
       found.push(decodeChangeSet(bytes));

@@ -107,6 +107,7 @@ withMaria('capture of a running server', () => {
     );
     const [before, after, ...more] = await rig.captured();
     expect(more).toEqual([]);
+    await rig.spooled();
     expect(rig.applied).toEqual(['9:41', '9:42']);
     expect(before?.dependencies).toEqual(new Map());
     expect(after?.dependencies).toEqual(new Map([[9 as Incarnation, 42n]]));
@@ -236,8 +237,8 @@ withMaria('capture of a server that crashes', () => {
             acknowledged.push(id);
             if (acknowledged.length === (round + 1) * 60) await rig.server.stop('SIGKILL');
           }
-        } catch (error) {
-          expect(error).toBeInstanceOf(Error);
+        } catch {
+          // The server is gone, and with it the connection.
         }
       });
       await Promise.all(load);
@@ -245,6 +246,7 @@ withMaria('capture of a server that crashes', () => {
       rig.dropConnection();
       await rig.server.start();
     }
+    expect(acknowledged.length).toBeGreaterThanOrEqual(180);
     await rig.captured();
     const present = (await rig.rows('SELECT id FROM school.log ORDER BY id')).map((row) => Number(row['id']));
     const sets = await rig.spooled();
