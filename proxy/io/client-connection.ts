@@ -3,6 +3,7 @@ import { backendAway } from '../errors';
 import { frame } from '../wire/packet-framer';
 import { encodeError } from '../wire/response';
 import { Session } from '../session/session';
+import type { ProxyServices } from '../session/proxy-services';
 import { newSessionState } from '../session/session-state';
 import { StatementHandler } from '../session/statement-handler';
 import { type BackendAttempt, connectBackend, describeBackend } from './backend-connection';
@@ -19,6 +20,7 @@ export class ClientConnection {
   constructor(
     private readonly client: Socket,
     private readonly options: ProxyOptions,
+    private readonly services: ProxyServices,
     private readonly onClose: () => void,
   ) {}
 
@@ -84,7 +86,7 @@ export class ClientConnection {
         },
         close: () => this.close(),
       },
-      new StatementHandler(state),
+      new StatementHandler(state, this.services),
       state,
       options.counters,
     );

@@ -1,6 +1,8 @@
 import { rmSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import type { Catalog, KeySource, ProxyCounters, TableVersionBoard } from '../ports';
+import type { ProxyServices } from '../session/proxy-services';
+import { StatementCache } from '../sql/statement-cache';
 import type { BackendAddress } from './backend-connection';
 import { ClientConnection } from './client-connection';
 
@@ -33,9 +35,18 @@ export interface RunningProxy {
 
 /** Starts to accept clients. Rejects with the system's error (EADDRINUSE, EACCES) when it cannot listen. */
 export async function startProxy(options: ProxyOptions): Promise<RunningProxy> {
+  const { catalog, keys, versions, counters } = options;
+  const services: ProxyServices = {
+    catalog,
+    keys,
+    versions,
+    counters,
+    statements: new StatementCache(),
+    defaultSqlMode: null,
+  };
   const connections = new Set<ClientConnection>();
   const accept = (client: Socket): void => {
-    const connection = new ClientConnection(client, options, () => {
+    const connection = new ClientConnection(client, options, services, () => {
       if (connections.delete(connection)) options.counters.connections -= 1;
     });
     connections.add(connection);

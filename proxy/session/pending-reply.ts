@@ -12,8 +12,10 @@ export interface ServerReply {
   readonly barrier: boolean;
   /** Bytes of a swallowed reply, when they are wanted. */
   readonly collected: Buffer[] | null;
-  /** Called when the reply's end was seen, before the client gets it. */
-  ended(summary: ReplySummary): void;
+  /** See ResponseTracker.expect. */
+  readonly sequenceShift: number;
+  /** Called when the reply's end was seen, before the client gets it; null: it will not come, the outcome is unknown. */
+  ended(summary: ReplySummary | null): void;
 }
 
 /** An answer of the proxy itself, sent when all replies before it are. */
@@ -22,4 +24,22 @@ export interface OwnReply {
   readonly bytes: Buffer;
   /** Called when it is sent. */
   ended(): void;
+}
+
+/** The reply to a command of the client. */
+export function serverReply(
+  kind: ReplyKind,
+  ended: ServerReply['ended'],
+  { barrier = false, sequenceShift = 0 }: { readonly barrier?: boolean; readonly sequenceShift?: number } = {},
+): ServerReply {
+  return { from: 'server', kind, swallowed: false, barrier, collected: null, sequenceShift, ended };
+}
+
+/** The reply to a command that the client did not send. */
+export function swallowedReply(
+  ended: ServerReply['ended'] = () => {},
+  collected: Buffer[] | null = null,
+  barrier = false,
+): ServerReply {
+  return { from: 'server', kind: 'result', swallowed: true, barrier, collected, sequenceShift: 0, ended };
 }

@@ -58,6 +58,7 @@ export class ResponseTracker {
   private phase: Phase = { kind: 'ended' };
   private columnsAfterParameters = 0;
   private rows = 0;
+  private sequenceShift = 0;
   private readonly header = Buffer.alloc(PACKET_HEADER_BYTES);
   private headerFilled = 0;
   private readonly head = Buffer.alloc(HEAD_BYTES);
@@ -77,9 +78,13 @@ export class ResponseTracker {
     this.cacheMetadata = (mariaDbCapabilities & MariaDbCapability.cacheMetadata) !== 0;
   }
 
-  /** The next bytes belong to the reply to a command of this kind. */
-  expect(kind: ReplyKind): void {
+  /**
+   * The next bytes belong to the reply to a command of this kind. `sequenceShift` is taken from the number of each packet,
+   * in place: the command went out in that many packets more than the client sent.
+   */
+  expect(kind: ReplyKind, sequenceShift = 0): void {
     this.kind = kind;
+    this.sequenceShift = sequenceShift;
     this.summary = emptySummary();
     this.rows = 0;
     this.columnsAfterParameters = 0;
@@ -136,7 +141,14 @@ export class ResponseTracker {
 
   private readHeader(bytes: Buffer, at: number): number {
     const count = Math.min(PACKET_HEADER_BYTES - this.headerFilled, bytes.length - at);
-    for (let index = 0; index < count; index++) this.header[this.headerFilled++] = bytes[at + index] ?? 0;
+    for (let index = at; index < at + count; index++) {
+      let byte = bytes[index] ?? 0;
+      if (this.headerFilled === PACKET_HEADER_BYTES - 1 && this.sequenceShift > 0) {
+        byte = (byte - this.sequenceShift) & 0xff;
+        bytes[index] = byte;
+      }
+      this.header[this.headerFilled++] = byte;
+    }
     if (this.headerFilled === PACKET_HEADER_BYTES) {
       this.payloadLength = this.header.readUIntLE(0, 3);
       this.headWanted = Math.min(HEAD_BYTES, this.payloadLength);

@@ -1,5 +1,6 @@
+import { ServerStatus } from '../wire/constants';
 import { defaultSqlMode, isDoubleByteCollation, type SqlMode } from '../sql/sql-mode';
-import type { Statement } from '../sql/classifier';
+import type { ParsedText, Statement } from '../sql/classifier';
 
 /** What is known of a session. Names are latin1, one character a byte. */
 export interface SessionState {
@@ -18,12 +19,19 @@ export interface SessionState {
   readonly prepared: Map<number, PreparedStatement>;
   /** Prepared by PREPARE … FROM, by name in lower case; null: the text is not known. */
   readonly named: Map<string, readonly Statement[] | null>;
+  /** Temporary tables, as schema.table: they hide tables of that name. */
+  readonly temporary: Set<string>;
+  /** Id that the last COM_STMT_PREPARE got: -1 in a later command means it (MariaDB). */
+  lastPrepared: number;
 }
 
 export interface PreparedStatement {
-  readonly statements: readonly Statement[];
+  readonly text: string;
+  /** The default schema when it was prepared, which its names stay with. */
+  readonly schema: string | null;
+  readonly parsed: ParsedText;
   readonly parameterCount: number;
-  /** The text was changed to take its key from the user variable of `insert-keying`. */
+  /** The text was changed to take its key from `keyVariable`. */
   readonly keyed: boolean;
 }
 
@@ -38,6 +46,8 @@ export function newSessionState(): SessionState {
     ownInsertId: false,
     prepared: new Map(),
     named: new Map(),
+    temporary: new Set(),
+    lastPrepared: 0,
   };
 }
 
@@ -56,4 +66,24 @@ export function connected(state: SessionState, facts: ConnectionFacts): void {
   state.capabilities = facts.capabilities;
   state.mariaDbCapabilities = facts.mariaDbCapabilities;
   state.mode = { ...state.mode, doubleByte: isDoubleByteCollation(facts.charset) };
+}
+
+/** COM_RESET_CONNECTION and COM_CHANGE_USER: as after connecting. */
+export function reset(state: SessionState, mode: SqlMode): void {
+  state.mode = mode;
+  state.ownInsertId = false;
+  state.prepared.clear();
+  state.named.clear();
+  state.temporary.clear();
+}
+
+/** Flags of a reply. */
+export function noteStatus(state: SessionState, status: number): void {
+  state.status = status;
+  const noBackslashEscapes = (status & ServerStatus.noBackslashEscapes) !== 0;
+  if (noBackslashEscapes !== state.mode.noBackslashEscapes) state.mode = { ...state.mode, noBackslashEscapes };
+}
+
+export function inTransaction(state: SessionState): boolean {
+  return (state.status & ServerStatus.inTransaction) !== 0;
 }

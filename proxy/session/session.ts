@@ -10,6 +10,7 @@ import { clearUnfollowed, followedCapabilities, followedMariaDbCapabilities } fr
 import type { PendingReply, ServerReply } from './pending-reply';
 import { type ReplySummary, ResponseTracker } from './response-tracker';
 import type { SessionEffects } from './session-effects';
+import type { CommandOutcome } from './command-outcome';
 import type { StatementHandler } from './statement-handler';
 import { type SessionState, connected } from './session-state';
 
@@ -89,7 +90,7 @@ export class Session {
 
   /** One of the two connections is gone; outcomes of what was in flight are unknown. */
   closed(): void {
-    for (const reply of this.pending.splice(0)) if (reply.from === 'server') reply.ended(lostReply);
+    for (const reply of this.pending.splice(0)) if (reply.from === 'server') reply.ended(null);
     this.statements.closed();
   }
 
@@ -129,7 +130,7 @@ export class Session {
     tracker.expect('packet');
     tracker.push(frame(payload), 0);
     this.phase = { kind: 'ready', tracker };
-    this.statements.ready(tracker.summary);
+    this.carryOut(this.statements.ready(tracker.summary));
   }
 
   private clientPacket(packet: Packet): void {
@@ -200,11 +201,17 @@ export class Session {
       return;
     }
     const outcome = this.statements.handle(command, kind);
+    if (outcome.kind === 'wait') {
+      this.held.unshift(command);
+      this.waiting = true;
+      this.effects.wait(outcome.ready);
+    } else {
+      this.carryOut(outcome);
+    }
+  }
+
+  private carryOut(outcome: Exclude<CommandOutcome, { kind: 'wait' }>): void {
     switch (outcome.kind) {
-      case 'wait':
-        this.held.unshift(command);
-        this.waiting = true;
-        return this.effects.wait(outcome.ready);
       case 'answer':
         this.enqueue({ from: 'proxy', bytes: outcome.bytes, ended: outcome.ended });
         return this.sendOwnReplies();
@@ -249,7 +256,7 @@ export class Session {
         continue;
       }
       if (!this.expecting) {
-        tracker.expect(head.kind);
+        tracker.expect(head.kind, head.sequenceShift);
         this.expecting = true;
       }
       const end = pushed(tracker, chunk, at);
@@ -306,13 +313,3 @@ function pushed(tracker: ResponseTracker, chunk: Buffer, at: number): number | n
     throw error;
   }
 }
-
-/** Stands for the reply that will not come. */
-const lostReply: ReplySummary = {
-  status: null,
-  errorCode: null,
-  affectedRows: [],
-  lastInsertId: 0n,
-  statementId: 0,
-  parameterCount: 0,
-};

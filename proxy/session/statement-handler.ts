@@ -1,38 +1,127 @@
+import { Command } from '../wire/constants';
 import type { CommandReply } from '../wire/command';
-import type { ClientCommand } from './client-command';
-import type { PendingReply, ServerReply } from './pending-reply';
-import type { ReplyKind, ReplySummary } from './response-tracker';
-import type { SessionState } from './session-state';
+import { PayloadReader } from '../wire/payload-reader';
 import { parseServerVersion } from '../sql/sql-mode';
+import type { ClientCommand } from './client-command';
+import type { CommandOutcome } from './command-outcome';
+import { serverReply } from './pending-reply';
+import { PreparedHandler } from './prepared-handler';
+import type { ProxyServices } from './proxy-services';
+import type { ReplySummary } from './response-tracker';
+import { inTransaction, noteStatus, reset, type SessionState } from './session-state';
+import { withSqlMode } from './settings';
+import { askSqlMode, sqlModeReply } from './sql-mode-question';
+import { TextHandler } from './text-handler';
+import { WriteTracker, writesAnything, writesNothing, type WriteScope } from './write-tracker';
 
-export type CommandOutcome =
-  /** Ask again when `ready` resolves. */
-  | { readonly kind: 'wait'; readonly ready: Promise<void> }
-  /** Not sent to the backend. */
-  | { readonly kind: 'answer'; readonly bytes: Buffer; ended(): void }
-  | { readonly kind: 'send'; readonly bytes: readonly Buffer[]; readonly replies: readonly PendingReply[] };
-
-/** Judges the commands of one session. */
+/** Judges the commands of one session, and keeps what it learns from their replies. */
 export class StatementHandler {
-  constructor(private readonly state: SessionState) {}
+  private readonly writes: WriteTracker;
+  private readonly texts: TextHandler;
+  private readonly prepared: PreparedHandler;
+
+  constructor(
+    private readonly state: SessionState,
+    private readonly services: ProxyServices,
+  ) {
+    this.writes = new WriteTracker(services.versions);
+    this.texts = new TextHandler(state, services, this.writes);
+    this.prepared = new PreparedHandler(state, services, this.writes, this.texts);
+  }
 
   greeted(serverVersion: string): void {
     this.state.mode = { ...this.state.mode, server: parseServerVersion(serverVersion) };
   }
 
-  ready(summary: ReplySummary): void {
+  /** Authenticated. The first session of all asks what sql_mode new sessions have. */
+  ready(summary: ReplySummary): Exclude<CommandOutcome, { kind: 'wait' }> {
     this.state.status = summary.status ?? 0;
+    const known = this.services.defaultSqlMode;
+    if (known !== null) {
+      this.state.mode = withSqlMode(this.state.mode, known);
+      return { kind: 'send', bytes: [], replies: [] };
+    }
+    const reply = sqlModeReply(this.state, (value) => {
+      this.services.defaultSqlMode = value;
+    });
+    return { kind: 'send', bytes: [askSqlMode], replies: [reply] };
   }
 
   handle(command: ClientCommand, kind: Exclude<CommandReply, 'unknown'>): CommandOutcome {
-    return { kind: 'send', bytes: command.framed, replies: kind === 'nothing' ? [] : [plainReply(kind)] };
+    const { payload, framed } = command;
+    switch (payload[0]) {
+      case Command.query:
+        return this.texts.query(command);
+      case Command.stmtPrepare:
+        return this.prepared.prepare(command);
+      case Command.stmtExecute:
+        return this.prepared.execute(command);
+      case Command.stmtClose:
+        if (payload.length >= 5) this.state.prepared.delete(payload.readUInt32LE(1));
+        return { kind: 'send', bytes: framed, replies: [] };
+      case Command.initDb: {
+        const schema = payload.toString('latin1', 1);
+        return this.send(command, kind, writesNothing, () => (this.state.schema = schema));
+      }
+      case Command.createDb:
+      case Command.dropDb:
+        return this.send(command, kind, writesAnything, () => this.services.catalog.forget());
+      case Command.resetConnection:
+        return this.send(command, kind, writesNothing, () => this.afterReset());
+      case Command.changeUser:
+        return this.send(command, kind, writesNothing, () => this.userChanged(payload));
+      default:
+        return {
+          kind: 'send',
+          bytes: framed,
+          replies: kind === 'nothing' ? [] : [serverReply(kind, (summary) => this.note(summary))],
+        };
+    }
   }
 
-  lostTrack(): void {}
+  /** The backend's replies are not followed any more. */
+  lostTrack(): void {
+    this.writes.lost();
+  }
 
-  closed(): void {}
-}
+  closed(): void {
+    this.writes.lost();
+  }
 
-function plainReply(kind: ReplyKind): ServerReply {
-  return { from: 'server', kind, swallowed: false, barrier: false, collected: null, ended: () => {} };
+  /** A command whose success changes what we know of the session: later ones wait for it. */
+  private send(command: ClientCommand, kind: CommandReply, scope: WriteScope, success: () => void): CommandOutcome {
+    this.writes.begin(scope);
+    const reply = serverReply(
+      kind === 'nothing' || kind === 'unknown' ? 'packet' : kind,
+      (summary) => {
+        if (summary === null) return;
+        this.note(summary);
+        if (summary.errorCode === null) success();
+        this.writes.end(scope, { inTransaction: inTransaction(this.state), commits: scope.kind === 'all' });
+      },
+      { barrier: true },
+    );
+    return { kind: 'send', bytes: command.framed, replies: [reply] };
+  }
+
+  private note(summary: ReplySummary | null): void {
+    if (summary?.status != null) noteStatus(this.state, summary.status);
+  }
+
+  private afterReset(): void {
+    const { defaultSqlMode } = this.services;
+    // The transaction was rolled back.
+    this.writes.end(writesNothing, { inTransaction: false, commits: true });
+    reset(this.state, defaultSqlMode === null ? this.state.mode : withSqlMode(this.state.mode, defaultSqlMode));
+  }
+
+  /** MySQL: "COM_CHANGE_USER". */
+  private userChanged(payload: Buffer): void {
+    this.afterReset();
+    const reader = new PayloadReader(payload, 1);
+    this.state.user = reader.nulTerminated().toString('latin1');
+    reader.skip(reader.uint8());
+    const schema = reader.remaining > 0 ? reader.nulTerminated().toString('latin1') : '';
+    this.state.schema = schema === '' ? null : schema;
+  }
 }

@@ -1,0 +1,17 @@
+import { frame } from '../wire/packet-framer';
+import { encodeError, type ErrorPacket } from '../wire/response';
+import type { ClientCommand } from './client-command';
+import type { PendingReply } from './pending-reply';
+
+/** What becomes of a client's command. */
+export type CommandOutcome =
+  /** Ask again when `ready` resolves. */
+  | { readonly kind: 'wait'; readonly ready: Promise<void> }
+  /** Not sent to the backend. */
+  | { readonly kind: 'answer'; readonly bytes: Buffer; ended(): void }
+  | { readonly kind: 'send'; readonly bytes: readonly Buffer[]; readonly replies: readonly PendingReply[] };
+
+/** An error of the proxy in answer to a command. */
+export function errorAnswer(error: ErrorPacket, command: ClientCommand): CommandOutcome {
+  return { kind: 'answer', bytes: frame(encodeError(error), command.sequence + 1), ended: () => {} };
+}

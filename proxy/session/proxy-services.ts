@@ -1,0 +1,13 @@
+import type { Catalog, KeySource, ProxyCounters, TableVersionBoard } from '../ports';
+import type { StatementCache } from '../sql/statement-cache';
+
+/** What all sessions of one proxy share. */
+export interface ProxyServices {
+  readonly catalog: Catalog;
+  readonly keys: KeySource;
+  readonly versions: TableVersionBoard;
+  readonly counters: ProxyCounters;
+  readonly statements: StatementCache;
+  /** sql_mode of new sessions on this backend; null until one was asked, or after a SET GLOBAL. */
+  defaultSqlMode: string | null;
+}

@@ -1,0 +1,98 @@
+import type { Statement } from '../sql/classifier';
+import { type Assignment, prefixAssignments, setAssignments } from '../sql/set-assignments';
+import { isDoubleByteCharset, type SqlMode } from '../sql/sql-mode';
+import type { TextEdit } from '../sql/text-edit';
+import { stringValue } from '../sql/tokenizer';
+
+/** The sites' key ranges rest on an increment of 1. */
+const pinned = new Set(['auto_increment_increment', 'auto_increment_offset']);
+
+/** Values that keep this site's changes visible to capture; any other is refused. */
+const guarded: Readonly<Record<string, readonly string[]>> = {
+  sql_log_bin: ['1', 'ON', 'TRUE', 'DEFAULT'],
+  binlog_format: ['ROW', 'DEFAULT'],
+  binlog_row_image: ['FULL', 'DEFAULT'],
+  skip_replication: ['0', 'OFF', 'FALSE', 'DEFAULT'],
+};
+
+/** What a statement does to the session's settings. */
+export interface SettingChanges {
+  /** Name of a variable that may not be set so; null when there is none. */
+  readonly refused: string | null;
+  readonly edits: readonly TextEdit[];
+  /** The session's sql_mode as a literal; 'ask' when only the server knows it; null when it stays. */
+  readonly sqlMode: string | 'ask' | null;
+  readonly globalSqlMode: boolean;
+  readonly doubleByte: boolean | null;
+  readonly insertId: boolean;
+}
+
+export const noChanges: SettingChanges = {
+  refused: null,
+  edits: [],
+  sqlMode: null,
+  globalSqlMode: false,
+  doubleByte: null,
+  insertId: false,
+};
+
+/** Settings that `statement` (of `text`) changes, and how its text has to be changed for it. */
+export function settingChanges(text: string, statement: Statement, mode: SqlMode): SettingChanges {
+  if (statement.kind !== 'set' && statement.prefix === null) return noChanges;
+  const lasting = statement.kind === 'set' ? (setAssignments(statement) ?? []) : [];
+  const all = [...lasting, ...prefixAssignments(statement)].filter(({ scope }) => scope !== 'user');
+  const edits: TextEdit[] = [];
+  let refused: string | null = null;
+  for (const assignment of all) {
+    const { name, scope, value } = assignment;
+    const first = value[0];
+    const last = value[value.length - 1];
+    if (scope === 'session' && pinned.has(name) && first !== undefined && last !== undefined) {
+      edits.push({ start: first.start, end: last.end, text: '1' });
+    }
+    const allowed = guarded[name];
+    if (allowed !== undefined && !allowed.includes(literal(text, assignment, mode) ?? '')) refused = name;
+  }
+  return { ...lastingChanges(text, lasting, mode), refused, edits };
+}
+
+function lastingChanges(text: string, assignments: readonly Assignment[], mode: SqlMode): SettingChanges {
+  let changes = noChanges;
+  for (const assignment of assignments) {
+    const { name, scope } = assignment;
+    if (name === 'sql_mode' && scope === 'global') changes = { ...changes, globalSqlMode: true };
+    else if (name === 'sql_mode' && scope === 'session') {
+      const value = literal(text, assignment, mode);
+      const plain = value !== null && /^[A-Z_,]*$/.test(value) && !combined.test(value);
+      changes = { ...changes, sqlMode: plain ? value : 'ask' };
+    } else if (scope === 'session' && (name === 'names' || name === 'character_set_client')) {
+      const value = literal(text, assignment, mode);
+      if (value !== null) changes = { ...changes, doubleByte: isDoubleByteCharset(value) };
+    } else if (scope === 'session' && name === 'insert_id') {
+      changes = { ...changes, insertId: literal(text, assignment, mode) !== '0' };
+    }
+  }
+  return changes;
+}
+
+/** Modes that stand for several: the server says which. */
+const combined = /(^|,)(ANSI|DB2|MAXDB|MSSQL|MYSQL323|MYSQL40|ORACLE|POSTGRESQL|TRADITIONAL|DEFAULT)(,|$)/;
+
+/** A value that is one literal or word, in upper case; null for anything else. SET NAMES x COLLATE y gives x. */
+function literal(text: string, assignment: Assignment, mode: SqlMode): string | null {
+  const [token] = assignment.value;
+  if (token === undefined || (assignment.value.length > 1 && assignment.name !== 'names')) return null;
+  if (token.kind === 'string') return stringValue(text, token, mode)?.toUpperCase() ?? null;
+  return token.kind === 'word' || token.kind === 'number' ? token.upper : null;
+}
+
+/** `mode` with what the value of sql_mode says. */
+export function withSqlMode(mode: SqlMode, value: string): SqlMode {
+  const parts = value.toUpperCase().split(',');
+  return {
+    ...mode,
+    ansiQuotes: parts.includes('ANSI_QUOTES'),
+    noBackslashEscapes: parts.includes('NO_BACKSLASH_ESCAPES'),
+    noAutoValueOnZero: parts.includes('NO_AUTO_VALUE_ON_ZERO'),
+  };
+}

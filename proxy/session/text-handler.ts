@@ -1,0 +1,175 @@
+import { Command, PACKET_HEADER_BYTES, PACKET_PAYLOAD_MAX } from '../wire/constants';
+import { frame } from '../wire/packet-framer';
+import type { Statement } from '../sql/classifier';
+import { type TextEdit, withEdits } from '../sql/text-edit';
+import { TokenCursor } from '../sql/token-cursor';
+import type { ClientCommand } from './client-command';
+import { type HeldKeys, reserveKeys } from './key-reservations';
+import { type CommandOutcome, errorAnswer } from './command-outcome';
+import { type PendingReply, serverReply } from './pending-reply';
+import type { ProxyServices } from './proxy-services';
+import type { ReplySummary } from './response-tracker';
+import { inTransaction, noteStatus, type SessionState } from './session-state';
+import { withSqlMode } from './settings';
+import { askSqlMode, sqlModeReply } from './sql-mode-question';
+import { isTemporaryDdl, nameOf, planText, preparedByName, type StatementPlan } from './statement-plan';
+import type { WriteTracker } from './write-tracker';
+
+/** COM_QUERY. */
+export class TextHandler {
+  constructor(
+    private readonly state: SessionState,
+    private readonly services: ProxyServices,
+    private readonly writes: WriteTracker,
+  ) {}
+
+  query(command: ClientCommand): CommandOutcome {
+    const text = command.payload.toString('latin1', 1);
+    const parsed = this.services.statements.parse(text, this.state.mode);
+    const plan = planText({ text, parsed, schema: this.state.schema }, this.state, this.services);
+    if (plan.kind === 'wait') return plan;
+    if (plan.kind === 'refused') return errorAnswer(plan.error, command);
+    const reserved = reserveKeys(plan.needs, this.services.keys);
+    if (reserved.kind === 'wait') return reserved;
+    if (reserved.kind === 'refused') return errorAnswer(reserved.error, command);
+    for (const { table, key } of plan.explicit) this.services.keys.sawExplicitKey(table, key);
+    if (parsed.broken || plan.statements.some(isUnclassified)) this.services.counters.unclassified += 1;
+    const edits = [...plan.changes.flatMap((change) => change.edits), ...reserved.edits];
+    const bytes = edits.length === 0 ? command.framed : [edited(Command.query, text, edits)];
+    return this.send(text, { bytes, sequenceShift: addedPackets(command, bytes) }, plan, reserved.keys);
+  }
+
+  private send(
+    text: string,
+    { bytes, sequenceShift }: { readonly bytes: readonly Buffer[]; readonly sequenceShift: number },
+    plan: StatementPlan,
+    keys: readonly HeldKeys[],
+  ): CommandOutcome {
+    this.writes.begin(plan.writes);
+    const ask = plan.changes.some(({ sqlMode }) => sqlMode === 'ask');
+    const barrier = plan.statements.some(changesSession) || ask;
+    const replies: PendingReply[] = [
+      serverReply('result', (summary) => this.ended(text, plan, keys, summary), { barrier, sequenceShift }),
+    ];
+    if (ask) replies.push(sqlModeReply(this.state));
+    return { kind: 'send', bytes: ask ? [...bytes, askSqlMode] : bytes, replies };
+  }
+
+  private ended(text: string, plan: StatementPlan, keys: readonly HeldKeys[], summary: ReplySummary | null): void {
+    settle(plan, keys, summary);
+    if (summary === null) return;
+    this.noteEnd(plan, summary);
+    // What followed an error did not run.
+    const ran = summary.errorCode === null ? plan.statements.length : summary.affectedRows.length;
+    plan.statements.slice(0, ran).forEach((statement, index) => {
+      const change = plan.changes[index];
+      if (change !== undefined) this.settingsChanged(change);
+      this.succeeded(text, statement);
+    });
+    if (ran === plan.statements.length) this.state.schema = plan.schema;
+  }
+
+  /** Status and versions at the end of a reply; also for prepared statements. */
+  noteEnd(plan: Pick<StatementPlan, 'statements' | 'writes'>, summary: ReplySummary): void {
+    if (summary.status !== null) noteStatus(this.state, summary.status);
+    const commits = plan.statements.some(({ kind }) => commitKinds.has(kind));
+    this.writes.end(plan.writes, { inTransaction: inTransaction(this.state), commits });
+    // Even a DDL statement that failed may have changed something.
+    for (const statement of plan.statements) {
+      this.definitionsChanged(statement);
+      if (statement.insert !== null) this.state.ownInsertId = false;
+    }
+  }
+
+  settingsChanged(change: StatementPlan['changes'][number]): void {
+    const { state } = this;
+    if (change.sqlMode !== null && change.sqlMode !== 'ask') state.mode = withSqlMode(state.mode, change.sqlMode);
+    if (change.doubleByte !== null) state.mode = { ...state.mode, doubleByte: change.doubleByte };
+    if (change.globalSqlMode) this.services.defaultSqlMode = null;
+    if (change.insertId) state.ownInsertId = true;
+  }
+
+  private succeeded(text: string, statement: Statement): void {
+    const { state } = this;
+    const prepared = preparedByName(text, statement, state, this.services);
+    if (prepared !== null) {
+      state.named.set(prepared.name, prepared.statements);
+    } else if (statement.kind === 'deallocate') {
+      state.named.delete(statement.tokens[statement.body + 2]?.text.toLowerCase() ?? '');
+    } else if (statement.kind === 'ddl' && isTemporaryDdl(statement)) {
+      this.temporaryTables(statement);
+    }
+  }
+
+  private definitionsChanged(statement: Statement): void {
+    if (statement.kind !== 'ddl' || isTemporaryDdl(statement)) return;
+    const verb = statement.tokens[statement.body]?.upper ?? '';
+    if (!keepsDefinitions.has(verb)) this.services.catalog.forget();
+  }
+
+  /** CREATE TEMPORARY TABLE [IF NOT EXISTS] x; DROP TEMPORARY TABLE [IF EXISTS] x, y. */
+  private temporaryTables(statement: Statement): void {
+    const cursor = new TokenCursor(statement.tokens, statement.body);
+    const creates = cursor.upper() === 'CREATE';
+    while (!cursor.done && cursor.upper() !== 'TABLE') cursor.at += 1;
+    cursor.at += 1;
+    while (cursor.accept('IF', 'NOT', 'EXISTS'));
+    do {
+      const found = cursor.tableName();
+      const schema = found?.schema ?? this.state.schema;
+      if (found === null || schema === null) return;
+      const name = `${nameOf(schema)}.${nameOf(found.table)}`;
+      if (creates) this.state.temporary.add(name);
+      else this.state.temporary.delete(name);
+    } while (!creates && cursor.accept(','));
+  }
+}
+
+/** DDL that leaves columns, keys and triggers as they are. */
+const keepsDefinitions = new Set(['TRUNCATE', 'OPTIMIZE', 'REPAIR', 'ANALYZE', 'GRANT', 'REVOKE']);
+/** These end the transaction before them. */
+const commitKinds = new Set<Statement['kind']>(['begin', 'commit', 'rollback', 'ddl', 'lock']);
+
+function isUnclassified(statement: Statement): boolean {
+  return (
+    (statement.kind === 'other' && statement.effect === 'unknown') || (isInsert(statement) && statement.insert === null)
+  );
+}
+
+function isInsert({ kind }: Statement): boolean {
+  return kind === 'insert' || kind === 'replace' || kind === 'load';
+}
+
+/** What later commands mean depends on these. */
+function changesSession({ kind }: Statement): boolean {
+  return ['set', 'use', 'ddl', 'prepare', 'deallocate'].includes(kind);
+}
+
+/** A command whose text was changed, cut into packets anew. */
+export function edited(command: number, text: string, edits: readonly TextEdit[]): Buffer {
+  const changed = withEdits(text, edits);
+  const payload = Buffer.allocUnsafe(1 + changed.length);
+  payload[0] = command;
+  payload.write(changed, 1, 'latin1');
+  return frame(payload);
+}
+
+/** How many packets more than the client sent. */
+export function addedPackets(command: ClientCommand, bytes: readonly Buffer[]): number {
+  if (bytes === command.framed) return 0;
+  const sent = bytes.reduce(
+    (sum, { length }) => sum + Math.ceil(length / (PACKET_PAYLOAD_MAX + PACKET_HEADER_BYTES)),
+    0,
+  );
+  return sent - command.framed.length;
+}
+
+/** Tells the key source what each statement used. */
+function settle(plan: StatementPlan, keys: readonly HeldKeys[], summary: ReplySummary | null): void {
+  for (const held of keys) {
+    if (summary === null) held.settleUnknown();
+    // A CALL in the same text gives results of its own: then nobody can tell whose is whose.
+    else if (plan.statements.some(({ kind }) => kind === 'call' || kind === 'other')) held.settleUnknown();
+    else held.settle(summary.affectedRows[held.statement] ?? 0n);
+  }
+}

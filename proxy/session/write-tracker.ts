@@ -1,0 +1,62 @@
+import type { TableVersionBoard } from '../ports';
+
+/** What a command may write. */
+export type WriteScope =
+  { readonly kind: 'none' } | { readonly kind: 'tables'; readonly slots: readonly number[] } | { readonly kind: 'all' };
+
+export const writesNothing: WriteScope = { kind: 'none' };
+export const writesAnything: WriteScope = { kind: 'all' };
+
+/**
+ * Tells the version board of one session's writes: raised when a write is sent, and again when its end was seen, before
+ * the client is told. Writes of an open transaction stay in flight until it ended.
+ */
+export class WriteTracker {
+  /** Slots in flight for the open transaction. */
+  private held: number[] = [];
+  /** The open transaction may have written anywhere. */
+  private heldAll = false;
+  /** Scopes of commands whose replies are to come. */
+  private readonly sent = new Set<WriteScope>();
+
+  constructor(private readonly versions: TableVersionBoard) {}
+
+  /** True while the session's own transaction has written something, or may have. */
+  get dirty(): boolean {
+    return this.heldAll || this.held.length > 0 || this.sent.size > 0;
+  }
+
+  begin(scope: WriteScope): void {
+    if (scope.kind === 'none') return;
+    this.sent.add(scope);
+    if (scope.kind === 'all') this.versions.flushAll();
+    else for (const slot of scope.slots) this.versions.beginWrite(slot);
+  }
+
+  /** The command's reply ended. `commits`: it ended the transaction before it, whatever the status says of a new one. */
+  end(scope: WriteScope, after: { readonly inTransaction: boolean; readonly commits: boolean }): void {
+    this.sent.delete(scope);
+    if (scope.kind === 'all') this.heldAll = true;
+    else if (scope.kind === 'tables') this.held.push(...scope.slots);
+    if (!after.inTransaction || after.commits) this.release();
+  }
+
+  /** The connection ended, or its replies cannot be followed any more: what is in flight may or may not be committed. */
+  lost(): void {
+    for (const scope of this.sent) {
+      if (scope.kind === 'tables') this.held.push(...scope.slots);
+    }
+    const uncertain = this.dirty;
+    this.sent.clear();
+    if (!uncertain) return;
+    this.heldAll = true;
+    this.release();
+  }
+
+  private release(): void {
+    for (const slot of this.held) this.versions.endWrite(slot);
+    this.held = [];
+    if (this.heldAll) this.versions.flushAll();
+    this.heldAll = false;
+  }
+}
