@@ -4,10 +4,10 @@ import { join } from 'node:path';
 import { type Connection, type RowDataPacket, createConnection } from 'mysql2/promise';
 import type { ChangeSet, Incarnation, RowChange, RowImage } from '../../replicator/change-set';
 import { decodeChangeSet } from '../../replicator/codec/decode';
-import { openBinlog } from '../../replicator/io/binlog-connection';
 import type { CaptureOptions } from '../../replicator/io/capture-options';
 import { type Capture, startCapture } from '../../replicator/io/capture-runner';
 import type { DatabaseAddress } from '../../replicator/io/database-connection';
+import { logOpener } from '../../replicator/io/log-opener';
 import { SpoolFiles } from '../../replicator/io/spool-files';
 import type { Alarm, Logger, WriteBoard } from '../../replicator/ports';
 import { replicationRules } from '../../replicator/profiles/replication-rules';
@@ -85,15 +85,7 @@ export class CaptureRig {
       isOwnKey: (_bits, key) => key < 1000n,
       alarm: (alarm) => this.alarms.push(alarm),
       log: quiet,
-      openLog: (position) =>
-        openBinlog({
-          endpoint: { socketPath: this.server.socket },
-          user: 'root',
-          password: '',
-          serverId: 4005,
-          startGtid: position,
-          heartbeatMs: 2_000,
-        }),
+      openLog: logOpener({ address, serverId: 4005 }),
       positionEveryMs: 20,
       ...more,
     });

@@ -190,7 +190,10 @@ export class Applier {
 
   /** With nothing new in the log and still no fit the cause is local, and the rows concerned are left waiting. */
   private async rowFailed(work: ApplyWork, errno: number): Promise<void> {
-    this.options.log.info({ errno, care: this.care, changeSets: work.changeSets.length }, 'rows do not fit: looking closer');
+    this.options.log.info(
+      { errno, care: this.care, changeSets: work.changeSets.length },
+      'rows do not fit: looking closer',
+    );
     this.catalog.forget();
     if (this.singly === 0) this.singly = work.changeSets.length;
     const before = this.options.capture.position().gtid;
@@ -212,8 +215,11 @@ export class Applier {
   /** After a lost connection `duara.applied` says what became of the transaction. */
   private async reconnect(work: ApplyWork, indefinite: boolean): Promise<void> {
     this.store.connection.destroy();
-    this.options.onAlarm({ code: 'DUARA_DATABASE_AWAY', message: 'the connection to the database broke: trying again' });
-    for (let opened = false; !opened; ) {
+    this.options.onAlarm({
+      code: 'DUARA_DATABASE_AWAY',
+      message: 'the connection to the database broke: trying again',
+    });
+    for (let opened = false; !opened;) {
       if (this.closing) return;
       try {
         this.store = await RowStore.open(this.options.database);
@@ -238,7 +244,10 @@ export class Applier {
       if (!contains(this.applied, changeSet)) window.undo(changeSet);
     }
     if (applied.length > 0) onApplied(applied);
-    this.options.log.info({ applied: applied.length, of: work.changeSets.length }, 'an unanswered COMMIT was looked up');
+    this.options.log.info(
+      { applied: applied.length, of: work.changeSets.length },
+      'an unanswered COMMIT was looked up',
+    );
   }
 
   private async backOff(): Promise<void> {

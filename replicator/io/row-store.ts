@@ -58,7 +58,8 @@ export class RowStore {
     let bytes = 0;
     let number = 1n;
     const close = (): void => {
-      if (events.length > 0) for (const sql of binlogStatements(Buffer.concat(events), FRAGMENT_BYTES_MIN)) this.add(sql);
+      if (events.length > 0)
+        for (const sql of binlogStatements(Buffer.concat(events), FRAGMENT_BYTES_MIN)) this.add(sql);
       events = [];
       bytes = 0;
     };

@@ -62,7 +62,11 @@ export class StreamFeed {
   private async start(stream: StreamId, origin: Incarnation): Promise<Cursor> {
     const applied = seqOf(this.options.applied(), origin);
     const [last] = applied === 0n ? [] : await this.options.spool.read(stream, applied, 1);
-    const cursor = { next: applied + 1n, previousHash: last === undefined ? NO_HASH : hashRecord(last), stopped: false };
+    const cursor = {
+      next: applied + 1n,
+      previousHash: last === undefined ? NO_HASH : hashRecord(last),
+      stopped: false,
+    };
     this.cursors.set(origin, cursor);
     return cursor;
   }
@@ -72,7 +76,11 @@ export class StreamFeed {
     try {
       changeSet = decodeChangeSet(record);
     } catch (error) {
-      this.stop(cursor, 'DUARA_CHANGE_SET_UNREADABLE', `change set ${origin}:${cursor.next} cannot be read: ${String(error)}`);
+      this.stop(
+        cursor,
+        'DUARA_CHANGE_SET_UNREADABLE',
+        `change set ${origin}:${cursor.next} cannot be read: ${String(error)}`,
+      );
       return;
     }
     if (changeSet.origin !== origin || changeSet.seq !== cursor.next) {

@@ -11,6 +11,14 @@ export interface ArrivedWrite {
 }
 
 const RETRY_MS = 200;
+/** How long a table that the account may not read stays busy: a commit's last step takes a fraction of it. */
+const UNREADABLE_MS = 1_000;
+/** ER_NO_SUCH_TABLE, ER_BAD_FIELD_ERROR, ER_BAD_DB_ERROR. */
+const GONE = new Set([1146, 1054, 1049]);
+/** ER_DBACCESS_DENIED_ERROR, ER_TABLEACCESS_DENIED_ERROR, ER_COLUMNACCESS_DENIED_ERROR. */
+const DENIED = new Set([1044, 1142, 1143]);
+/** ER_LOCK_WAIT_TIMEOUT, ER_LOCK_DEADLOCK. */
+const BUSY = new Set([1205, 1213]);
 
 /**
  * Keeps tables busy on the board from a write's arrival in the log until its rows are visible: an event can come before a
@@ -63,31 +71,33 @@ export class VisibilityBarrier {
 
   private async visible({ probe }: ArrivedWrite): Promise<boolean> {
     try {
-      if (this.connection === null || this.connection.lost) {
-        // READ COMMITTED: a missing row must not leave a gap lock in the way of inserts. One second of waiting for a row
-        // that somebody locked anew is enough: by then a newer write may be there to ask about instead.
-        const settings = ["SESSION transaction_isolation = 'READ-COMMITTED'", 'SESSION innodb_lock_wait_timeout = 1'];
-        this.connection = await DatabaseConnection.open(this.address, settings).catch((error: unknown) => {
-          if ((error as { errno?: number }).errno !== 1193) throw error;
-          return DatabaseConnection.open(this.address, [
-            "SESSION tx_isolation = 'READ-COMMITTED'",
-            settings[1] as string,
-          ]);
-        });
-      }
-      await this.connection.rows(probe);
+      const connection = await this.connected();
+      await connection.rows(probe);
       return true;
     } catch (error) {
       if (this.closed) return false;
-      const { errno, code } = error as { errno?: number; code?: string };
+      const { errno = 0, code } = error as { errno?: number; code?: string };
       // The table was dropped, or its key renamed, since: there is no row left to be stale.
-      if (errno === 1146 || errno === 1054 || errno === 1049) return true;
-      if (errno !== 1205 && errno !== 1213) {
-        this.log.warn({ code, errno }, 'capture: cannot ask whether writes are visible; their tables stay uncached');
-        await this.pause(RETRY_MS);
-      }
-      return false;
+      if (GONE.has(errno)) return true;
+      if (BUSY.has(errno)) return false;
+      const denied = DENIED.has(errno);
+      if (!denied)
+        this.log.warn({ code, errno }, 'capture: cannot ask if writes are visible; their tables stay uncached');
+      await this.pause(denied ? UNREADABLE_MS : RETRY_MS);
+      return denied;
     }
+  }
+
+  private async connected(): Promise<DatabaseConnection> {
+    if (this.connection !== null && !this.connection.lost) return this.connection;
+    const connection = await DatabaseConnection.open(this.address, []);
+    this.connection = connection;
+    // READ COMMITTED: a missing row must not leave a gap lock in the way of inserts. One second of waiting for a row that
+    // somebody locked anew is enough: by then a newer write may be there to ask about instead.
+    await connection.run(
+      'SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED; SET SESSION innodb_lock_wait_timeout = 1',
+    );
+    return connection;
   }
 
   private pause(ms: number): Promise<void> {
