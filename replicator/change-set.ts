@@ -66,7 +66,7 @@ export interface UniqueChange {
  * The net change of one row within a change set (one row, one change: insert+update is an insert, delete+insert an
  * update, insert+delete nothing). A changed primary key is a delete and an insert.
  * - insert: `before` empty, `after` full
- * - update: `before` and `after` carry the primary key and the changed columns (all columns of a changed unique index too)
+ * - update: `before` and `after` carry the primary key, the changed columns and all columns of the listed unique indexes
  * - delete: `before` full, `after` empty
  */
 export interface RowChange {
@@ -76,7 +76,11 @@ export interface RowChange {
   readonly key: RowKey;
   readonly before: RowImage;
   readonly after: RowImage;
-  /** The secondary unique indexes; for an update only those whose value changed. */
+  /**
+   * The secondary unique indexes: all of them for an insert or a delete, for an update those of which a column changed.
+   * They are listed even where the value is NULL or equal before and after ('a' and 'A'): the fold must know which columns
+   * move together, or concurrent changes of a nullable pair could mix to a value that nobody claimed.
+   */
   readonly uniques: readonly UniqueChange[];
 }
 
