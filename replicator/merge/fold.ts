@@ -2,11 +2,11 @@ import type { RowKey, UniqueKey } from '../change-set';
 import { ConflictSet } from './conflict';
 import { concurrent } from './fold-rules';
 import type { FoldRules, RowHistory } from './fold-rules';
-import { isPrimaryKeyColumn } from './image';
+import { imageColumns, isPrimaryKeyColumn, sameBytes } from './image';
 import type { Conflict, Operation } from './operation';
 import { rowBefore } from './row-state';
 import type { RowState } from './row-state';
-import { claimUniques } from './unique-claims';
+import { claimUniques, yieldedColumns } from './unique-claims';
 import type { Parked, Pending } from './unique-claims';
 import { writeColumns } from './write-columns';
 import type { ColumnRules } from './write-columns';
@@ -89,11 +89,15 @@ class Folding {
       if (operation.change.kind === 'delete') this.remove(row, operation);
       else if (this.lives(row, operation)) pending.push({ operation, row });
     }
+    const yielded = new Map(pending.map((one) => [one.operation, yieldedColumns(one)]));
     const parked = claimUniques(pending, this.holders, {
       withGroups: (operation, columns) => this.withGroups(operation, columns),
       blocks: (holder, claim) => this.foldRules.blocks(holder, claim),
     });
-    for (const one of pending) this.write(one, parked.get(one.operation));
+    for (const one of pending) {
+      const gaveWay = this.giveWay(one, yielded.get(one.operation)!);
+      this.write(one, parked.get(one.operation), gaveWay);
+    }
   }
 
   /** A delete takes the row away; what it did not see and what was written again in vain is kept as lost (M3). */
@@ -136,7 +140,19 @@ class Folding {
     }
   }
 
-  private write({ operation, row }: Pending, parked: Parked | undefined): void {
+  /** The columns that keep their values, whose other values are kept as lost (M2). */
+  private giveWay({ operation, row }: Pending, yielded: ReadonlyMap<string, Operation>): ReadonlySet<string> {
+    for (const [name, { value }] of yielded.size === 0 ? [] : imageColumns(operation.table, operation.change.after)) {
+      const to = yielded.get(name);
+      if (to === undefined || isPrimaryKeyColumn(operation.table, name)) continue;
+      const cell = row.cells.get(name);
+      if (cell !== undefined && sameBytes(cell.column.value, value)) continue;
+      this.conflicts.add({ rule: 'M2', lost: operation, kept: to, columns: [name] });
+    }
+    return new Set(yielded.keys());
+  }
+
+  private write({ operation, row }: Pending, parked: Parked | undefined, gaveWay: ReadonlySet<string>): void {
     const insert = operation.change.kind === 'insert';
     if (parked !== undefined) {
       const columns = insert ? null : [...parked.columns];
@@ -151,7 +167,7 @@ class Folding {
       row.complete = true;
     }
     const { rules, foldRules, conflicts } = this;
-    writeColumns({ row, operation, rules, foldRules, conflicts }, parked?.columns ?? new Set());
+    writeColumns({ row, operation, rules, foldRules, conflicts }, new Set([...gaveWay, ...(parked?.columns ?? [])]));
   }
 
   private withGroups({ table }: Operation, columns: ReadonlySet<string>): ReadonlySet<string> {

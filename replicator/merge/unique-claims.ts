@@ -1,4 +1,5 @@
 import type { UniqueKey } from '../change-set';
+import { concurrent } from './fold-rules';
 import { columnNames, isPrimaryKeyColumn } from './image';
 import type { Operation } from './operation';
 import type { RowState } from './row-state';
@@ -22,7 +23,6 @@ interface Claim extends Pending {
   readonly after: UniqueKey | null;
   /** Held by the row in this index before the change set. */
   readonly held: UniqueKey | null;
-  readonly heldBy: Operation | null;
 }
 
 export interface ClaimRules {
@@ -56,13 +56,36 @@ export function claimUniques(
 
 function claimsOf({ operation, row }: Pending): Claim[] {
   const { table, change } = operation;
-  return change.uniques.map((unique) => {
+  const claims = change.uniques.map((unique): Claim => {
     const held = row.present ? row.uniques.get(unique.index) : undefined;
     return {
       ...{ operation, row, index: unique.index, columns: columnNames(table, unique.columns) },
-      ...{ after: unique.after, held: held?.key ?? null, heldBy: held?.claimedBy ?? null },
+      ...{ after: unique.after, held: held?.key ?? null },
     };
   });
+  if (change.kind !== 'insert' || !row.present) return claims;
+  // An insert over a concurrent one sets every column: what it does not name holds NULL now.
+  for (const [index, { key, columns }] of row.uniques) {
+    if (claims.some((claim) => claim.index === index)) continue;
+    claims.push({ operation, row, index, columns, after: null, held: key });
+  }
+  return claims;
+}
+
+/**
+ * Columns of unique indexes that an update writes without changing the value (other letters that are equal, or a part
+ * beside a NULL), where a concurrent operation changed it: they give way, since the mixture would be a value that nobody
+ * claimed. With the operation they give way to.
+ */
+export function yieldedColumns({ operation, row }: Pending): Map<string, Operation> {
+  const yielded = new Map<string, Operation>();
+  if (operation.change.kind !== 'update') return yielded;
+  for (const [index, { claimedBy, columns }] of row.uniques) {
+    if (claimedBy === null || !concurrent(claimedBy, operation)) continue;
+    if (operation.change.uniques.some((unique) => unique.index === index)) continue;
+    for (const name of columns) yielded.set(name, claimedBy);
+  }
+  return yielded;
 }
 
 function isParked(claim: Claim, parked: ReadonlyMap<Operation, Parked>): boolean {

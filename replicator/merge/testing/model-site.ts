@@ -48,12 +48,14 @@ function uniqueOf(row: Row | undefined, index: string): UniqueChange['after'] {
 }
 
 /** The net change of a row, with the images and unique values that capture gives it. */
-function changeOf(id: string, before: Row | undefined, after: Row | undefined): RowChange | null {
+function changeOf(id: string, before: Row | undefined, after: Row | undefined, sparse: boolean): RowChange | null {
   const changed = COLUMNS.filter((name) => before?.[name] !== after?.[name]);
   if (changed.length === 0) return null;
   const kind = before === undefined ? 'insert' : after === undefined ? 'delete' : 'update';
-  const indexes = Object.keys(UNIQUES).filter(
-    (index) => kind !== 'update' || UNIQUES[index]!.some((name) => changed.includes(name)),
+  const indexes = Object.keys(UNIQUES).filter((index) =>
+    sparse
+      ? uniqueOf(before, index) !== uniqueOf(after, index)
+      : kind !== 'update' || UNIQUES[index]!.some((name) => changed.includes(name)),
   );
   const carried = new Set<string>([...changed, 'id', ...indexes.flatMap((index) => UNIQUES[index]!)]);
   const image = (row: Row | undefined): RowImage =>
@@ -95,6 +97,8 @@ export interface ModelSiteOptions {
   readonly base: Rows;
   readonly rules?: MergeRules;
   readonly foldRules?: FoldRules;
+  /** Its capture lists only unique values that changed. */
+  readonly sparse?: boolean;
 }
 
 export class ModelSite {
@@ -129,7 +133,9 @@ export class ModelSite {
       else next.set(id, row);
     }
     if (duplicateOf(next) !== null) return null;
-    const rows = [...changes.keys()].flatMap((id) => changeOf(id, this.rows.get(id), next.get(id)) ?? []);
+    const rows = [...changes.keys()].flatMap(
+      (id) => changeOf(id, this.rows.get(id), next.get(id), this.options.sparse ?? false) ?? [],
+    );
     if (rows.length === 0) return null;
     this.hlc += 1n + BigInt(ahead);
     const dependencies = new Map([...this.applied].filter(([origin]) => origin !== this.origin));

@@ -29,6 +29,8 @@ export interface HistoryOptions {
   readonly mutant?: () => FoldRules;
   /** Fewer kinds of values make more collisions. */
   readonly steps?: number;
+  /** Captures list only unique values that changed; then only without a nullable pair (see RowChange.uniques). */
+  readonly sparse?: boolean;
 }
 
 /** A property that does not hold, with the history in words. */
@@ -42,18 +44,23 @@ const BASE = new Map([
 ]);
 const IDS = ['1', '2', '3', '4'];
 
-function randomValues(random: Random): Partial<Row> {
+interface Choices {
+  readonly random: Random;
+  readonly sparse: boolean;
+}
+
+function randomValues({ random, sparse }: Choices): Partial<Row> {
   const pick = <Value>(...values: Value[]): Value => values[random(values.length)]!;
   const values: Partial<Record<keyof Row, string | null>> = {};
   if (random(2) === 0) values.v = pick('a', 'b', 'c', 'd');
   if (random(3) === 0) values.w = pick('a', 'b', 'c', 'd');
   if (random(2) === 0) values.name = pick('x', 'X', 'y', 'z', null);
-  if (random(3) === 0) values.p = pick('1', '2', null);
+  if (random(3) === 0) values.p = pick('1', '2', sparse ? '3' : null);
   if (random(3) === 0) values.q = pick('1', '2');
   return values;
 }
 
-function randomTransaction(site: ModelSite, random: Random): ChangeSet | null {
+function randomTransaction(site: ModelSite, { random, sparse }: Choices): ChangeSet | null {
   const changes = new Map<string, Row | undefined>();
   const statements = 1 + (random(3) === 0 ? 1 + random(2) : 0);
   const now = (id: string): Row | undefined => (changes.has(id) ? changes.get(id) : site.rows.get(id));
@@ -61,28 +68,35 @@ function randomTransaction(site: ModelSite, random: Random): ChangeSet | null {
     const id = IDS[random(IDS.length)]!;
     const held = now(id);
     const other = now(IDS[random(IDS.length)]!);
-    if (held === undefined) changes.set(id, row(id, randomValues(random)));
+    const pair = sparse ? { p: held?.p ?? id, q: held?.q ?? '1' } : {};
+    if (held === undefined) changes.set(id, row(id, { ...pair, ...randomValues({ random, sparse }) }));
     else if (random(3) === 0) changes.set(id, undefined);
     else if (random(4) === 0 && other !== undefined && other.id !== id) {
       changes.set(id, { ...held, name: other.name });
       changes.set(other.id!, { ...other, name: held.name });
-    } else changes.set(id, { ...held, ...randomValues(random) });
+    } else changes.set(id, { ...held, ...randomValues({ random, sparse }) });
   }
   return site.commit(changes, random(3) === 0 ? random(20) : 0);
 }
 
 /** Runs one history; throws BrokenPromise. */
-export function runHistory({ seed, rules, mutant, steps = 14 }: HistoryOptions): void {
+export function runHistory({ seed, rules, mutant, steps = 14, sparse = false }: HistoryOptions): void {
   const random = randomFrom(seed);
   const sites = Array.from({ length: 2 + random(3) }, (_, i) => {
     const foldRules = mutant?.();
-    return new ModelSite({ origin: i + 1, base: BASE, ...(rules && { rules }), ...(foldRules && { foldRules }) });
+    return new ModelSite({
+      origin: i + 1,
+      base: BASE,
+      sparse,
+      ...(rules && { rules }),
+      ...(foldRules && { foldRules }),
+    });
   });
   const all: ChangeSet[] = [];
   try {
     for (let step = 0; step < steps; step++) {
       const site = sites[random(sites.length)]!;
-      if (random(2) === 0) all.push(...[randomTransaction(site, random)].filter((set) => set !== null));
+      if (random(2) === 0) all.push(...[randomTransaction(site, { random, sparse })].filter((set) => set !== null));
       else deliverOne(site, all, random);
       check(site);
     }
