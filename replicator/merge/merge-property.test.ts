@@ -7,7 +7,7 @@ import { BrokenPromise, runHistory } from './testing/random-history';
 import type { HistoryOptions } from './testing/random-history';
 
 /** Quick; ten times as many passed when the rules were last changed. */
-const RUNS = 600;
+const RUNS = 300;
 
 function firstFailure(runs: number, options: Omit<HistoryOptions, 'seed'>): BrokenPromise | null {
   for (let seed = 1; seed <= runs; seed++) {

@@ -49,8 +49,13 @@ export interface Conflict {
 
 /** What adding one change set to the window changes. */
 export interface MergeDecision {
-  /** Rows whose merged state differs from before, in the change set's order first. */
+  /**
+   * Rows whose merged state differs from before, in the change set's order first, but a unique value leaves a row before
+   * another takes it (where no order does that, two rows swap). Of a row that stands already only the columns that
+   * change, `complete` false; a row to be inserted is complete.
+   */
   readonly targets: readonly RowTarget[];
+  /** Conflicts of the set; one whose values changed is in both lists: remove first. */
   readonly conflictsAdded: readonly Conflict[];
   readonly conflictsRemoved: readonly Conflict[];
   /** True when a row had to be folded: concurrent operations met. */

@@ -5,7 +5,8 @@ import type { FoldResult } from './fold';
 import { foldRules as productionRules } from './fold-rules';
 import type { FoldRules } from './fold-rules';
 import type { Conflict, MergeDecision, Operation, RowTarget } from './operation';
-import { differenceOf, effectOf, rowsInOrder, targetOf, withoutLocal } from './targets';
+import { orderByUniques } from './target-order';
+import { differenceOf, effectOf, movesBetween, movesOf, rowsInOrder, targetOf, withoutLocal } from './targets';
 import type { LocalRules } from './targets';
 import { uniqueKeysOf, WindowIndex } from './window-index';
 import type { ColumnRules } from './write-columns';
@@ -40,7 +41,8 @@ export class RetentionWindow {
   decide(changeSet: ChangeSet): MergeDecision {
     if (this.index.isAfterGroup(changeSet)) {
       const operations = this.add(changeSet);
-      const targets = withoutLocal(operations.map(effectOf), this.rules);
+      const effects = orderByUniques(operations.map(effectOf), movesOf(changeSet));
+      const targets = withoutLocal(effects, this.rules);
       return { targets, conflictsAdded: [], conflictsRemoved: [], folded: false };
     }
     const own = new Set(this.add(changeSet));
@@ -131,7 +133,7 @@ export class RetentionWindow {
         return other === undefined || !sameConflict(conflict, other);
       });
     return {
-      targets: withoutLocal(targets, this.rules),
+      targets: withoutLocal(orderByUniques(targets, movesBetween(before.rows, after.rows)), this.rules),
       conflictsAdded: missing(after, before),
       conflictsRemoved: missing(before, after),
     };

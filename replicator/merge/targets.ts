@@ -1,8 +1,9 @@
-import type { ChangeSet, RowKey } from '../change-set';
+import type { ChangeSet, RowKey, UniqueKey } from '../change-set';
 import type { ReplicationRules } from '../ports';
 import { imageColumns, primaryKeyOf, sameBytes } from './image';
 import type { MergedColumn, MergedRow, Operation, RowTarget } from './operation';
 import type { RowState } from './row-state';
+import type { UniqueMove } from './target-order';
 
 export type LocalRules = Pick<ReplicationRules, 'isLocalTable' | 'isLocalColumn'>;
 
@@ -75,4 +76,33 @@ export function withoutLocal(targets: readonly RowTarget[], rules: LocalRules): 
 /** The change set's own rows first, in its order. */
 export function rowsInOrder(changeSet: ChangeSet, rows: Iterable<RowKey>): RowKey[] {
   return [...new Set([...changeSet.rows.map((change) => change.key), ...rows])];
+}
+
+/** The unique values that a change set's own rows let go of and take; nothing to order below two such rows. */
+export function movesOf({ rows }: ChangeSet): Map<RowKey, UniqueMove> {
+  const moves = new Map<RowKey, UniqueMove>();
+  for (const { key, uniques } of rows) {
+    const changed = uniques.filter(({ before, after }) => before !== after);
+    if (changed.length === 0) continue;
+    const gives = changed.flatMap(({ before }) => before ?? []);
+    moves.set(key, { gives, takes: changed.flatMap(({ after }) => after ?? []) });
+  }
+  return moves;
+}
+
+/** The same for two folds. */
+export function movesBetween(
+  before: ReadonlyMap<RowKey, RowState>,
+  after: ReadonlyMap<RowKey, RowState>,
+): Map<RowKey, UniqueMove> {
+  const held = (row: RowState | undefined): UniqueKey[] =>
+    [...(row?.uniques.values() ?? [])].flatMap(({ key }) => key ?? []);
+  const moves = new Map<RowKey, UniqueMove>();
+  for (const [key, row] of after) {
+    const [was, is] = [held(before.get(key)), held(row)];
+    const gives = was.filter((value) => !is.includes(value));
+    const takes = is.filter((value) => !was.includes(value));
+    if (gives.length + takes.length > 0) moves.set(key, { gives, takes });
+  }
+  return moves;
 }

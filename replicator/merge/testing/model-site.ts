@@ -153,6 +153,29 @@ export class ModelSite {
     return changeSet;
   }
 
+  insert(id: string, values: Partial<Row>, ahead = 0): ChangeSet | null {
+    return this.commit(new Map([[id, row(id, values)]]), ahead);
+  }
+
+  update(id: string, values: Partial<Row>, ahead = 0): ChangeSet | null {
+    return this.commit(new Map([[id, { ...this.rows.get(id)!, ...values }]]), ahead);
+  }
+
+  remove(id: string): ChangeSet | null {
+    return this.commit(new Map([[id, undefined]]));
+  }
+
+  swapNames(id: string, other: string, ahead = 0): ChangeSet | null {
+    const [one, two] = [this.rows.get(id)!, this.rows.get(other)!];
+    return this.commit(
+      new Map([
+        [id, { ...one, name: two.name }],
+        [other, { ...two, name: one.name }],
+      ]),
+      ahead,
+    );
+  }
+
   /** Applies a received change set whose causes are applied. Throws where a database would refuse or be out of step. */
   receive(changeSet: ChangeSet): MergeDecision {
     this.note(changeSet);
