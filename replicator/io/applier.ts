@@ -69,15 +69,19 @@ export class Applier {
     }, options.waitingRetryMs).unref();
   }
 
-  /** Opens the store and begins. Rejects with MissingPrivilegeError, or when the database is away. */
-  static async start(options: ApplierOptions): Promise<Applier> {
+  /** Rejects with MissingPrivilegeError, or when the database is away. */
+  static async open(options: ApplierOptions): Promise<Applier> {
     const store = await RowStore.open(options.database);
-    const applier = new Applier(options, store, new MendQueue(await readWaitingRows(store.connection)));
-    applier.running = applier.loop().catch((error: unknown) => {
-      options.log.error({ err: error }, 'applying stopped by a bug');
-      options.onAlarm({ code: 'DUARA_APPLIER_STOPPED', message: `applying stopped: ${String(error)}` });
+    return new Applier(options, store, new MendQueue(await readWaitingRows(store.connection)));
+  }
+
+  /** Begins to apply. From here on every local change set must come by `localCommitted`. */
+  run(): void {
+    const { log, onAlarm } = this.options;
+    this.running = this.loop().catch((error: unknown) => {
+      log.error({ err: error }, 'applying stopped by a bug');
+      onAlarm({ code: 'DUARA_APPLIER_STOPPED', message: `applying stopped: ${String(error)}` });
     });
-    return applier;
   }
 
   /** There may be something to do: a record arrived, or capture moved on. */

@@ -146,6 +146,8 @@ class Transaction {
   async run(): Promise<AttemptOutcome> {
     const { store, catalog, known } = this.context;
     const { generation } = catalog;
+    // A row event leaves its time as the session's NOW().
+    store.add('SET timestamp = DEFAULT');
     store.add('BEGIN');
     store.add('SAVEPOINT duara');
     for (let round = 0; round < ROUNDS_MAX; round++) {

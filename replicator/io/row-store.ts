@@ -57,6 +57,7 @@ export class RowStore {
     let events: Buffer[] = [];
     let bytes = 0;
     let number = 1n;
+    const timestampSec = Math.floor(Date.now() / 1000);
     const close = (): void => {
       if (events.length > 0)
         for (const sql of binlogStatements(Buffer.concat(events), FRAGMENT_BYTES_MIN)) this.add(sql);
@@ -64,7 +65,7 @@ export class RowStore {
       bytes = 0;
     };
     for (const group of groupWrites(writes, EVENT_BYTES_MAX)) {
-      const event = encodeGroup(group, number++);
+      const event = encodeGroup(group, number++, timestampSec);
       if (bytes > 0 && bytes + event.length > PACKET_BYTES_MAX) close();
       events.push(event);
       bytes += event.length;
