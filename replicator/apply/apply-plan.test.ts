@@ -23,6 +23,7 @@ const here: LocalTable = {
   // Another order than at the origin, and a column of its own.
   columns: [column('b'), column('own', 252), column('id', 8), column('a')],
   primaryKey: ['id'],
+  uniqueColumns: [],
   autoIncrement: null,
   cascadesTo: [],
 };

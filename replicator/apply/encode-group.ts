@@ -14,6 +14,14 @@ export function encodeGroup(group: RowGroup, number: bigint, timestampSec: numbe
   const flags = RowsFlag.endOfStatement | (first.foreignKeyChecks ? 0 : RowsFlag.noForeignKeyChecks);
   return Buffer.concat([
     encodeTableMap(number, def, SERVER_ID),
-    encodeRows({ tableId: number, kind: first.change, table: def, rows: group, serverId: SERVER_ID, flags, timestampSec }),
+    encodeRows({
+      tableId: number,
+      kind: first.change,
+      table: def,
+      rows: group,
+      serverId: SERVER_ID,
+      flags,
+      timestampSec,
+    }),
   ]);
 }

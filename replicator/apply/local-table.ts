@@ -8,6 +8,8 @@ export interface LocalTable {
   readonly columns: readonly ColumnDef[];
   /** Names in key order. */
   readonly primaryKey: readonly string[];
+  /** Columns of unique indexes other than the primary key. */
+  readonly uniqueColumns: readonly string[];
   /** Name of the AUTO_INCREMENT column. */
   readonly autoIncrement: string | null;
   /** Tables (`schema.table` pairs) whose rows a delete or update here may change natively: ON DELETE/UPDATE CASCADE or SET NULL, recursively. */

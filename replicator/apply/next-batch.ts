@@ -2,7 +2,7 @@ import type { ChangeSet, VersionVector } from '../change-set';
 import type { CausalGate } from './causal-gate';
 
 /** Change sets in one database transaction, and their rows: more saves little, and loses more work in a race. */
-const CHANGE_SETS_MAX = 64;
+export const CHANGE_SETS_MAX = 64;
 const ROWS_MAX = 2_000;
 
 /** What can be applied next, in order; never more than the limits, except for a single change set beyond them. */

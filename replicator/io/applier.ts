@@ -1,6 +1,6 @@
 import type { CausalGate } from '../apply/causal-gate';
 import type { MergeWindow } from '../apply/merge-window';
-import { nextBatch } from '../apply/next-batch';
+import { CHANGE_SETS_MAX, nextBatch } from '../apply/next-batch';
 import type { ChangeSet, Incarnation, VersionVector } from '../change-set';
 import type { Alarm, KeyBoard, Logger, WriteBoard } from '../ports';
 import { contains, withChangeSet } from '../version-vector';
@@ -32,6 +32,8 @@ export interface ApplierOptions {
   readonly waitingRetryMs: number;
 }
 
+/** Row locks are held so long at most, as far as the number of change sets in a transaction can help it. */
+const TRANSACTION_MS_WANTED = 60;
 /** Delays between tries of something busy or away. */
 const BACKOFF_MS = [5, 20, 100, 500, 2_000] as const;
 
@@ -45,6 +47,7 @@ export class Applier {
   /** Change sets still to be applied one by one since one of their batch did not fit. */
   private singly = 0;
   private failures = 0;
+  private batchMax = CHANGE_SETS_MAX;
   private running: Promise<void> = Promise.resolve();
   private readonly catalog = new TableCatalog();
   private readonly known: LogKnowledge;
@@ -130,7 +133,9 @@ export class Applier {
         continue;
       }
       // The next stretch is decoded while the database works.
+      const began = performance.now();
       const [outcome] = await Promise.all([this.attempt(work), this.feed.fill()]);
+      this.adaptBatch(outcome.kind, performance.now() - began);
       if (outcome.kind === 'committed') {
         this.committed(work, outcome);
       } else {
@@ -145,8 +150,14 @@ export class Applier {
     if (mends !== null) return { changeSets: [], mends };
     const { gate, self, capture } = this.options;
     const reached = new Map(this.applied).set(self, capture.position().localSeq);
-    const changeSets = nextBatch(gate, reached, this.singly > 0 ? 1 : undefined);
+    const changeSets = nextBatch(gate, reached, this.singly > 0 ? 1 : this.batchMax);
     return changeSets.length === 0 ? null : { changeSets, mends: NO_MENDS };
+  }
+
+  /** Local writers wait for our locks: a transaction that takes long, or meets them, is to be smaller. */
+  private adaptBatch(kind: AttemptOutcome['kind'], elapsedMs: number): void {
+    if (kind === 'raced' || elapsedMs > TRANSACTION_MS_WANTED) this.batchMax = Math.max(1, this.batchMax >> 1);
+    else if (kind === 'committed') this.batchMax = Math.min(CHANGE_SETS_MAX, this.batchMax * 2);
   }
 
   private attempt(work: ApplyWork): Promise<AttemptOutcome> {

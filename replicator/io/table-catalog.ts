@@ -7,8 +7,8 @@ const COLUMNS_SQL = `SELECT COLUMN_NAME AS name, DATA_TYPE AS dataType, COLUMN_T
   EXTRA AS extra
   FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = ? AND TABLE_NAME = ? ORDER BY ORDINAL_POSITION`;
 
-const PRIMARY_KEY_SQL = `SELECT COLUMN_NAME AS name FROM information_schema.STATISTICS
-  WHERE TABLE_SCHEMA = ? AND TABLE_NAME = ? AND INDEX_NAME = 'PRIMARY' ORDER BY SEQ_IN_INDEX`;
+const UNIQUE_SQL = `SELECT INDEX_NAME AS indexName, COLUMN_NAME AS name FROM information_schema.STATISTICS
+  WHERE TABLE_SCHEMA = ? AND TABLE_NAME = ? AND NON_UNIQUE = 0 ORDER BY SEQ_IN_INDEX`;
 
 const CASCADES_SQL = `SELECT UNIQUE_CONSTRAINT_SCHEMA AS parentSchema, REFERENCED_TABLE_NAME AS parentTable,
   CONSTRAINT_SCHEMA AS childSchema, TABLE_NAME AS childTable FROM information_schema.REFERENTIAL_CONSTRAINTS
@@ -53,7 +53,8 @@ async function loadTable(
 ): Promise<LocalTable | null> {
   const columns = await connection.rows(COLUMNS_SQL, [name.schema, name.table]);
   if (columns.length === 0) return null;
-  const primaryKey = await connection.rows(PRIMARY_KEY_SQL, [name.schema, name.table]);
+  const unique = await connection.rows(UNIQUE_SQL, [name.schema, name.table]);
+  const isPrimary = (row: SqlRow): boolean => text(row, 'indexName') === 'PRIMARY';
   return {
     ...name,
     columns: columns.map((row) =>
@@ -68,7 +69,8 @@ async function loadTable(
         fraction: Number(row['fraction'] ?? 0),
       }),
     ),
-    primaryKey: primaryKey.map((row) => text(row, 'name')),
+    primaryKey: unique.filter(isPrimary).map((row) => text(row, 'name')),
+    uniqueColumns: unique.filter((row) => !isPrimary(row)).map((row) => text(row, 'name')),
     autoIncrement:
       columns.map((row) => (/auto_increment/i.test(text(row, 'extra')) ? text(row, 'name') : null)).find(isName) ??
       null,

@@ -2,6 +2,7 @@ import { type RowPlan, type RowWrite, type WaitingReason, planRow, withForeignKe
 import { DUPLICATE_KEY, databaseFailure, isForeignKeyError, isMissingRow } from '../apply/database-error';
 import type { FindLocalTable } from '../apply/local-table';
 import type { DecidedChangeSet, MergeWindow } from '../apply/merge-window';
+import { displaced } from '../apply/placeholder';
 import type { RowKey } from '../change-set';
 import type { RowTarget } from '../merge/operation';
 import type { WaitingRow } from './bookkeeping';
@@ -72,22 +73,32 @@ export class TargetWriter {
     if (write !== null) this.pending.push(write);
   }
 
-  /** A unique value may first have to leave another row: what meets a duplicate comes again after the others. */
+  /**
+   * A unique value may first have to leave another row: what meets a duplicate comes again after the others. When that
+   * moves nothing, values are exchanged in a circle, and are put out of the way once.
+   */
   private async writeAlone(targets: readonly RowTarget[], exists: ReadonlyMap<RowKey, boolean>): Promise<void> {
-    let open = targets;
-    for (;;) {
-      const duplicates: RowTarget[] = [];
-      for (const target of open) {
-        const write = this.plan(target, exists.get(target.key) === true);
-        if (write === null) continue;
-        const errno = await this.tryWrite(write);
-        if (errno === DUPLICATE_KEY) duplicates.push(target);
-        else if (errno !== null) this.leave(target, `error ${errno}`);
+    let open = targets
+      .map((target) => ({ target, write: this.plan(target, exists.get(target.key) === true) }))
+      .flatMap(({ target, write }) => (write === null ? [] : [{ target, write }]));
+    let circleBroken = false;
+    while (open.length > 0) {
+      const duplicates: typeof open = [];
+      for (const one of open) {
+        const errno = await this.tryWrite(one.write);
+        if (errno === DUPLICATE_KEY) duplicates.push(one);
+        else if (errno !== null) this.leave(one.target, `error ${errno}`);
       }
-      if (duplicates.length === 0) return;
       if (duplicates.length === open.length) {
-        for (const target of duplicates) this.leave(target, `error ${DUPLICATE_KEY}`);
-        return;
+        if (circleBroken) {
+          for (const { target } of duplicates) this.leave(target, `error ${DUPLICATE_KEY}`);
+          return;
+        }
+        circleBroken = true;
+        for (const [number, { write }] of duplicates.entries()) {
+          const away = displaced(write, number);
+          if (away !== null) await this.tryWrite(away);
+        }
       }
       open = duplicates;
     }
