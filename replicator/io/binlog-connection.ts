@@ -1,9 +1,10 @@
 import { Command } from '../../proxy/wire/constants';
+import type { Packet } from '../../proxy/wire/packet-framer';
 import { PayloadReader } from '../../proxy/wire/payload-reader';
 import { encodeRegisterSlave } from '../../proxy/wire/replication';
 import { isResultEnd, ReplyHeader } from '../../proxy/wire/response';
 import { BinlogDecoder } from '../binlog/binlog-decoder';
-import { EventJoiner } from '../binlog/event-joiner';
+import { EventJoiner, type JoinedPacket } from '../binlog/event-joiner';
 import type { BinlogEvent } from '../binlog/events';
 import { checksumQuery, dumpCommand, setupStatement } from '../binlog/reader-setup';
 import type { Flavour } from '../binlog/table-metadata';
@@ -45,9 +46,10 @@ export class BinlogConnection {
   async *batches(): AsyncGenerator<BinlogEvent[], void, void> {
     try {
       for (;;) {
-        const batch: BinlogEvent[] = [];
-        for (const { payload } of await this.connection.receive(this.silenceMs)) this.take(payload, batch);
-        if (batch.length > 0) yield batch;
+        const packets = await this.connection.receive(this.silenceMs);
+        const { events, failure } = this.take(packets);
+        if (events.length > 0) yield events;
+        if (failure !== null) throw failure;
       }
     } catch (error) {
       if (!this.connection.isClosed) throw error;
@@ -56,13 +58,24 @@ export class BinlogConnection {
     }
   }
 
-  private take(payload: Buffer, batch: BinlogEvent[]): void {
-    const joined = this.joiner.push(payload);
-    if (joined === null) return;
+  /** What stands before a broken event is still handed out: otherwise nothing before it would ever be captured. */
+  private take(packets: readonly Packet[]): { readonly events: BinlogEvent[]; readonly failure: Error | null } {
+    const events: BinlogEvent[] = [];
+    try {
+      for (const { payload } of packets) {
+        const joined = this.joiner.push(payload);
+        if (joined !== null) events.push(this.eventOf(joined));
+      }
+    } catch (error) {
+      return { events, failure: error instanceof Error ? error : new Error(String(error)) };
+    }
+    return { events, failure: null };
+  }
+
+  private eventOf(joined: JoinedPacket): BinlogEvent {
     switch (joined.kind) {
       case 'event':
-        batch.push(this.decoder.decode(joined.event));
-        return;
+        return this.decoder.decode(joined.event);
       case 'error':
         throw new DatabaseServerError(joined.payload);
       case 'end':
