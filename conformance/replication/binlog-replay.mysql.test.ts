@@ -13,6 +13,8 @@ const int = (value: number): Buffer => {
 };
 const word = (value: string): Buffer => Buffer.concat([Buffer.of(value.length), Buffer.from(value)]);
 
+const timestampSec = 1_600_000_000;
+
 const suite = mariaDb === null ? describe.skip : describe;
 
 suite('events in a BINLOG statement', () => {
@@ -69,7 +71,7 @@ suite('events in a BINLOG statement', () => {
       before: before === undefined ? null : image(table, before),
       after: after === undefined ? null : image(table, after),
     };
-    const rows = encodeRows({ tableId: 1n, kind, table, rows: [row], serverId: 9, flags });
+    const rows = encodeRows({ tableId: 1n, kind, table, rows: [row], serverId: 9, flags, timestampSec });
     const events = Buffer.concat([encodeTableMap(1n, table, 9), rows]);
     try {
       await logged.client.query(`BINLOG '${events.toString('base64')}'`);
@@ -184,7 +186,7 @@ suite('events in a BINLOG statement', () => {
     expect(await count()).toEqual([{ n: 0 }]);
   });
 
-  test("the log shows the session's server id and whole rows", async () => {
+  test("the log shows the session's server id, the events' time and whole rows", async () => {
     const start = await logged.position();
     await logged.client.query('SET SESSION server_id=77; BEGIN');
     await replay('w', { before: { id: int(0) }, after: { b: int(1) } });
@@ -193,6 +195,15 @@ suite('events in a BINLOG statement', () => {
     expect(
       new Set(events.filter(({ kind }) => kind === 'rows' || kind === 'gtid').map(({ header }) => header.serverId)),
     ).toEqual(new Set([77]));
+    // The log shows the events' own time, and the session's clock stands at it until told otherwise.
+    const times = events
+      .filter(({ kind }) => kind === 'rows' || kind === 'gtid')
+      .map(({ header }) => header.timestampSec);
+    expect(new Set(times)).toEqual(new Set([timestampSec]));
+    expect(await logged.rows('SELECT UNIX_TIMESTAMP() AS sec')).toEqual([{ sec: timestampSec }]);
+    await logged.client.query('SET timestamp=DEFAULT');
+    const [clock] = await logged.rows('SELECT UNIX_TIMESTAMP() AS sec');
+    expect(Math.abs(Number(clock?.['sec']) - Date.now() / 1000)).toBeLessThan(60);
     const [change] = rowsOf(events);
     expect(change?.row.before?.includes(undefined)).toBe(false);
     expect(change?.row.after?.includes(undefined)).toBe(false);

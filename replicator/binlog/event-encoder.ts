@@ -24,7 +24,8 @@ import { encodeTableMapBody } from './table-map';
  *   an indexed VIRTUAL one that depends on a changed column and is not in the after image leaves the index corrupt. So
  *   an after image must carry all generated columns, with the values that belong to it.
  * - No trigger fires, CHECK constraints are not looked at, cascades run unless RowsFlag.noForeignKeyChecks.
- * - Works inside a transaction; the log shows the session's server_id, whatever the events say, and full row images.
+ * - Works inside a transaction; the log shows the session's server_id, whatever the events say, their `timestampSec`, and
+ *   full row images. NOW() of the session stands at a `timestampSec` other than 0 until SET timestamp=DEFAULT.
  */
 
 /** Table map of a table under a number of the caller's choice; rows of the same BINLOG statement refer to it. */
@@ -45,7 +46,7 @@ export interface RowsToEncode {
   readonly serverId: number;
   /** RowsFlag; the last rows event of a BINLOG statement must have endOfStatement. Default: endOfStatement. */
   readonly flags?: number;
-  /** Seconds since 1970: the time that the server's own log shows for the transaction. Default 0: now. */
+  /** Seconds since 1970: the server's own log shows it as the time of the transaction, 0 (the default) as well. */
   readonly timestampSec?: number;
 }
 
