@@ -1,0 +1,90 @@
+import { parseText } from '../sql/classifier';
+import { defaultSqlMode } from '../sql/sql-mode';
+import { SessionFingerprint } from './session-fingerprint';
+
+function after(...texts: string[]): SessionFingerprint {
+  const fingerprint = new SessionFingerprint();
+  for (const text of texts) note(fingerprint, text);
+  return fingerprint;
+}
+
+function note(fingerprint: SessionFingerprint, text: string, succeeded = true): boolean {
+  const parsed = parseText(text, defaultSqlMode);
+  return parsed.statements.map((statement) => fingerprint.note(text, statement, succeeded)).includes(true);
+}
+
+const moodle = ['SET NAMES utf8mb4', "SET SESSION sql_mode = 'STRICT_ALL_TABLES'"];
+
+test.each([
+  [['SELECT 1', 'INSERT INTO t VALUES (1)', 'BEGIN', 'COMMIT', 'USE x', 'SHOW TABLES', 'SET @a = 5'], []],
+  [[...moodle, ...moodle], moodle],
+  [
+    [
+      ...moodle,
+      'SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED',
+      'SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED',
+    ],
+    [...moodle, 'SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED'],
+  ],
+  [["SET time_zone = '+01:00', sql_mode = ''"], ["SET sql_mode = ''; SET time_zone = '+01:00'"]],
+  [['SET character_set_results = latin1', 'SET NAMES utf8mb4'], ['SET NAMES utf8mb4']],
+])('%j leaves the same session as %j', (one, other) => {
+  expect(after(...one).understood).toBe(true);
+  expect(after(...one).value).toBe(after(...other).value);
+});
+
+test.each([
+  [['SET NAMES utf8mb4'], []],
+  [['SET NAMES utf8mb4'], ['SET NAMES latin1']],
+  [['SET NAMES utf8mb4'], ['SET NAMES utf8mb4 COLLATE utf8mb4_bin']],
+  [['SET NAMES utf8mb4'], ['SET CHARACTER SET utf8mb4']],
+  [['SET NAMES utf8mb4', 'SET character_set_results = latin1'], ['SET NAMES utf8mb4']],
+  [["SET time_zone = '+01:00'"], ["SET time_zone = '+02:00'"]],
+  [['SET sql_select_limit = 5'], ['SET sql_select_limit = 6']],
+])('%j and %j differ', (one, other) => {
+  expect(after(...one).value).not.toBe(after(...other).value);
+});
+
+test.each([
+  'SET sql_mode = @old',
+  "SET sql_mode = CONCAT(@@sql_mode, ',ANSI')",
+  'SET sql_select_limit = (SELECT MAX(id) FROM t)',
+  'SET ROLE admin',
+  'CALL p()',
+  'EXECUTE s',
+  'SELECT own_function(1)',
+  'DO something_else()',
+  'FLUSH TABLES WITH READ LOCK',
+])('after %s the session is not understood, until it is reset', (text) => {
+  const fingerprint = after(text);
+  expect(fingerprint.understood).toBe(false);
+  fingerprint.reset(0);
+  expect(fingerprint.understood).toBe(true);
+  expect(fingerprint.value).toBe(after().value);
+});
+
+test('temporary tables and locks are its own tables', () => {
+  expect(after('CREATE TEMPORARY TABLE t (id INT)').hasOwnTables).toBe(true);
+  expect(after('LOCK TABLES t READ').hasOwnTables).toBe(true);
+  expect(after('LOCK TABLES t READ', 'UNLOCK TABLES').hasOwnTables).toBe(false);
+  expect(after('CREATE TABLE t (id INT)').hasOwnTables).toBe(false);
+});
+
+test('a SET that failed changed nothing, unless it was a list', () => {
+  const fingerprint = after();
+  note(fingerprint, 'SET sql_select_limit = oops', false);
+  expect([fingerprint.understood, fingerprint.value]).toEqual([true, after().value]);
+  note(fingerprint, 'SET sql_select_limit = 5, time_zone = oops', false);
+  expect(fingerprint.understood).toBe(false);
+});
+
+test('SET GLOBAL is told, and sessions that begin after it differ from those before', () => {
+  const fingerprint = after();
+  expect(note(fingerprint, "SET GLOBAL sql_mode = ''")).toBe(true);
+  expect(note(fingerprint, "SET SESSION sql_mode = ''")).toBe(false);
+  expect(new SessionFingerprint(1).value).not.toBe(new SessionFingerprint(0).value);
+});
+
+test('a session that sets ever new variables is given up', () => {
+  expect(after(...Array.from({ length: 65 }, (_, index) => `SET x${index} = 1`)).understood).toBe(false);
+});
