@@ -1,0 +1,121 @@
+import type { AutoIncrementColumn, Catalog, TableInfo } from '../proxy/ports';
+import type { SqlRow } from './database-pool';
+
+export interface CatalogOptions {
+  readonly query: (sql: string, values: readonly unknown[]) => Promise<readonly SqlRow[]>;
+  /** Whether a table's rows travel. */
+  readonly isReplicated: (schema: string, table: string) => boolean;
+}
+
+/** The backend's tables as information_schema tells them, each read once until it is forgotten. */
+export class InformationSchemaCatalog implements Catalog {
+  private readonly tables = new Map<string, TableInfo | null>();
+  private readonly loading = new Map<string, Promise<void>>();
+  /** Rises with every `forget`: what was read before it is not kept. */
+  private generation = 0;
+  private lowerCase: boolean | null = null;
+
+  constructor(private readonly options: CatalogOptions) {}
+
+  find(schema: string, table: string): TableInfo | null | undefined {
+    return this.tables.get(this.key(schema, table));
+  }
+
+  load(schema: string, table: string): Promise<void> {
+    const key = this.key(schema, table);
+    const running = this.loading.get(key);
+    if (running !== undefined) return running;
+    const started = this.read(schema, table).finally(() => {
+      if (this.loading.get(key) === started) this.loading.delete(key);
+    });
+    this.loading.set(key, started);
+    return started;
+  }
+
+  forget(schema?: string, table?: string): void {
+    this.generation += 1;
+    // A read that is under way may have seen what was before: whoever asks next starts a new one.
+    this.loading.clear();
+    if (schema === undefined || table === undefined) this.tables.clear();
+    else this.tables.delete(this.key(schema, table));
+  }
+
+  private async read(schema: string, table: string): Promise<void> {
+    const generation = this.generation;
+    if (this.lowerCase === null) {
+      const [row] = await this.options.query('SELECT @@lower_case_table_names AS mode', []);
+      this.lowerCase = Number(row?.['mode'] ?? 0) !== 0;
+    }
+    const info = await readTable(this.options, schema, table);
+    if (generation === this.generation) this.tables.set(this.key(schema, table), info);
+  }
+
+  private key(schema: string, table: string): string {
+    const key = `${schema}\0${table}`;
+    return this.lowerCase === true ? key.toLowerCase() : key;
+  }
+}
+
+async function readTable(
+  { query, isReplicated }: CatalogOptions,
+  schema: string,
+  table: string,
+): Promise<TableInfo | null> {
+  const [tables, columns, keys, triggers, cascades] = await Promise.all([
+    query('SELECT table_type AS kind FROM information_schema.tables WHERE table_schema = ? AND table_name = ?', [
+      schema,
+      table,
+    ]),
+    query(columnsSql, [schema, table]),
+    query(primaryKeySql, [schema, table]),
+    query(triggersSql, [schema, table]),
+    query(cascadesSql, [schema, table]),
+  ]);
+  const [found] = tables;
+  if (found === undefined) return null;
+  const kind = found['kind'] === 'VIEW' || found['kind'] === 'SYSTEM VIEW' ? 'view' : 'base';
+  return {
+    schema,
+    table,
+    kind,
+    replicated: kind === 'base' && isReplicated(schema, table),
+    columns: columns.map((column) => String(column['name'])),
+    autoIncrement: autoIncrementColumn(columns),
+    primaryKey: keys.map((key) => String(key['name'])),
+    hasTriggers: triggers.length > 0,
+    hasBeforeInsertTrigger: triggers.some((trigger) => trigger['timing'] === 'BEFORE' && trigger['event'] === 'INSERT'),
+    hasCascades: cascades.length > 0,
+  };
+}
+
+const columnsSql =
+  'SELECT column_name AS name, data_type AS type, column_type AS fullType, extra AS extra ' +
+  'FROM information_schema.columns WHERE table_schema = ? AND table_name = ? ORDER BY ordinal_position';
+const primaryKeySql =
+  'SELECT column_name AS name FROM information_schema.statistics ' +
+  "WHERE table_schema = ? AND table_name = ? AND index_name = 'PRIMARY' ORDER BY seq_in_index";
+const triggersSql =
+  'SELECT action_timing AS timing, event_manipulation AS event FROM information_schema.triggers ' +
+  'WHERE event_object_schema = ? AND event_object_table = ?';
+/** Foreign keys by which a write to this table writes to another. */
+const cascadesSql =
+  'SELECT constraint_name AS name FROM information_schema.referential_constraints ' +
+  'WHERE unique_constraint_schema = ? AND referenced_table_name = ? ' +
+  "AND (delete_rule IN ('CASCADE', 'SET NULL', 'SET DEFAULT') OR update_rule IN ('CASCADE', 'SET NULL', 'SET DEFAULT')) " +
+  'LIMIT 1';
+
+const integerBits: Readonly<Record<string, AutoIncrementColumn['bits']>> = {
+  tinyint: 8,
+  smallint: 16,
+  mediumint: 24,
+  int: 32,
+  bigint: 64,
+};
+
+function autoIncrementColumn(columns: readonly SqlRow[]): AutoIncrementColumn | null {
+  const index = columns.findIndex((column) => /\bauto_increment\b/i.test(String(column['extra'])));
+  const column = columns[index];
+  const bits = integerBits[String(column?.['type']).toLowerCase()];
+  if (column === undefined || bits === undefined) return null;
+  return { name: String(column['name']), index, bits, unsigned: /\bunsigned\b/i.test(String(column['fullType'])) };
+}

@@ -1,0 +1,32 @@
+import { createPool, type Pool, type RowDataPacket } from 'mysql2/promise';
+import type { DatabaseTarget } from './config/values';
+
+export type SqlRow = Readonly<Record<string, unknown>>;
+
+/** The site's own few connections to its database: for the catalog, keys and status. It reconnects by itself. */
+export class DatabasePool {
+  private readonly pool: Pool;
+
+  constructor({ host, port, socket, user, password }: DatabaseTarget) {
+    this.pool = createPool({
+      ...(socket === null ? { host, port } : { socketPath: socket }),
+      user,
+      password,
+      connectionLimit: 3,
+      charset: 'utf8mb4_bin',
+      supportBigNumbers: true,
+      bigNumberStrings: true,
+      connectTimeout: 5_000,
+    });
+  }
+
+  /** Rows of one SELECT; rejects with mysql2's error (`code`, `errno`). Big integers come as strings. */
+  async rows(sql: string, values: readonly unknown[] = []): Promise<readonly SqlRow[]> {
+    const [rows] = await this.pool.query<RowDataPacket[]>(sql, [...values]);
+    return rows;
+  }
+
+  async close(): Promise<void> {
+    await this.pool.end();
+  }
+}
