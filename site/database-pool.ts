@@ -1,5 +1,5 @@
 import { createPool, type Pool, type RowDataPacket } from 'mysql2/promise';
-import type { DatabaseTarget } from './config/values';
+import type { DatabaseAddress } from '../replicator/io/database-connection';
 
 export type SqlRow = Readonly<Record<string, unknown>>;
 
@@ -7,9 +7,9 @@ export type SqlRow = Readonly<Record<string, unknown>>;
 export class DatabasePool {
   private readonly pool: Pool;
 
-  constructor({ host, port, socket, user, password }: DatabaseTarget) {
+  constructor({ host, port, socketPath, user, password }: DatabaseAddress) {
     this.pool = createPool({
-      ...(socket === null ? { host, port } : { socketPath: socket }),
+      ...(socketPath === null ? { host, port } : { socketPath }),
       user,
       password,
       connectionLimit: 3,

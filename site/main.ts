@@ -1,11 +1,14 @@
 #!/usr/bin/env node
 import { Command, CommanderError } from 'commander';
 import { labCommand } from './commands/lab';
+import { serveCommand } from './commands/serve';
+import { ConfigError } from './config/config-error';
 
 async function main(): Promise<void> {
   const program = new Command('duara')
     .description("keeps schools' databases in step over slow, broken links")
     .exitOverride();
+  program.addCommand(serveCommand());
   program.addCommand(labCommand());
   forEachCommand(program, (command) => command.exitOverride());
   await program.parseAsync(process.argv);
@@ -23,7 +26,7 @@ main().catch((error: unknown) => {
     return;
   }
   process.stderr.write(`error: ${error instanceof Error ? error.message : String(error)}\n`);
-  process.exitCode = 1;
+  process.exitCode = error instanceof ConfigError ? 2 : 1;
 });
 
 /** Commander says 1 for every mistake in the command line; the contract says 2. */

@@ -17,6 +17,21 @@ export function labCommand(): Command {
     .option('--sql <file>', 'SQL to load, plain or .gz, instead of the built-in sample')
     .option('--keep', 'leave the folder in place at the end', false)
     .action(startLab);
+  for (const verb of ['cut', 'heal'] as const) {
+    lab
+      .command(`${verb} <site> [other]`)
+      .description(`${verb} all ring links of a site, or those between two`)
+      .option('--dir <folder>')
+      .action((site: string, other: string | undefined, _options, command: Command) =>
+        ask(command, { verb, site, other: other ?? null }),
+      );
+  }
+  lab
+    .command('links')
+    .description('bytes that each ring link carried')
+    .option('--dir <folder>')
+    .option('--json', 'as JSON', false)
+    .action((_options, command: Command) => ask(command, { verb: 'links' }));
   lab
     .command('kill <site> [what]')
     .description('kill -9 duara or database of a site; both if not said which')
@@ -51,6 +66,7 @@ function labDir(command: Command): string {
 async function ask(command: Command, request: ControlRequest): Promise<void> {
   const reply = await askLab(readLabFile(labDir(command)).control, request);
   if (!reply.ok) command.error(`error: ${reply.message}`, { exitCode: 1 });
+  else if (command.opts<{ json?: boolean }>().json === true) say(JSON.stringify(reply.data));
   else reply.lines.forEach(say);
 }
 

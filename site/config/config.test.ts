@@ -1,7 +1,7 @@
 import { ConfigError } from './config-error';
 import { environmentNames } from './environment';
 import { parseConfig } from './load';
-import { dataFile, databaseTarget, parseAddress, parseBytes } from './values';
+import { dataFile, databaseAddress, parseAddress, parseBytes } from './values';
 
 const smallest = `site: mugumu
 database: { url: "mysql://duara:p%40ss@127.0.0.1:3310" }
@@ -29,10 +29,10 @@ test('the smallest file gets the defaults of the contract', () => {
     admin: { listen: '127.0.0.1:7401', tokenFile: 'admin.token' },
     retention: { days: 30, maxBytes: '2GB' },
   });
-  expect(databaseTarget(config)).toEqual({
+  expect(databaseAddress(config)).toEqual({
     host: '127.0.0.1',
     port: 3310,
-    socket: null,
+    socketPath: null,
     user: 'duara',
     password: 'p@ss',
   });

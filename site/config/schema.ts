@@ -97,7 +97,7 @@ export const ConfigSchema = Type.Object(
       ),
       fanout: count(1, 1, 15),
       anchor: flag(true),
-      found: flag(false),
+      founder: flag(false),
       link: section({
         maxKBps: orNull(Type.Integer({ minimum: 1 }), 'kilobytes a second, or null for no limit'),
       }),

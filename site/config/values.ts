@@ -1,4 +1,5 @@
 import { isAbsolute, join } from 'node:path';
+import type { DatabaseAddress } from '../../replicator/io/database-connection';
 import type { ConfigFile } from './schema';
 
 /** Meaning of values that duara.yaml holds as text; the schema has checked their form. */
@@ -22,22 +23,13 @@ export function parseBytes(text: string): number {
   return Math.floor(Number(found?.[1]) * (units[found?.[2] ?? ''] ?? 1));
 }
 
-/** How to reach the site's own database. */
-export interface DatabaseTarget {
-  readonly host: string;
-  readonly port: number;
-  /** Preferred over host and port when set. */
-  readonly socket: string | null;
-  readonly user: string;
-  readonly password: string;
-}
-
-export function databaseTarget({ database }: ConfigFile): DatabaseTarget {
+/** Where the site's own database listens, and Duara's account there. */
+export function databaseAddress({ database }: ConfigFile): DatabaseAddress {
   const url = new URL(database.url);
   return {
     host: url.hostname.replace(/^\[|\]$/g, '') || '127.0.0.1',
     port: url.port === '' ? 3306 : Number(url.port),
-    socket: database.socket,
+    socketPath: database.socket,
     user: decodeURIComponent(url.username),
     password: decodeURIComponent(url.password),
   };

@@ -6,6 +6,7 @@ import { type ControlReply, type ControlRequest, serveControl } from './control'
 import { findOrInstallServer } from './find-server';
 import { Guardian } from './guardian';
 import { labFilePath, writeLabFile } from './lab-file';
+import { LabLinks, type LinkReport } from './links';
 import { LabSite } from './lab-site';
 import { copyDatabase, seedDatabase } from './seed';
 
@@ -35,6 +36,7 @@ export class Lab {
   readonly dir: string;
   readonly sites: LabSite[] = [];
   private readonly guardian: Guardian;
+  private readonly links = new LabLinks();
   private control: Server | null = null;
   private ready = false;
   private stopping: Promise<void> | null = null;
@@ -77,19 +79,14 @@ export class Lab {
     const binary = findOrInstallServer(say);
     const application = { user: 'moodle', password: randomBytes(9).toString('base64url'), database: labSchema };
     const duara = { user: 'duara', password: randomBytes(18).toString('base64url') };
+    const ringSecret = randomBytes(32).toString('base64');
     for (let i = 0; i < this.options.sites; i++) {
       const name = String.fromCharCode('a'.charCodeAt(0) + i);
-      this.sites.push(
-        new LabSite({
-          name,
-          dir: join(this.dir, name),
-          serverId: i + 1,
-          binary,
-          application,
-          guardian: this.guardian,
-          onChange: () => this.publish(),
-        }),
-      );
+      const dir = join(this.dir, name);
+      const { guardian } = this;
+      const onChange = (): void => this.publish();
+      const shared = { binary, application, duara, ringSecret, guardian, onChange };
+      this.sites.push(await LabSite.create({ ...shared, name, dir, serverId: i + 1 }));
     }
     say(`preparing the database of site a (${binary.version})`);
     const sqlFile = this.options.sqlFile ?? join(__dirname, 'sample.sql');
@@ -104,6 +101,10 @@ export class Lab {
       guardian: this.guardian,
     });
     for (const site of this.sites.slice(1)) copyDatabase(founderDir, join(this.dir, site.name));
+    await this.links.open(this.sites);
+    for (const site of this.sites) {
+      site.configure({ peers: this.links.peersOf(site.name), founder: site === this.sites[0] });
+    }
     say(`starting ${this.sites.length} sites`);
     await Promise.all(this.sites.map((site) => site.start()));
     this.control = await serveControl(this.controlSocket, (request) => this.handle(request));
@@ -131,9 +132,21 @@ export class Lab {
         return { ok: true, lines: [] };
       case 'cut':
       case 'heal':
+        return this.setLinks(request.verb, request.site, request.other);
       case 'links':
-        return { ok: false, message: 'this lab has no links' };
+        return { ok: true, lines: this.links.report().map(describeLink), data: this.links.report() };
     }
+  }
+
+  private setLinks(state: 'cut' | 'heal', site: string, other: string | null): ControlReply {
+    const otherName = other === null ? null : this.site(other).name;
+    if (otherName === this.site(site).name) throw new LabError('a site has no link to itself');
+    const pairs = this.links.set(state, this.site(site).name, otherName);
+    const done = state === 'cut' ? 'cut' : 'healed';
+    return {
+      ok: true,
+      lines: pairs.length === 0 ? ['there is no such link'] : pairs.map((pair) => `${done}: ${pair}`),
+    };
   }
 
   private site(name: string): LabSite {
@@ -147,6 +160,7 @@ export class Lab {
   private async shutDown(): Promise<void> {
     rmSync(labFilePath(this.dir), { force: true });
     await Promise.all(this.sites.map((site) => site.stop()));
+    await this.links.close();
     const control = this.control;
     control?.close();
     await this.guardian.dismiss();
@@ -154,6 +168,10 @@ export class Lab {
     else rmSync(this.dir, { recursive: true, force: true });
     this.signalEnd();
   }
+}
+
+function describeLink({ from, to, bytesTo, bytesFrom, cutOff }: LinkReport): string {
+  return `${from} → ${to}  ${bytesTo} bytes there, ${bytesFrom} back${cutOff ? '  (cut)' : ''}`;
 }
 
 function checkOptions(options: LabOptions): void {

@@ -26,12 +26,15 @@ export type FromWorker =
   | { readonly kind: 'joined'; readonly scope: number }
   | { readonly kind: 'status'; readonly id: number; readonly status: ReplicationStatus }
   | { readonly kind: 'lease'; readonly id: number; readonly answer: LeaseAnswer }
-  /** The schema changed: one table, or any. */
-  | { readonly kind: 'schemaChanged'; readonly schema: string | null; readonly table: string | null }
+  /** Some statement of this schema's changed tables. */
+  | { readonly kind: 'schemaChanged'; readonly schema: string }
   | { readonly kind: 'alarm'; readonly alarm: Alarm }
-  | { readonly kind: 'log'; readonly level: 'debug' | 'info' | 'warn' | 'error'; readonly fields: object; readonly message: string }
-  /** `close` is done. */
-  | { readonly kind: 'closed' };
+  | {
+      readonly kind: 'log';
+      readonly level: 'info' | 'warn' | 'error';
+      readonly fields: object;
+      readonly message: string;
+    };
 
 /** Positions of streams as JSON can hold them: scope of the incarnation → last seq, in decimal. */
 export type StreamPositions = Readonly<Record<string, string>>;
@@ -54,10 +57,15 @@ export interface ReplicationStatus {
   /** What the applier committed. */
   readonly applied: StreamPositions;
   readonly waitingRows: number;
+  /** By origin: what lies here and is not applied yet, and the age of its oldest in seconds. */
+  readonly lag: readonly { readonly scope: number; readonly changeSets: string; readonly seconds: number }[];
+  /** Change sets that wait for their causes or their turn. */
+  readonly queued: number;
   readonly spoolBytes: number;
   /** Since the thread started, by origin. */
   readonly appliedCounts: StreamPositions;
   readonly conflicts: Readonly<Record<string, number>>;
+  readonly parked: number;
   readonly ring: RingReport | null;
 }
 

@@ -1,0 +1,52 @@
+import type { RaisedAlarm } from './alarms';
+import type { ReplicationStatus } from './threads/messages';
+
+/** What `/api/status` answers, and `duara status --json` prints. */
+export interface SiteStatus {
+  readonly site: string;
+  readonly version: string;
+  readonly pid: number;
+  readonly uptimeSeconds: number;
+  readonly ready: boolean;
+  /** What keeps the site from being ready; empty when it is. */
+  readonly waitingFor: readonly string[];
+  readonly proxy: {
+    readonly listen: string | null;
+    readonly socket: string | null;
+    readonly connections: number;
+    readonly cacheHits: number;
+    readonly cacheMisses: number;
+    readonly captureHealthy: boolean;
+  };
+  readonly database: { readonly reachable: boolean; readonly version: string | null };
+  readonly keys: {
+    /** Keys seen that are not from this site's ranges. */
+    readonly foreign: string;
+    /** Keys left in the leased blocks of narrow tables. */
+    readonly remaining: readonly { readonly table: string; readonly keys: string }[];
+  };
+  /** Null: the replication thread has not answered yet. */
+  readonly replication: ReplicationStatus | null;
+  readonly threadRestarts: number;
+  readonly alarms: readonly RaisedAlarm[];
+}
+
+export interface Lag {
+  readonly site: string;
+  /** Change sets of that site which it committed, as far as known here, and which are not applied here. */
+  readonly changeSets: bigint;
+}
+
+/** How far this site is behind each other member, from what the members told. */
+export function lags(status: SiteStatus): readonly Lag[] {
+  const { replication } = status;
+  const members = replication?.ring?.members ?? [];
+  return members
+    .filter((member) => member.scope !== replication?.scope)
+    .map((member) => {
+      const scope = String(member.scope);
+      const committed = members.map((each) => BigInt(each.held?.[scope] ?? '0')).reduce((a, b) => (a > b ? a : b), 0n);
+      const applied = BigInt(replication?.applied[scope] ?? '0');
+      return { site: member.site, changeSets: committed > applied ? committed - applied : 0n };
+    });
+}

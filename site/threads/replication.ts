@@ -1,0 +1,136 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { TableVersions } from '../../proxy/cache/table-versions';
+import { KeyBoard } from '../../proxy/keys/key-board';
+import type { LeaseRequest } from '../../proxy/keys/key-leases';
+import { isOwn } from '../../proxy/keys/key-ranges';
+import { DatabaseConnection } from '../../replicator/io/database-connection';
+import type { Replicator } from '../../replicator/io/replicator';
+import { startReplicator } from '../../replicator/io/replicator-runner';
+import type { Logger } from '../../replicator/ports';
+import type { Ring, StreamStore } from '../../ring/api';
+import { databaseAddress } from '../config/values';
+import { firstPosition, forgetFirstPosition, rememberFirstPosition, rememberedScope } from '../incarnation';
+import { rulesOf } from '../rules';
+import { leaseKeys } from './key-leasing';
+import type { FromWorker, LeaseAnswer, ReplicationStatus, WorkerStart } from './messages';
+import { type Phase, replicationStatus } from './replication-status';
+import { openRing } from './open-ring';
+
+const backoffMsMin = 250;
+const backoffMsMax = 10_000;
+
+/** Replicator and ring of one site, kept going: what cannot start yet (no database, no settings) is tried again. */
+export class Replication {
+  private phase: Phase = { phase: 'connecting', reason: 'it is just starting', scope: null };
+  private ring: Ring | null = null;
+  private replicator: Replicator | null = null;
+  private readonly closing = new AbortController();
+  private running: Promise<void> = Promise.resolve();
+
+  constructor(
+    private readonly start: WorkerStart,
+    private readonly tell: (message: FromWorker) => void,
+    private readonly log: Logger,
+  ) {}
+
+  run(): void {
+    this.running = this.keepTrying();
+  }
+
+  async status(): Promise<ReplicationStatus> {
+    return replicationStatus(this.phase, this.replicator, this.ring?.status() ?? null);
+  }
+
+  async lease(request: LeaseRequest): Promise<LeaseAnswer> {
+    const { scope } = this.phase;
+    if (this.ring === null || scope === null) return { refused: 'this site is not a member of the ring yet' };
+    return leaseKeys(this.ring.whiteboards, scope, request);
+  }
+
+  async close(): Promise<void> {
+    this.closing.abort();
+    // A site that no ring lets in waits without end: closing its ring ends that.
+    if (this.replicator === null) await this.ring?.close();
+    await this.running;
+    await this.replicator?.close();
+  }
+
+  private async keepTrying(): Promise<void> {
+    for (
+      let backoffMs = backoffMsMin;
+      !this.closing.signal.aborted;
+      backoffMs = Math.min(backoffMs * 2, backoffMsMax)
+    ) {
+      try {
+        await this.startOnce();
+        return;
+      } catch (error) {
+        this.ring = null;
+        if (this.closing.signal.aborted) return;
+        const reason = error instanceof Error ? error.message : String(error);
+        this.phase = { ...this.phase, phase: 'stopped', reason };
+        this.log.error({ err: error }, 'replication cannot start; it is tried again');
+        const code = (error as { code?: unknown }).code;
+        this.tell({
+          kind: 'alarm',
+          alarm: { code: typeof code === 'string' ? code : 'DUARA_REPLICATION_START', message: reason },
+        });
+      }
+      await delay(backoffMs, undefined, { signal: this.closing.signal }).catch(() => undefined);
+    }
+  }
+
+  private async startOnce(): Promise<void> {
+    const { config } = this.start;
+    const startAt = await this.beginning();
+    this.phase = { phase: 'joining', reason: 'the ring has not granted a scope yet', scope: null };
+    this.replicator = await startReplicator({
+      site: config.site,
+      dataDir: config.data,
+      database: databaseAddress(config),
+      rules: rulesOf(config),
+      ring: (store) => this.joinRing(store),
+      writeBoard: TableVersions.attach(this.start.tableVersions, 'replicator').byName(),
+      keyBoard: KeyBoard.attach(this.start.keyBoard, Date.now),
+      // Whether a narrow column's key was leased here cannot be told from the key: those are not judged.
+      isOwnKey: (bits, key) => bits < 64 || isOwn(this.phase.scope ?? 0, key),
+      log: this.log,
+      onAlarm: (alarm) => this.tell({ kind: 'alarm', alarm }),
+      onSchemaChange: (schema) => this.tell({ kind: 'schemaChanged', schema }),
+      overrides: { unsafeDurability: config.database.allowUnsafe, ...(startAt === null ? {} : { startAt }) },
+    });
+    forgetFirstPosition(config.data);
+    this.phase = { ...this.phase, phase: 'running', reason: null };
+  }
+
+  private async joinRing(store: StreamStore): Promise<Ring> {
+    const ring = await openRing(this.start, store, this.log);
+    this.ring = ring;
+    const joined = ring.joined().then(({ scope }) => {
+      this.phase = { ...this.phase, scope, reason: 'capture is starting' };
+      this.tell({ kind: 'joined', scope });
+    });
+    // startReplicator awaits the same and reports the failure.
+    joined.catch(() => undefined);
+    return ring;
+  }
+
+  /** Where the binary log of a new site stood when it was first seen; null for a site that knows its position. */
+  private async beginning(): Promise<string | null> {
+    const { config } = this.start;
+    if (rememberedScope(config.data) !== null && firstPosition(config.data) === null) return null;
+    const remembered = firstPosition(config.data);
+    if (remembered !== null) return remembered;
+    const connection = await DatabaseConnection.open(databaseAddress(config), []);
+    try {
+      const [version] = await connection.rows('SELECT VERSION() AS version');
+      const variable = /mariadb/i.test(String(version?.['version'])) ? 'gtid_binlog_pos' : 'gtid_executed';
+      const [row] = await connection.rows(`SELECT @@global.${variable} AS gtid`);
+      const gtid = String(row?.['gtid'] ?? '').replace(/\s/g, '');
+      rememberFirstPosition(config.data, gtid);
+      return gtid;
+    } finally {
+      await connection.close();
+    }
+  }
+}

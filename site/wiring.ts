@@ -1,0 +1,225 @@
+import { mkdirSync, readFileSync } from 'node:fs';
+import type { Logger } from 'pino';
+import { Registry } from 'prom-client';
+import { TableVersions } from '../proxy/cache/table-versions';
+import { type RunningProxy, startProxy } from '../proxy/io/proxy-server';
+import type { SiteKeySource } from '../proxy/io/key-source';
+import { KeyBoard } from '../proxy/keys/key-board';
+import { type AdminServer, readOrCreateToken, startAdmin } from './admin/admin-server';
+import { AlarmList } from './alarms';
+import { InformationSchemaCatalog } from './catalog';
+import { ConfigError } from './config/config-error';
+import type { ConfigFile } from './config/schema';
+import { dataFile, databaseAddress, parseAddress } from './config/values';
+import { lockData } from './data-lock';
+import { DatabasePool } from './database-pool';
+import { DeferredKeys } from './deferred-keys';
+import { ProxyMetrics, registerReplicationMetrics } from './metrics';
+import { rulesOf } from './rules';
+import { openSiteKeys } from './site-keys';
+import type { SiteStatus } from './status';
+import type { FromWorker } from './threads/messages';
+import { ReplicationHost } from './threads/replication-host';
+import { version } from './version';
+
+/** How long an INSERT waits for the ring to let a new site in. */
+const scopeWaitMs = 5_000;
+const keepAheadEveryMs = 30_000;
+
+/** One site of a ring, in one process: proxy and admin pages here, replicator and ring in a worker thread. */
+export class Site {
+  private readonly versions = TableVersions.create('proxy');
+  private readonly board = KeyBoard.create(Date.now);
+  private readonly alarms = new AlarmList();
+  private readonly registry = new Registry();
+  private readonly counters = new ProxyMetrics(this.registry);
+  private readonly database: DatabasePool;
+  private readonly catalog: InformationSchemaCatalog;
+  private readonly keys: DeferredKeys;
+  private keySource: SiteKeySource | null = null;
+  private opening: Promise<void> = Promise.resolve();
+  private readonly host: ReplicationHost;
+  private proxy: RunningProxy | null = null;
+  private admin: AdminServer | null = null;
+  private lastStatus: SiteStatus | null = null;
+  private reason = 'the ring has not granted this site a scope yet';
+  private readonly timer: NodeJS.Timeout;
+
+  private constructor(
+    private readonly config: ConfigFile,
+    private readonly log: Logger,
+    private readonly unlock: () => void,
+  ) {
+    const rules = rulesOf(config);
+    this.database = new DatabasePool(databaseAddress(config));
+    this.catalog = new InformationSchemaCatalog({
+      query: (sql, values) => this.database.rows(sql, values),
+      isReplicated: (schema, table) => rules.schemas.includes(schema) && !rules.isLocalTable(schema, table),
+    });
+    this.keys = new DeferredKeys(scopeWaitMs, () => this.reason);
+    const ringSecret = readSecret(config);
+    this.host = new ReplicationHost({
+      start: { config, ringSecret, tableVersions: this.versions.buffer, keyBoard: this.board.buffer },
+      onMessage: (message) => this.onWorkerMessage(message),
+      onDeath: (reason) => this.onWorkerDeath(reason),
+    });
+    registerReplicationMetrics(this.registry, () => this.lastStatus);
+    this.timer = setInterval(() => this.keySource?.keepAhead(), keepAheadEveryMs);
+  }
+
+  /** Starts everything; resolves when clients can connect. Rejects when the site cannot run at all. */
+  static async start(config: ConfigFile, log: Logger): Promise<Site> {
+    mkdirSync(config.data, { recursive: true });
+    const unlock = lockData(config.data);
+    let site: Site;
+    try {
+      site = new Site(config, log, unlock);
+    } catch (error) {
+      unlock();
+      throw error;
+    }
+    try {
+      await site.listen();
+    } catch (error) {
+      await site.close();
+      throw error;
+    }
+    return site;
+  }
+
+  async status(): Promise<SiteStatus> {
+    const [replication, database] = await Promise.all([this.host.status(), this.databaseState()]);
+    const waitingFor: string[] = [];
+    if (!database.reachable) waitingFor.push('the database');
+    if (replication?.phase !== 'running') waitingFor.push(`replication: ${replication?.reason ?? 'no answer yet'}`);
+    else if (!this.versions.captureHealthy()) waitingFor.push('capture to reach the end of the binary log');
+    if (!this.keys.ready) waitingFor.push('keys');
+    const { listen, socket } = this.config.proxy;
+    this.lastStatus = {
+      site: this.config.site,
+      version: version(),
+      pid: process.pid,
+      uptimeSeconds: process.uptime(),
+      ready: waitingFor.length === 0,
+      waitingFor,
+      proxy: {
+        listen,
+        socket,
+        connections: this.counters.connections,
+        cacheHits: this.counters.cacheHits,
+        cacheMisses: this.counters.cacheMisses,
+        captureHealthy: this.versions.captureHealthy(),
+      },
+      database,
+      keys: {
+        foreign: String(this.keySource?.foreignKeys() ?? this.board.foreignKeys()),
+        remaining: (this.keySource?.remaining() ?? []).map(({ schema, table, keys }) => ({
+          table: `${schema}.${table}`,
+          keys: String(keys),
+        })),
+      },
+      replication,
+      threadRestarts: this.host.restarts,
+      alarms: this.alarms.list(),
+    };
+    return this.lastStatus;
+  }
+
+  /** Ends in order: clients first, then replication, which writes down how far it came. */
+  async close(): Promise<void> {
+    clearInterval(this.timer);
+    await this.admin?.close();
+    await this.proxy?.close();
+    await this.host.close();
+    await this.opening;
+    await this.keySource?.close();
+    await this.database.close();
+    this.unlock();
+  }
+
+  private async listen(): Promise<void> {
+    const { proxy, admin } = this.config;
+    const address = databaseAddress(this.config);
+    this.proxy = await startProxy({
+      listen: proxy.listen === null ? null : parseAddress(proxy.listen),
+      socket: proxy.socket,
+      backend: address.socketPath === null ? address : { path: address.socketPath },
+      catalog: this.catalog,
+      keys: this.keys,
+      versions: this.versions,
+      counters: this.counters,
+      log: { warn: (message) => this.log.warn(message), error: (message) => this.log.error(message) },
+      backendWaitMs: proxy.backendWaitSeconds * 1000,
+    });
+    this.admin = await startAdmin({
+      listen: parseAddress(admin.listen),
+      token: readOrCreateToken(dataFile(this.config, admin.tokenFile)),
+      registry: this.registry,
+      status: () => this.status(),
+    });
+    this.log.info({ proxy: proxy.listen, socket: proxy.socket, admin: this.admin.url }, 'accepting clients');
+  }
+
+  private onWorkerMessage(message: FromWorker): void {
+    switch (message.kind) {
+      case 'joined':
+        this.opening = this.opening.then(() => this.openKeys(message.scope));
+        return;
+      case 'schemaChanged':
+        this.catalog.forget();
+        this.keySource?.forget();
+        return;
+      case 'alarm':
+        if (this.alarms.raise(message.alarm)) this.log.warn({ code: message.alarm.code }, message.alarm.message);
+        return;
+      case 'log':
+        this.log[message.level](message.fields, message.message);
+        return;
+      case 'status':
+      case 'lease':
+        // Answers; the host keeps them.
+        return;
+    }
+  }
+
+  private onWorkerDeath(reason: string): void {
+    this.versions.ownerDied('replicator');
+    const code = 'DUARA_REPLICATION_DIED';
+    this.alarms.raise({ code, message: 'the replication thread died and is started again' });
+    this.log.error({ code, reason }, 'the replication thread died and is started again; the proxy goes on');
+  }
+
+  private async openKeys(scope: number): Promise<void> {
+    if (this.keySource !== null) return;
+    const { board, database, host, config } = this;
+    try {
+      this.keySource = await openSiteKeys({ data: config.data, scope, board, leases: host, database });
+      this.keys.provide(this.keySource);
+    } catch (error) {
+      this.reason = error instanceof Error ? error.message : String(error);
+      this.alarms.raise({ code: 'DUARA_KEYS', message: this.reason });
+      this.log.error({ err: error }, 'keys cannot be issued: INSERTs that need one are refused');
+    }
+  }
+
+  private async databaseState(): Promise<SiteStatus['database']> {
+    try {
+      const [row] = await this.database.rows('SELECT VERSION() AS version');
+      return { reachable: true, version: String(row?.['version']) };
+    } catch {
+      return { reachable: false, version: null };
+    }
+  }
+}
+
+function readSecret(config: ConfigFile): Uint8Array {
+  const file = dataFile(config, config.ring.secretFile);
+  try {
+    return Buffer.from(readFileSync(file, 'utf8').trim());
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    const cure = `make one with: (umask 077; head -c 32 /dev/urandom | base64 > ${file}), and give every site of the ring a copy`;
+    const problem = `the ring secret cannot be read (${reason}); ${cure}`;
+    throw new ConfigError([{ source: file, line: null, key: 'ring.secretFile', problem }]);
+  }
+}
