@@ -194,7 +194,8 @@ export class RingNode {
         return this.onMembership(message.record);
       case 'askMembership':
         if (this.record === null) return;
-        return this.route(from, { kind: 'membership', record: encodeMembership(this.record) });
+        this.route(from, { kind: 'membership', record: encodeMembership(this.record) });
+        return;
       default:
         return assertNever(message);
     }
@@ -368,12 +369,13 @@ export class RingNode {
   }
 
   /** Sends to any member: itself, a neighbour, or by way of neighbours. */
-  private route(to: SiteName, message: RoutedMessage): void {
-    if (to === this.options.site) return void this.local.push(message);
-    const hop = this.hopTo(to);
-    if (hop === to) return this.send(to, message);
-    if (hop === undefined) return;
-    this.send(hop, { kind: 'relay', to, from: this.options.site, hopsLeft: HOPS_MAX, inner: message });
+  private route(to: SiteName, message: RoutedMessage): boolean {
+    const hop = to === this.options.site ? to : this.hopTo(to);
+    if (hop === undefined) return false;
+    if (to === this.options.site) this.local.push(message);
+    else if (hop === to) this.send(to, message);
+    else this.send(hop, { kind: 'relay', to, from: this.options.site, hopsLeft: HOPS_MAX, inner: message });
+    return true;
   }
 
   private send(to: SiteName, message: Message): void {

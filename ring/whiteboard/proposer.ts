@@ -6,7 +6,15 @@ import type { AcceptedMessage, AnswerMessage, RefusedMessage, RoutedMessage } fr
 import { RECENT_CHANGES_MAX, type Accepted, type RegisterValue } from '../paxos/acceptor';
 import { ballotKey, type Ballot } from '../paxos/ballot';
 import { survey } from '../paxos/quorum';
-import { isHopeless, type Preparing, type Purpose, type Querying, type Request, type Verdict } from './request';
+import {
+  isHopeless,
+  type Accepting,
+  type Preparing,
+  type Purpose,
+  type Querying,
+  type Request,
+  type Verdict,
+} from './request';
 
 /** What a proposer needs of its node. */
 export interface ProposerHost {
@@ -14,7 +22,8 @@ export interface ProposerHost {
   membership(): MembershipRecord | null;
   /** This member's scope, null before it is admitted: without one there are no ballots. */
   scope(): number | null;
-  send(to: Acceptor, message: RoutedMessage): void;
+  /** False when there is no way there now. */
+  send(to: Acceptor, message: RoutedMessage): boolean;
   /** True when a message could get there now. */
   isReachable(acceptor: Acceptor): boolean;
   /** A newer membership was decided. */
@@ -24,7 +33,7 @@ export interface ProposerHost {
   random(): number;
 }
 
-const ROUND_MS = 8_000;
+const ROUND_MS = 6_000;
 const REQUEST_MS = 30_000;
 /** How long a request waits for a pool to become reachable before it is called unavailable. */
 const UNREACHABLE_MS = 2_000;
@@ -116,6 +125,7 @@ export class Proposer {
       if (nowMs - request.startedMs >= REQUEST_MS) this.giveUp(request, 'no majority of its pool answered in time');
       else if (this.isCutOff(request, nowMs)) this.giveUp(request, 'no majority of its pool can be reached');
       else if (nowMs >= request.phase.untilMs) this.onTimeout(request, nowMs);
+      else this.sendToReachable(request);
     }
   }
 
@@ -180,10 +190,32 @@ export class Proposer {
     const { id, round, register } = request;
     for (const acceptor of acceptors) {
       if (phase.asked.has(acceptor.scope)) continue;
-      phase.asked.set(acceptor.scope, acceptor);
       const head = { request: id, round, to: acceptor.scope, register };
-      if (phase.kind === 'query') this.host.send(acceptor, { kind: 'query', ...head, epoch: phase.epoch });
-      else this.host.send(acceptor, { kind: 'prepare', ...head, ballot: phase.ballot });
+      const sent =
+        phase.kind === 'query'
+          ? this.host.send(acceptor, { kind: 'query', ...head, epoch: phase.epoch })
+          : this.host.send(acceptor, { kind: 'prepare', ...head, ballot: phase.ballot });
+      if (sent) phase.asked.set(acceptor.scope, acceptor);
+    }
+  }
+
+  private sendAccept(request: Request, phase: Accepting): void {
+    const { id, round, register } = request;
+    const { ballot, value } = phase;
+    for (const acceptor of phase.pool) {
+      if (phase.asked.has(acceptor.scope)) continue;
+      const message = { kind: 'accept', request: id, round, to: acceptor.scope, register, ballot, value } as const;
+      if (this.host.send(acceptor, message)) phase.asked.add(acceptor.scope);
+    }
+  }
+
+  /** Acceptors to whom there was no way before may have been linked since. */
+  private sendToReachable(request: Request): void {
+    const { phase } = request;
+    if (phase.kind === 'accept') this.sendAccept(request, phase);
+    else if (phase.kind !== 'wait') {
+      const result = survey(phase.spans, phase.answers);
+      if (result.kind === 'incomplete') this.ask(request, phase, result.ask);
     }
   }
 
@@ -244,11 +276,10 @@ export class Proposer {
   ): void {
     const pool = spans[0]?.pool ?? [];
     const untilMs = nowMs + ROUND_MS;
-    request.phase = { kind: 'accept', ballot, pool, value, verdict, accepted: new Set(), refused: new Set(), untilMs };
-    const { id, round, register } = request;
-    for (const acceptor of pool) {
-      this.host.send(acceptor, { kind: 'accept', request: id, round, to: acceptor.scope, register, ballot, value });
-    }
+    const sets = { asked: new Set<number>(), accepted: new Set<number>(), refused: new Set<number>() };
+    const phase: Accepting = { kind: 'accept', ballot, pool, value, verdict, ...sets, untilMs };
+    request.phase = phase;
+    this.sendAccept(request, phase);
   }
 
   private adoptDecided(register: string, value: RegisterValue): void {

@@ -43,6 +43,7 @@ export interface Accepting {
   readonly pool: readonly Acceptor[];
   readonly value: RegisterValue;
   readonly verdict: Verdict;
+  readonly asked: Set<number>;
   readonly accepted: Set<number>;
   readonly refused: Set<number>;
   readonly untilMs: number;
