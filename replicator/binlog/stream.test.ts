@@ -72,6 +72,20 @@ test.each([
   expect(decoder.decode(encodeEvent({ ...header, typeCode }, Buffer.from(hex, 'hex')))).toMatchObject(expected);
 });
 
+test.each([
+  [162, '07000000000000000200000029', 13],
+  [33, '003e11fa47713111eca9f80242ac1100020500000000000000', 25],
+  [2, '0100000000000000030000020001026170700053454c4543542031', 19],
+  [4, '040000000000000062', 8],
+  [26, '0100046c6f7374', 7],
+])('event of type %i cut before its text ends in a typed error', (typeCode, hex, from) => {
+  const decoder = new BinlogDecoder({ checksum: false, flavour: 'mariadb' });
+  for (let end = 0; end < from; end++) {
+    const cut = encodeEvent({ ...header, typeCode }, Buffer.from(hex, 'hex').subarray(0, end));
+    expect(() => decoder.decode(cut)).toThrow(expect.objectContaining({ code: 'DUARA_PAYLOAD_TOO_SHORT' }));
+  }
+});
+
 test('a compressed query', () => {
   const head = Buffer.from('01000000000000000300000000' + '61707000', 'hex');
   const body = Buffer.concat([head, deflateLogData(Buffer.from('CREATE TABLE t (id INT)'))]);
