@@ -41,10 +41,11 @@ export function isMissingRow(errno: number): boolean {
 
 /** True for an error that a database or the way to it gave; anything else is a bug of ours. */
 export function isDatabaseError(error: unknown): error is Error & { readonly code: string } {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string';
+  // Not by class: errors of the network come from another realm where code runs in a sandbox.
+  return typeof error === 'object' && error !== null && 'code' in error && typeof error.code === 'string';
 }
 
 function errorNumber(error: unknown): number | null {
-  if (!(error instanceof Error) || !('errno' in error) || typeof error.errno !== 'number') return null;
+  if (!isDatabaseError(error) || !('errno' in error) || typeof error.errno !== 'number') return null;
   return error.errno;
 }

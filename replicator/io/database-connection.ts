@@ -1,4 +1,5 @@
 import { type Connection, type ConnectionOptions, type RowDataPacket, createConnection } from 'mysql2/promise';
+import { databaseFailure, isDatabaseError } from '../apply/database-error';
 
 /** Where the site's own database server listens, and the account that Duara uses there. */
 export interface DatabaseAddress {
@@ -60,7 +61,7 @@ export class DatabaseConnection {
       const [result] = await this.connection.query(sql, [...values]);
       return result;
     } catch (error) {
-      if (!isFatal(error)) throw error;
+      if (!isDatabaseError(error) || databaseFailure(error).kind !== 'lost') throw error;
       this.ended();
       throw new ConnectionLostError('the connection to the database broke', { cause: error });
     }
@@ -96,9 +97,4 @@ export class DatabaseConnection {
     for (const listener of this.lostListeners) listener();
     this.lostListeners.clear();
   }
-}
-
-/** mysql2 marks the errors after which a connection is of no use. */
-function isFatal(error: unknown): boolean {
-  return error instanceof Error && 'fatal' in error && error.fatal === true;
 }
