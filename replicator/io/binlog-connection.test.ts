@@ -45,7 +45,7 @@ describe('against a scripted server', () => {
       const framer = new PacketFramer();
       const script = [...answers];
       const send = (payloads: readonly Uint8Array[], sequence: number) =>
-        payloads.forEach((payload, at) => socket.write(frame(payload, sequence + at)));
+        socket.write(Buffer.concat(payloads.map((payload, at) => frame(payload, sequence + at))));
       send(first, 0);
       socket.on('data', (chunk) => {
         for (const { payload, sequence } of framer.push(chunk)) send(script.shift()?.(payload) ?? [], sequence + 1);
@@ -110,6 +110,18 @@ describe('against a scripted server', () => {
     // What came before the error was handed out.
     expect(gtids).toEqual([`${uuid}:18`]);
     expect(seen).toEqual(['reader', 'pä55\0', 'SET ']);
+  });
+
+  test('MySQL: the fast path, whose two packets come at once', async () => {
+    await listen([
+      () => [Buffer.of(1, 3), ok],
+      () => [Buffer.of(1), Buffer.alloc(20), eof, Buffer.concat([Buffer.of(4), Buffer.from('NONE')]), eof],
+      () => [ok],
+      () => [ok],
+    ]);
+    const reader = await open();
+    expect(reader.flavour).toBe('mysql');
+    reader.close();
   });
 
   test('a server that says nothing: an error after three heartbeats', async () => {

@@ -4,7 +4,7 @@ import { decodeGreeting, type Greeting, scrambleOf } from '../../proxy/wire/hand
 import { encodeHandshakeResponse } from '../../proxy/wire/handshake-response';
 import type { Packet } from '../../proxy/wire/packet-framer';
 import { decodeError, ReplyHeader } from '../../proxy/wire/response';
-import { DatabaseConnectionError, PacketConnection } from './packet-connection';
+import type { PacketConnection } from './packet-connection';
 
 /** Thrown for an error packet of the database. */
 export class DatabaseServerError extends Error {
@@ -78,12 +78,9 @@ export async function logIn(connection: PacketConnection, login: Login): Promise
   }
 }
 
-/** One packet where the server sends one and waits. */
+/** One packet that is not an error. */
 export async function receiveOne(connection: PacketConnection, timeoutMs: number): Promise<Packet> {
-  const [packet, ...more] = await connection.receive(timeoutMs);
-  if (packet === undefined || more.length > 0) {
-    throw new DatabaseConnectionError('the database sent more than was asked for');
-  }
+  const packet = await connection.receiveOne(timeoutMs);
   if (packet.payload[0] === ReplyHeader.error) throw new DatabaseServerError(packet.payload);
   return packet;
 }

@@ -19,6 +19,8 @@ const readAheadBytes = 256 * 1024;
 /** Packets over one socket. Reads only when asked to: a slow taker slows the server down. */
 export class PacketConnection {
   private readonly framer = new PacketFramer();
+  /** Packets that came with one that was taken alone. */
+  private left: Packet[] = [];
   private failure: Error | null = null;
   private closed = false;
   /** Wakes the one waiting reader. */
@@ -71,6 +73,7 @@ export class PacketConnection {
 
   /** At least one packet. Throws DatabaseConnectionError, and DatabaseSilenceError after `timeoutMs` without a byte. */
   async receive(timeoutMs: number): Promise<Packet[]> {
+    if (this.left.length > 0) return this.left.splice(0);
     for (;;) {
       const chunk: Buffer | null = this.socket.read() as Buffer | null;
       if (chunk !== null) {
@@ -80,6 +83,13 @@ export class PacketConnection {
         await this.waitFor(() => this.socket.readableLength > 0, timeoutMs);
       }
     }
+  }
+
+  /** One packet; those that came with it are received later. Errors as of `receive`. */
+  async receiveOne(timeoutMs: number): Promise<Packet> {
+    const [first, ...left] = await this.receive(timeoutMs);
+    this.left = left;
+    return first as Packet;
   }
 
   /** Ends the connection; a waiting `receive` throws. */
