@@ -1,4 +1,4 @@
-import { copyFileSync } from 'node:fs';
+import { copyFileSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Connection } from 'mysql2/promise';
 import type { Incarnation } from '../../replicator/change-set';
@@ -209,6 +209,48 @@ withMaria('capture of a running server', () => {
     expect(told.map((set) => set.seq)).toEqual([BigInt(before.length + 1)]);
     expect(after.slice(0, -1)).toEqual(before);
     expect(Buffer.from(after.at(-1)!.previousHash)).toEqual(hashRecord(encodeChangeSet(before.at(-1)!)));
+  });
+});
+
+withMaria('the first start of an incarnation', () => {
+  let rig: CaptureRig;
+  beforeEach(async () => {
+    rig = new CaptureRig(binary!, false);
+    await rig.server.start();
+    await rig.run(SCHEMA);
+  });
+  afterEach(() => rig.end());
+
+  test('begins where the log stands, with what the database had applied before', async () => {
+    await rig.run("INSERT INTO tag VALUES ('old',1)", "INSERT INTO duara.applied VALUES ('there',9,41,500)");
+    await rig.start();
+    await rig.run("INSERT INTO tag VALUES ('new',1)");
+    const [only, ...more] = await rig.captured();
+    expect(more).toEqual([]);
+    expect(only).toMatchObject({ seq: 1n, dependencies: new Map([[9 as Incarnation, 41n]]) });
+  });
+
+  test('a kept beginning holds, though nothing was captured before the stop', async () => {
+    await rig.start();
+    await rig.stopCapture();
+    await rig.run("INSERT INTO tag VALUES ('meanwhile',1)");
+    await rig.start();
+    expect(await rig.captured()).toHaveLength(1);
+  });
+
+  test('a lost position file, or a lost spool, is an error that says what to do', async () => {
+    await rig.start();
+    await rig.run("INSERT INTO tag VALUES ('new',1)");
+    await rig.captured();
+    await rig.stopCapture();
+    const kept = join(rig.dir, 'kept.json');
+    renameSync(rig.positionFile, kept);
+    const lost = { code: 'DUARA_CAPTURE_MEMORY_LOST', message: expect.stringContaining('must join anew') };
+    await expect(rig.start()).rejects.toMatchObject(lost);
+    await rig.spool.close();
+    renameSync(kept, rig.positionFile);
+    rmSync(join(rig.dir, 'spool'), { recursive: true });
+    await expect(rig.start()).rejects.toMatchObject(lost);
   });
 });
 

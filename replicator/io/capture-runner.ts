@@ -1,9 +1,12 @@
 import { CaptureError } from '../capture/capture-error';
-import { type CaptureState, forked, initialState } from '../capture/capture-state';
+import { type CaptureState, forked, initialState, withApplied } from '../capture/capture-state';
 import { type GtidPosition, formatPosition, parsePosition, reaches } from '../capture/gtid-position';
 import { type LoggedTransaction, TransactionAssembler } from '../capture/transaction-assembler';
 import { visibilityProbe } from '../capture/visibility-probe';
+import type { StreamId } from '../../ring/api';
+import type { Hlc } from '../change-set';
 import type { CapturePosition } from '../ports';
+import { readApplied } from './bookkeeping';
 import {
   type AppliedSeenListener,
   CaptureListeners,
@@ -26,6 +29,8 @@ const RECONNECT_MS_MIN = 50;
 const RECONNECT_MS_MAX = 3_000;
 /** MariaDB and MySQL: "Could not find … in binary log": the position asked for is not there. */
 const ER_MASTER_FATAL_ERROR_READING_BINLOG = 1236;
+const ER_BAD_DB_ERROR = 1049;
+const ER_NO_SUCH_TABLE = 1146;
 
 /** A running capture: reads this site's binary log for as long as it is not closed. */
 export interface Capture {
@@ -45,17 +50,25 @@ export interface Capture {
   close(): Promise<void>;
 }
 
-/** Resolves once the position is known and kept. Rejects with CaptureError, or when the database cannot be reached. */
+/**
+ * Resolves once the position is known and kept; reading then begins, so listeners are to be added at once. Rejects with
+ * CaptureError, or when the database cannot be reached. An incarnation's first start must come before its applier's.
+ */
 export async function startCapture(options: CaptureOptions): Promise<Capture> {
-  const { incarnation, positionFile, spool, alarm } = options;
+  const { incarnation, positionFile, spool, alarm, positionEveryMs = 200 } = options;
   let state = await readPosition(positionFile, incarnation);
   if (state === null) {
-    const startAt = options.startAt ?? (await serverPosition(options));
-    state = initialState(parsePosition(startAt));
+    const held = spool.heldOf(incarnation as number as StreamId);
+    if (held > 0n) {
+      throw new CaptureError(
+        'DUARA_CAPTURE_MEMORY_LOST',
+        `${positionFile} is gone, but ${held} change sets were captured: this site must join anew`,
+      );
+    }
+    state = await firstState(options);
     // Kept before anything is read: after a crash the same beginning holds.
     await writePosition(positionFile, incarnation, state);
   }
-  const { positionEveryMs = 200 } = options;
   const stream = new OwnStream({ incarnation, spool, positionFile, alarm, positionEveryMs });
   return new CaptureRunner(options, stream, state, await stream.open(state.localSeq));
 }
@@ -274,10 +287,21 @@ function isPositionMissing(error: unknown): boolean {
   return (error as { errorCode?: number }).errorCode === ER_MASTER_FATAL_ERROR_READING_BINLOG;
 }
 
-async function serverPosition({ address }: CaptureOptions): Promise<string> {
+/** Where a new incarnation begins: with what its database had applied before, and where its log stands. */
+async function firstState({ address, startAt }: CaptureOptions): Promise<CaptureState> {
   const connection = await DatabaseConnection.open(address, []);
   try {
-    return await positionOn(connection);
+    // First what is applied, which waits for a COMMIT of ours that got no answer: the log then holds it.
+    const applied = await readApplied(connection).catch((error: unknown) => {
+      const { errno } = error as { errno?: number };
+      if (errno === ER_NO_SUCH_TABLE || errno === ER_BAD_DB_ERROR) return [];
+      throw error;
+    });
+    const state = initialState(parsePosition(startAt ?? (await positionOn(connection))));
+    return withApplied(
+      state,
+      applied.map(({ incarnation, seq, hlc }) => ({ incarnation, seq, hlc: hlc as Hlc })),
+    );
   } finally {
     await connection.close();
   }
