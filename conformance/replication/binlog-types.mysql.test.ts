@@ -136,7 +136,11 @@ const oracles: Record<TypeCase['oracle'], string> = {
 
 const suite = mariaDb === null ? describe.skip : describe;
 
-suite.each([0, 1])('with log_bin_compress=%i', (compress) => {
+/** The log says the same of both; tables of the second are made and dropped faster. */
+const engines = ['InnoDB', 'MyISAM'] as const;
+
+suite.each([0, 1] as const)('with log_bin_compress=%i', (compress) => {
+  const engine = engines[compress];
   const logged = new LoggedServer([`--log-bin-compress=${compress}`, '--log-bin-compress-min-len=10']);
   beforeAll(async () => {
     await logged.start();
@@ -148,7 +152,7 @@ suite.each([0, 1])('with log_bin_compress=%i', (compress) => {
 
   test.each(cases.map((each) => [each.type.slice(0, 60), each] as const))('%s', async (_name, each) => {
     await logged.client.query('DROP TABLE IF EXISTS original, replayed');
-    await logged.client.query(`CREATE TABLE original (id INT PRIMARY KEY, v ${each.type})`);
+    await logged.client.query(`CREATE TABLE original (id INT PRIMARY KEY, v ${each.type}) ENGINE=${engine}`);
     await logged.client.query('CREATE TABLE replayed LIKE original');
     const list = [...each.values, 'NULL'].map((value, index) => `(${index}, ${value})`);
     const changes = await logged.logged(`INSERT INTO original VALUES ${list.join()}`);
