@@ -2,6 +2,7 @@
 import { Command, CommanderError } from 'commander';
 import { labCommand } from './commands/lab';
 import { serveCommand } from './commands/serve';
+import { statusCommand } from './commands/status';
 import { ConfigError } from './config/config-error';
 
 async function main(): Promise<void> {
@@ -9,6 +10,7 @@ async function main(): Promise<void> {
     .description("keeps schools' databases in step over slow, broken links")
     .exitOverride();
   program.addCommand(serveCommand());
+  program.addCommand(statusCommand());
   program.addCommand(labCommand());
   forEachCommand(program, (command) => command.exitOverride());
   await program.parseAsync(process.argv);

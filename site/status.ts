@@ -1,5 +1,5 @@
 import type { RaisedAlarm } from './alarms';
-import type { ReplicationStatus } from './threads/messages';
+import type { ReplicationStatus, RingReport } from './threads/messages';
 
 /** What `/api/status` answers, and `duara status --json` prints. */
 export interface SiteStatus {
@@ -27,6 +27,8 @@ export interface SiteStatus {
   };
   /** Null: the replication thread has not answered yet. */
   readonly replication: ReplicationStatus | null;
+  /** This site's ring links, as in `replication.ring`. */
+  readonly links: RingReport['links'];
   readonly threadRestarts: number;
   readonly alarms: readonly RaisedAlarm[];
 }

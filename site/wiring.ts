@@ -119,6 +119,7 @@ export class Site {
         })),
       },
       replication,
+      links: replication?.ring?.links ?? [],
       threadRestarts: this.host.restarts,
       alarms: this.alarms.list(),
     };

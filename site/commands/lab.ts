@@ -1,8 +1,10 @@
 import { resolve } from 'node:path';
 import { Command } from 'commander';
 import { askLab, type ControlRequest, stopLab } from '../lab/control';
+import { compareLab, describeComparison } from '../lab/compare';
 import { Lab } from '../lab/lab';
 import { readLabFile } from '../lab/lab-file';
+import { runLoad } from '../lab/load';
 import { welcome } from '../lab/welcome';
 import { say, wholeNumber } from './output';
 
@@ -48,6 +50,21 @@ export function labCommand(): Command {
     .option('--dir <folder>')
     .action((site: string, _options, command: Command) => ask(command, { verb: 'start', site }));
   lab
+    .command('load')
+    .description('write at all sites at once, in the foreground')
+    .option('--dir <folder>')
+    .option('--seconds <number>', 'how long', wholeNumber, 10)
+    .option('--rate <number>', 'statements a second at each site', wholeNumber, 20)
+    .option('--json', 'as JSON', false)
+    .action((options: { seconds: number; rate: number; json: boolean }, command: Command) => load(options, command));
+  lab
+    .command('compare')
+    .description('compare every replicated table once all that was committed before has arrived')
+    .option('--dir <folder>')
+    .option('--wait <seconds>', 'how long to wait for it', wholeNumber, 60)
+    .option('--json', 'as JSON', false)
+    .action((options: { wait: number; json: boolean }, command: Command) => compare(options, command));
+  lab
     .command('stop')
     .description('end the lab')
     .option('--dir <folder>')
@@ -68,6 +85,26 @@ async function ask(command: Command, request: ControlRequest): Promise<void> {
   if (!reply.ok) command.error(`error: ${reply.message}`, { exitCode: 1 });
   else if (command.opts<{ json?: boolean }>().json === true) say(JSON.stringify(reply.data));
   else reply.lines.forEach(say);
+}
+
+async function load(options: { seconds: number; rate: number; json: boolean }, command: Command): Promise<void> {
+  const stop = new AbortController();
+  process.once('SIGINT', () => stop.abort());
+  const rate = Math.max(1, options.rate);
+  const counts = await runLoad(readLabFile(labDir(command)), { seconds: options.seconds, rate, signal: stop.signal });
+  if (options.json) say(JSON.stringify(counts));
+  else {
+    for (const { site, inserts, updates, deletes, failed } of counts) {
+      say(`site ${site}: ${inserts} inserts, ${updates} updates, ${deletes} deletes acknowledged; ${failed} failed`);
+    }
+  }
+}
+
+async function compare({ wait, json }: { wait: number; json: boolean }, command: Command): Promise<void> {
+  const comparison = await compareLab(readLabFile(labDir(command)), wait);
+  if (json) say(JSON.stringify(comparison));
+  else describeComparison(comparison).forEach(say);
+  if (!comparison.equal) process.exitCode = 1;
 }
 
 async function startLab(options: { sites: number; dir?: string; sql?: string; keep: boolean }): Promise<void> {

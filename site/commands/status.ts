@@ -1,0 +1,87 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { Command } from 'commander';
+import { loadConfig } from '../config/load';
+import { dataFile, parseAddress } from '../config/values';
+import { lags, type SiteStatus } from '../status';
+import { readIfThere } from '../small-file';
+import { say } from './output';
+
+interface StatusOptions {
+  readonly config: string;
+  readonly url?: string;
+  readonly watch: boolean;
+  readonly json: boolean;
+}
+
+const watchEveryMs = 1_000;
+
+/** `duara status`: what a running site says of itself, of the others and of the links. */
+export function statusCommand(): Command {
+  return new Command('status')
+    .description('sites, links, lag, whiteboards, alarms')
+    .option('-c, --config <file>', 'duara.yaml of the site', 'duara.yaml')
+    .option('--url <url>', 'admin pages to ask, instead of those that the configuration names')
+    .option('--watch', 'again every second', false)
+    .option('--json', 'as JSON', false)
+    .action(async (options: StatusOptions) => {
+      do {
+        const status = await readStatus(options);
+        if (options.watch && !options.json && process.stdout.isTTY) process.stdout.write('\x1b[2J\x1b[H');
+        if (options.json) say(JSON.stringify(status));
+        else describe(status).forEach(say);
+        if (options.watch) await delay(watchEveryMs);
+      } while (options.watch);
+    });
+}
+
+async function readStatus(options: StatusOptions): Promise<SiteStatus> {
+  let base = options.url;
+  const headers: Record<string, string> = {};
+  if (base === undefined) {
+    const config = loadConfig(options.config);
+    const { host, port } = parseAddress(config.admin.listen);
+    const everywhere = host === '0.0.0.0' || host === '::';
+    base = `http://${everywhere ? '127.0.0.1' : host.includes(':') ? `[${host}]` : host}:${port}`;
+    const token = readIfThere(dataFile(config, config.admin.tokenFile));
+    if (token !== null) headers['authorization'] = `Bearer ${token.trim()}`;
+  }
+  let reply: Response;
+  try {
+    reply = await fetch(new URL('/api/status', base), { headers, signal: AbortSignal.timeout(10_000) });
+  } catch (error) {
+    throw new Error(`no site answers at ${base}: is duara serve running there?`, { cause: error });
+  }
+  if (!reply.ok) throw new Error(`${base} answers ${reply.status}: ${await reply.text()}`);
+  return (await reply.json()) as SiteStatus;
+}
+
+/** The status for people, line by line. */
+function describe(status: SiteStatus): readonly string[] {
+  const { replication, proxy, database } = status;
+  const ring = replication?.ring ?? null;
+  const behind = new Map(lags(status).map(({ site, changeSets }) => [site, changeSets]));
+  const lines = [
+    `site ${status.site}: ${status.ready ? 'ready' : `waiting for ${status.waitingFor.join(', ')}`}`,
+    `  proxy      ${proxy.listen ?? proxy.socket ?? 'off'}, ${proxy.connections} connections`,
+    `  database   ${database.reachable ? database.version : 'not reachable'}`,
+    `  change sets of its own ${replication?.capture?.localSeq ?? '–'}, safe elsewhere ${ring?.safekept ?? '–'}, log read up to ${replication?.capture?.gtid ?? '–'}`,
+    `  conflicts  ${describeConflicts(status)}`,
+    `ring: epoch ${ring?.epoch ?? '–'}`,
+  ];
+  for (const { site, scope } of ring?.members ?? []) {
+    const lag = replication?.lag.find((each) => each.scope === scope);
+    const far = `${behind.get(site) ?? 0n} change sets not applied here, the oldest ${(lag?.seconds ?? 0).toFixed(1)} s old`;
+    lines.push(`  ${site}  scope ${scope}  ${site === status.site ? 'this site' : far}`);
+  }
+  for (const { peer, up, bytesIn, bytesOut, roundTripMs } of ring?.links ?? []) {
+    const trip = roundTripMs === null ? '' : `, round trip ${roundTripMs.toFixed(1)} ms`;
+    lines.push(`  link ${peer}  ${up ? 'up' : 'down'}  ${bytesIn} bytes in, ${bytesOut} out${trip}`);
+  }
+  for (const { last, code, message, count } of status.alarms) lines.push(`alarm ${last} ${code} ×${count}: ${message}`);
+  return lines;
+}
+
+function describeConflicts({ replication }: SiteStatus): string {
+  const rules = Object.entries(replication?.conflicts ?? {});
+  return rules.length === 0 ? 'none' : rules.map(([rule, count]) => `${rule} ${count}`).join(', ');
+}
