@@ -105,7 +105,7 @@ export class StatementHandler {
   }
 
   private note(summary: ReplySummary | null): void {
-    if (summary?.status != null) noteStatus(this.state, summary.status);
+    if (summary !== null && summary.status !== null) noteStatus(this.state, summary.status);
   }
 
   private afterReset(): void {

@@ -40,7 +40,7 @@ export function tablesRead(tokens: readonly Token[], from: number): readonly Tab
       inTables = groups.pop() ?? false;
       expectTable = false;
       cursor.at += 1;
-    } else if (tableWords.has(upper) && !isFunctionFrom(tokens, cursor.at)) {
+    } else if (tableWords.has(upper) && !isFunctionFrom(tokens, cursor.at) && cursor.upper(-1) !== 'FOR') {
       inTables = true;
       expectTable = true;
       cursor.at += 1;

@@ -172,6 +172,10 @@ class Scanner {
       this.at = start + number;
       return this.add('number', text.slice(start, this.at), start);
     }
+    if (!isWordChar(text.charCodeAt(start))) {
+      this.symbol();
+      return true;
+    }
     while (this.at < text.length && isWordChar(text.charCodeAt(this.at))) this.at += 1;
     const quote = this.peek(0);
     // x'41', b'01', n'text': one literal. _utf8mb4'text' stays a word and a string.

@@ -1,0 +1,80 @@
+import type { TableInfo } from '../ports';
+import { parseText } from '../sql/classifier';
+import { defaultSqlMode } from '../sql/sql-mode';
+import { withEdits } from '../sql/text-edit';
+import { decideKeying, keyEdit, keyVariable } from './insert-keying';
+
+const table: TableInfo = {
+  schema: 'app',
+  table: 't',
+  kind: 'base',
+  replicated: true,
+  columns: ['a', 'id', 'b'],
+  autoIncrement: { name: 'id', index: 1, bits: 64, unsigned: false },
+  primaryKey: ['id'],
+  hasTriggers: false,
+  hasBeforeInsertTrigger: false,
+  hasCascades: false,
+};
+const decide = (sql: string, changes: Partial<TableInfo> = {}, noAutoValueOnZero = false): string => {
+  const shape = parseText(sql, defaultSqlMode).statements[0]?.insert;
+  if (shape === null || shape === undefined) return 'not understood';
+  const decision = decideKeying(shape, { ...table, ...changes }, { ...defaultSqlMode, noAutoValueOnZero });
+  if (decision.kind === 'none') return `none ${decision.explicit.join(' ')}`.trim();
+  if (decision.kind === 'refused') return 'refused';
+  return decision.demand.kind === 'rows' ? `keys ${decision.demand.count}` : 'keys ?';
+};
+
+const cases: [sql: string, decision: string, why: string, changes?: Partial<TableInfo>][] = [
+  ['INSERT INTO t (a, b) VALUES (1, 2)', 'keys 1', 'the key is absent'],
+  ['INSERT INTO t VALUES (1, NULL, 2), (1, 0, 2), (1, DEFAULT, (2))', 'keys 3', 'by position'],
+  ['INSERT INTO t (b, ID) VALUES ((1, 2), NULL)', 'keys 1', 'by name, in any case, behind a group'],
+  ['INSERT INTO t (a, `id`) VALUES (1, 5), (2, -6)', 'none 5 -6', 'own keys'],
+  ['INSERT INTO t (a, id) VALUES (1, 5), (2, NULL)', 'refused', 'mixed'],
+  ['INSERT INTO t (a, id) VALUES (1, @x), (2, NULL)', 'refused', 'perhaps mixed'],
+  ['INSERT INTO t (a, id) VALUES (1, @x)', 'keys 1', 'may be NULL'],
+  ['INSERT INTO t (a, id) VALUES (1, 1+1)', 'keys 1', 'an expression that is not computed here'],
+  ['INSERT INTO t (a, id) VALUES (1, ?), (?, ?)', 'keys 2', 'parameters'],
+  ['INSERT INTO t (a, id) VALUES (1, NULLIF(1,1))', 'keys 1', 'a function, not NULL'],
+  ['INSERT INTO t SET a = 1, b = 2', 'keys 1', 'SET form'],
+  ['INSERT INTO t SET a = (1), id = 9', 'none 9', 'SET form with a key'],
+  ['INSERT INTO t SET id = NULL ON DUPLICATE KEY UPDATE a = 5', 'keys 1', 'SET form, ODKU'],
+  ['INSERT INTO t () VALUES ()', 'keys 1', 'nothing given'],
+  ['INSERT INTO t SELECT * FROM u', 'keys ?', 'a query'],
+  ['INSERT INTO t (a) (SELECT 1)', 'keys ?', 'a query in parentheses'],
+  ['INSERT INTO t (a) WITH x AS (SELECT 1) SELECT * FROM x', 'keys ?', 'a query with a common table'],
+  ["LOAD DATA INFILE 'f' IGNORE INTO TABLE t", 'keys ?', 'a file'],
+  ['REPLACE INTO t (a) VALUE (1)', 'keys 1', 'REPLACE, VALUE'],
+  ['INSERT DELAYED IGNORE t PARTITION (p) (a) VALUES (1)', 'keys 1', 'modifiers'],
+  ['INSERT INTO t (a) VALUES (1)', 'none', 'not replicated', { replicated: false }],
+  ['INSERT INTO t (a) VALUES (1)', 'none', 'no such column', { autoIncrement: null }],
+  ['INSERT INTO t (a) VALUES (1)', 'refused', 'the trigger takes the key', { hasBeforeInsertTrigger: true }],
+  ['INSERT INTO t (a, id) VALUES (1, 7)', 'none 7', 'an own key beside a trigger', { hasBeforeInsertTrigger: true }],
+];
+it.each(cases)('%s', (sql, decision, _why, changes = {}) => {
+  expect(decide(sql, changes)).toBe(decision);
+});
+
+it('takes 0 for a key only under NO_AUTO_VALUE_ON_ZERO', () => {
+  expect(decide('INSERT INTO t VALUES (1, 0, 2)', {}, true)).toBe('none 0');
+  expect(decide('INSERT INTO t VALUES (1, 0, 2)')).toBe('keys 1');
+});
+
+describe('the text with its key', () => {
+  const pins = 'auto_increment_increment=1,auto_increment_offset=1';
+  const edit = (sql: string, key: bigint | typeof keyVariable): string => {
+    const statement = parseText(sql, defaultSqlMode).statements[0];
+    const place = { start: statement?.tokens[0]?.start ?? -1, listStart: statement?.prefix?.listStart ?? null };
+    return withEdits(sql, [keyEdit(place, key)]);
+  };
+  it('gets a prefix behind leading comments', () => {
+    expect(edit('/* x */ INSERT t VALUES ()', 2n ** 62n)).toBe(
+      `/* x */ SET STATEMENT insert_id=4611686018427387904,${pins} FOR INSERT t VALUES ()`,
+    );
+  });
+  it('gets it into a list of its own', () => {
+    expect(edit('SET STATEMENT a=1 FOR INSERT t VALUES ()', keyVariable)).toBe(
+      `SET STATEMENT insert_id=@duara_nid,${pins},a=1 FOR INSERT t VALUES ()`,
+    );
+  });
+});
