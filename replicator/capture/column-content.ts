@@ -1,27 +1,11 @@
 import type { ColumnDef } from '../change-set';
 
-/** Column type codes whose image begins with a length (MySQL "Column Types"; log_event_server's pack formats). */
-const VARCHAR = 15;
-const BLOB = 252;
-const VAR_STRING = 253;
-const STRING = 254;
-
 const INTEGER_BITS: Readonly<Record<number, 8 | 16 | 24 | 32 | 64>> = { 1: 8, 2: 16, 3: 32, 8: 64, 9: 24 };
 
 export function sameBytes(a: Uint8Array | null | undefined, b: Uint8Array | null | undefined): boolean {
   if (a === b) return true;
   if (a === null || a === undefined || b === null || b === undefined || a.length !== b.length) return false;
   return Buffer.compare(a, b) === 0;
-}
-
-/** The value without the length that stands before it in a row image. */
-export function contentOf(column: ColumnDef, bytes: Uint8Array): Uint8Array {
-  return bytes.subarray(lengthBytes(column));
-}
-
-function lengthBytes({ type, meta }: ColumnDef): number {
-  if (type === VARCHAR || type === VAR_STRING || type === STRING) return meta > 255 ? 2 : 1;
-  return type === BLOB ? meta : 0;
 }
 
 /** Bits of an integer column, or null for another type. */

@@ -1,5 +1,5 @@
 import type { ColumnDef } from '../change-set';
-import { contentOf } from './column-content';
+import { columnContent } from '../binlog/column-values/column-content';
 import type { CollationInfo, CollationOf } from './table-schema';
 
 /**
@@ -40,7 +40,7 @@ export function valueWeight(
   prefix: number | null,
   collationOf: CollationOf,
 ): ValueWeight {
-  const content = contentOf(column, bytes);
+  const content = columnContent(column, bytes);
   // Members of an ENUM stand in the log as their number, whatever their collation.
   if (column.collation === null || column.members !== null) return { kind: 'known', bytes: content };
   if (column.collation === BINARY_COLLATION) {

@@ -1,10 +1,12 @@
+import { columnToSqlLiteral } from '../binlog/column-values/column-to-sql';
+import { UnsupportedColumnError } from '../binlog/errors';
 import type { ColumnDef, TableDef } from '../change-set';
-import { contentOf, integerBits, readInteger } from './column-content';
 import type { LoggedTransaction, TableRows } from './transaction-assembler';
 
 /**
  * A locking read of one row that a transaction wrote: when it returns, that transaction's rows, and all before it in the
  * log, are visible to a plain SELECT (its row locks are let go after its rows became visible). Null when it wrote no row.
+ * The session's time_zone must be '+00:00'.
  */
 export function visibilityProbe(transaction: Pick<LoggedTransaction, 'rows'>): string | null {
   const events = transaction.rows.filter(({ rows }) => rows.length > 0);
@@ -32,12 +34,14 @@ function keyedProbe({ table, rows }: TableRows): string | null {
   return `SELECT 1 FROM ${quotedTable(table)} WHERE ${conditions.join(' AND ')} LOCK IN SHARE MODE`;
 }
 
-/** Integers and byte strings; text would need its character set. */
+/** null for a type that has no literal to compare with. */
 function keyLiteral(column: ColumnDef, bytes: Uint8Array): string | null {
-  if (integerBits(column) !== null) return readInteger(column, bytes).toString();
-  if (column.collation !== 63) return null;
-  const content = contentOf(column, bytes);
-  return `X'${Buffer.from(content.buffer, content.byteOffset, content.byteLength).toString('hex')}'`;
+  try {
+    return columnToSqlLiteral(column, bytes);
+  } catch (error) {
+    if (error instanceof UnsupportedColumnError) return null;
+    throw error;
+  }
 }
 
 function quotedTable({ schema, table }: TableDef): string {

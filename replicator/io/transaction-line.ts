@@ -109,6 +109,8 @@ export class TransactionLine {
     if (!this.skipped.has(transaction.gtid)) {
       this.tellStatements(transaction);
       if (transaction.applied.length > 0) this.state = withApplied(this.state, transaction.applied);
+      // The rules may have changed: what the spool holds was judged when it was first read, and is not judged again.
+      else if (this.replay.length > 0) this.takeReplayed(transaction);
       else if (view !== null) await this.takeLocal(transaction, view, weights);
     } else {
       options.log.warn({ gtid: transaction.gtid }, 'capture: passed over a transaction, as configured');
@@ -116,16 +118,15 @@ export class TransactionLine {
     this.state = passed(this.state, gtid);
   }
 
+  private takeReplayed(transaction: LoggedTransaction): void {
+    const head = spooledHeadFor(transaction, this.replay);
+    if (head === null) return;
+    this.replay = this.replay.slice(1);
+    this.state = withSpooled(this.state, head);
+  }
+
   private async takeLocal(transaction: LoggedTransaction, view: ViewedTransaction, weights: Weights): Promise<void> {
     const { options, stream, listeners } = this.parts;
-    const replayed = spooledHeadFor(transaction, this.replay);
-    if (replayed !== null) {
-      this.replay = this.replay.slice(1);
-      this.state = withSpooled(this.state, replayed);
-      return;
-    }
-    // What came before the records that the spool still awaits was judged then, and is not judged again.
-    if (this.replay.length > 0) return;
     const net = buildTransaction(view, { collationOf: this.parts.weights.collationOf, weights });
     if (net === null) return;
     const changeSet = stamped(this.state, transaction, net, {

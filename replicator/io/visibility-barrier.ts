@@ -90,7 +90,7 @@ export class VisibilityBarrier {
 
   private async connected(): Promise<DatabaseConnection> {
     if (this.connection !== null && !this.connection.lost) return this.connection;
-    const connection = await DatabaseConnection.open(this.address, []);
+    const connection = await DatabaseConnection.open(this.address, ["SESSION time_zone = '+00:00'"]);
     this.connection = connection;
     // READ COMMITTED: a missing row must not leave a gap lock in the way of inserts. One second of waiting for a row that
     // somebody locked anew is enough: by then a newer write may be there to ask about instead.
