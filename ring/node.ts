@@ -1,35 +1,19 @@
-import type { Member, RingStatus, SiteName, StreamId, WhiteboardOutcome } from './api';
-import { Delivery, type DeliveryOptions } from './delivery/delivery';
+import type { RingStatus, SiteName, StreamId, WhiteboardOutcome } from './api';
+import { Delivery } from './delivery/delivery';
 import { Progress } from './delivery/progress';
 import { safekeptSeq } from './delivery/safekeeping';
-import type { DurableRecord, DurableState, RingEffect, RingEvent } from './effects';
-import { LinkWatch } from './failure/link-watch';
+import type { DurableState, RingEffect, RingEvent } from './effects';
+import { Neighbours } from './links/neighbours';
 import { Admissions } from './members/admissions';
 import { decodeMembership, encodeMembership, foundRing, MEMBERS_REGISTER, membershipOf } from './members/membership';
 import type { Acceptor, Applicant, MembershipRecord } from './members/membership';
-import { nextHop } from './members/routes';
+import { Standing, type Objection } from './members/standing';
 import type { AcceptMessage, Message, PrepareMessage, QueryMessage, RelayMessage, RoutedMessage } from './message';
+import type { RingNodeOptions } from './node-options';
+import { randomFrom } from './random';
 import { Registers } from './paxos/registers';
 import { Proposer } from './whiteboard/proposer';
 import { Upkeep } from './whiteboard/upkeep';
-
-export interface RingNodeOptions extends DeliveryOptions {
-  readonly site: SiteName;
-  readonly advertise: string | null;
-  readonly anchor: boolean;
-  /** R, used by the founder only: it is a property of the ring. */
-  readonly replicas: number;
-  readonly safekeep: number;
-  /** Creates a ring when nothing is on the disk. */
-  readonly founder: boolean;
-  /** Random at every start: 128 bits in hex. Names a new incarnation, a new ring, and this run's requests. */
-  readonly entropy: string;
-}
-
-interface LinkState {
-  readonly watch: LinkWatch;
-  epochSent: number;
-}
 
 const GOSSIP_MS = 500;
 const HOPS_MAX = 8;
@@ -43,14 +27,13 @@ export class RingNode {
   private effects: RingEffect[] = [];
   private local: RoutedMessage[] = [];
   private nowMs = 0;
-  private record: MembershipRecord | null = null;
-  private member: Member | null = null;
-  private randomState: number;
+  private readonly standing: Standing;
+  private readonly random: () => number;
   private gossipedMs = 0;
   private linksVersion = 0;
   private diskFailed = false;
   private readonly applicant: Applicant;
-  private readonly links = new Map<SiteName, LinkState>();
+  private readonly neighbours = new Neighbours((site) => this.linksOf(site));
   private readonly registers: Registers;
   private readonly proposer: Proposer;
   private readonly progress = new Progress();
@@ -66,7 +49,8 @@ export class RingNode {
     const { site, advertise, anchor, entropy } = options;
     const instance = durable.identity?.instance ?? entropy.slice(0, 16);
     this.applicant = { site, instance, advertise, anchor };
-    this.randomState = parseInt(entropy.slice(16, 24), 16) | 0;
+    this.standing = new Standing(site, instance);
+    this.random = randomFrom(parseInt(entropy.slice(16, 24), 16));
     this.registers = new Registers(durable.registers);
     this.proposer = new Proposer(this.proposerHost(), BigInt(`0x${entropy.slice(24, 32)}`) << 24n);
     this.delivery = new Delivery(this.deliveryHost(), options, held);
@@ -93,28 +77,24 @@ export class RingNode {
 
   /** Which instance, ring and epoch this site speaks for, at the start of a link. */
   greeting(): { readonly instance: string; readonly ring: string } {
-    return { instance: this.applicant.instance, ring: this.record?.ring ?? '' };
+    return { instance: this.applicant.instance, ring: this.standing.record?.ring ?? '' };
   }
 
   /** Why a peer that knows the secret must not be linked all the same; null: nothing speaks against it. */
-  objectionTo(peer: { site: string; instance: string; ring: string }): 'other-ring' | 'site-name-taken' | null {
-    if (this.record === null) return peer.site === this.options.site ? 'site-name-taken' : null;
-    if (peer.ring !== '' && peer.ring !== this.record.ring) return 'other-ring';
-    const known = this.record.members.find((member) => member.site === peer.site);
-    const taken = peer.site === this.options.site || (known !== undefined && known.instance !== peer.instance);
-    return taken ? 'site-name-taken' : null;
+  objectionTo(peer: { site: string; instance: string; ring: string }): Objection | null {
+    return this.standing.objectionTo(peer);
   }
 
   status(): Omit<RingStatus, 'links'> & { readonly roundTripMs: ReadonlyMap<SiteName, number | null> } {
-    const members = this.record?.members ?? [];
+    const members = this.standing.record?.members ?? [];
     return {
-      self: this.member,
-      membership: this.record === null ? null : membershipOf(this.record),
+      self: this.standing.member,
+      membership: this.standing.record === null ? null : membershipOf(this.standing.record),
       progress: new Map(members.map(({ site, scope }) => [site, this.progress.of(scope)])),
       safekept: this.safekept(),
       safekeptRecorded: this.upkeep.safekeptRecorded,
       paxosRounds: { ...this.proposer.rounds },
-      roundTripMs: new Map([...this.links].map(([site, { watch }]) => [site, watch.roundTripMs])),
+      roundTripMs: this.neighbours.roundTrips(),
     };
   }
 
@@ -131,7 +111,8 @@ export class RingNode {
       case 'grown':
         return this.delivery.onGrown(event.stream, event.seq, this.nowMs);
       case 'applied':
-        if (this.member !== null) this.progress.raise('applied', this.member.scope, event.stream, event.seq, null);
+        if (this.standing.member !== null)
+          this.progress.raise('applied', this.standing.member.scope, event.stream, event.seq, null);
         return;
       case 'whiteboard':
         return this.onWhiteboard(event);
@@ -149,13 +130,11 @@ export class RingNode {
   }
 
   private onMessage(from: SiteName, message: Message): void {
-    const link = this.links.get(from);
-    if (link === undefined) return;
-    link.watch.onReceived(this.nowMs);
+    if (!this.neighbours.has(from)) return;
+    this.neighbours.onReceived(from, message, this.nowMs);
     switch (message.kind) {
       case 'ping':
-        link.watch.onPing(message, this.nowMs);
-        return this.compareEpochs(from, link, message.epoch);
+        return this.compareEpochs(from, message.epoch);
       case 'gossip':
         this.progress.receive(message.entries, from);
         return this.noteOwnHoldings(from);
@@ -168,7 +147,7 @@ export class RingNode {
       case 'unfollow':
         return this.delivery.onUnfollow(from, message.stream);
       case 'admit':
-        return this.admissions.onAdmit(from, message, this.nowMs, this.member !== null, this.admissionHost());
+        return this.admissions.onAdmit(from, message, this.nowMs, this.standing.member !== null, this.admissionHost());
       case 'notAdmitted':
         return this.admissions.onNotAdmitted(message.code, this.admissionHost());
       case 'relay':
@@ -193,9 +172,7 @@ export class RingNode {
       case 'membership':
         return this.onMembership(message.record);
       case 'askMembership':
-        if (this.record === null) return;
-        this.route(from, { kind: 'membership', record: encodeMembership(this.record) });
-        return;
+        return this.shareMembership(from);
       default:
         return assertNever(message);
     }
@@ -203,17 +180,17 @@ export class RingNode {
 
   private onProposal(from: SiteName, message: QueryMessage | PrepareMessage | AcceptMessage): void {
     // A promise is an incarnation's: one that lost its disk must not answer for the one before it.
-    if (this.diskFailed || this.record === null || message.to !== this.member?.scope) return;
-    const { persist, reply } = this.registers.answer(message, this.member.scope, this.record.epoch);
+    if (this.diskFailed || this.standing.record === null || message.to !== this.standing.member?.scope) return;
+    const { persist, reply } = this.registers.answer(message, this.standing.member.scope, this.standing.record.epoch);
     if (persist !== null) this.effects.push({ kind: 'persist', records: [persist] });
     this.route(from, reply);
     const epoch = message.kind === 'query' ? message.epoch : message.ballot.epoch;
-    if (epoch > this.record.epoch) this.route(from, { kind: 'askMembership' });
+    if (epoch > this.standing.record.epoch) this.route(from, { kind: 'askMembership' });
   }
 
   private onRelay(message: RelayMessage): void {
     if (message.to === this.options.site) return this.onRouted(message.from, message.inner);
-    const hop = this.hopTo(message.to);
+    const hop = this.neighbours.hopTo(message.to);
     if (hop !== undefined && message.hopsLeft > 0) this.send(hop, { ...message, hopsLeft: message.hopsLeft - 1 });
   }
 
@@ -224,12 +201,12 @@ export class RingNode {
     } catch (error) {
       return this.report('malformed-membership', { error: String(error) });
     }
-    if (this.record !== null && record.ring !== this.record.ring) return;
-    if (record.epoch > (this.record?.epoch ?? 0)) this.adopt(record, true);
+    if (this.standing.record !== null && record.ring !== this.standing.record.ring) return;
+    if (record.epoch > this.standing.epoch) this.adopt(record, true);
   }
 
   private onLinkUp(peer: SiteName): void {
-    this.links.set(peer, { watch: new LinkWatch(this.nowMs, () => this.links.size), epochSent: 0 });
+    this.neighbours.up(peer, this.nowMs);
     this.progress.linkUp(peer);
     this.announceLinks();
     this.delivery.linkUp(peer);
@@ -238,23 +215,26 @@ export class RingNode {
   }
 
   private onLinkDown(peer: SiteName): void {
-    this.links.delete(peer);
+    this.neighbours.down(peer);
     this.progress.linkDown(peer);
     this.delivery.linkDown(peer);
     this.announceLinks();
   }
 
   private onTick(): void {
-    for (const [peer, { watch }] of this.links) {
-      if (watch.isSuspect(this.nowMs)) this.effects.push({ kind: 'dropLink', peer });
-      else if (watch.isPingDue(this.nowMs)) this.ping(peer);
-    }
+    for (const peer of this.neighbours.suspects(this.nowMs)) this.effects.push({ kind: 'dropLink', peer });
+    for (const peer of this.neighbours.pingsDue(this.nowMs)) this.ping(peer);
     this.proposer.tick(this.nowMs);
     this.delivery.tick(this.nowMs);
     this.gossip();
-    this.admissions.tick(this.nowMs, this.record, [...this.links.keys()], this.admissionHost());
-    if (this.record === null || this.member === null) return;
-    this.upkeep.tick({ nowMs: this.nowMs, record: this.record, self: this.member, safekept: this.safekept() });
+    this.admissions.tick(this.nowMs, this.standing.record, this.neighbours.names(), this.admissionHost());
+    if (this.standing.record === null || this.standing.member === null) return;
+    this.upkeep.tick({
+      nowMs: this.nowMs,
+      record: this.standing.record,
+      self: this.standing.member,
+      safekept: this.safekept(),
+    });
   }
 
   private onWhiteboard({ ticket, register, change }: RingEvent & { kind: 'whiteboard' }): void {
@@ -266,111 +246,88 @@ export class RingNode {
 
   private found(ring: string): void {
     const record = foundRing(this.applicant, ring, this.options.replicas);
-    const ballot = { epoch: record.epoch, counter: 0, scope: 1 };
     const text = encodeMembership(record);
-    const value = { text, changes: 1, recent: [ballot] };
-    const message = {
-      kind: 'accept',
-      request: 0n,
-      round: 0,
-      to: 1,
-      register: MEMBERS_REGISTER,
-      ballot,
-      value,
-    } as const;
-    const { persist } = this.registers.answer(message, 1, record.epoch);
     // Together: a membership without its register could never change again.
-    const records: DurableRecord[] = [{ kind: 'membership', record: text }];
-    this.effects.push({ kind: 'persist', records: persist === null ? records : [...records, persist] });
+    const register = this.registers.found(MEMBERS_REGISTER, text, record.epoch);
+    this.effects.push({ kind: 'persist', records: [{ kind: 'membership', record: text }, register] });
     this.adopt(record, false);
   }
 
   private adopt(record: MembershipRecord, fresh: boolean): void {
-    const { instance } = this.applicant;
-    this.record = record;
-    const wasMember = this.member !== null;
-    this.member = record.members.find((member) => member.instance === instance) ?? null;
-    this.delivery.ownStream = (this.member?.scope ?? null) as StreamId | null;
+    const hasJoined = this.standing.take(record);
+    const { member } = this.standing;
+    this.delivery.ownStream = (member?.scope ?? null) as StreamId | null;
     const text = encodeMembership(record);
     if (fresh) this.effects.push({ kind: 'persist', records: [{ kind: 'membership', record: text }] });
-    if (this.member !== null && !wasMember) {
-      this.effects.push({ kind: 'joined', member: this.member });
+    if (hasJoined && member !== null) {
+      this.effects.push({ kind: 'joined', member });
       for (const [stream, seq] of this.delivery.allHeld()) this.raiseHeld(stream, seq);
       this.announceLinks();
     }
-    for (const [peer, link] of this.links) this.tellMembership(peer, link, text);
+    for (const peer of this.neighbours.names()) this.shareMembership(peer);
   }
 
-  private compareEpochs(peer: SiteName, link: LinkState, epoch: number): void {
-    const known = this.record?.epoch ?? 0;
-    if (epoch > known) this.send(peer, { kind: 'askMembership' });
-    if (epoch < known && this.record !== null) this.tellMembership(peer, link, encodeMembership(this.record), true);
+  private compareEpochs(peer: SiteName, epoch: number): void {
+    if (epoch > this.standing.epoch) this.send(peer, { kind: 'askMembership' });
+    if (epoch < this.standing.epoch) this.shareMembership(peer);
   }
 
-  private tellMembership(peer: SiteName, link: LinkState, text: string, again = false): void {
-    const epoch = this.record?.epoch ?? 0;
-    if (link.epochSent >= epoch && !again) return;
-    link.epochSent = epoch;
-    this.send(peer, { kind: 'membership', record: text });
+  private shareMembership(to: SiteName): void {
+    const { record } = this.standing;
+    if (record !== null) this.route(to, { kind: 'membership', record: encodeMembership(record) });
   }
 
   private ping(peer: SiteName): void {
-    const ping = this.links.get(peer)?.watch.makePing(this.record?.epoch ?? 0, this.nowMs);
+    const ping = this.neighbours.makePing(peer, this.standing.epoch, this.nowMs);
     if (ping !== undefined) this.send(peer, ping);
   }
 
   private gossip(): void {
     if (this.nowMs - this.gossipedMs < GOSSIP_MS) return;
     this.gossipedMs = this.nowMs;
-    for (const peer of this.links.keys()) {
-      const entries = this.progress.takeNews(peer, this.scopeOf(peer));
+    for (const peer of this.neighbours.names()) {
+      const entries = this.progress.takeNews(peer, this.standing.scopeOf(peer));
       if (entries.length > 0) this.send(peer, { kind: 'gossip', entries });
     }
   }
 
   /** What a linked peer says it holds itself is where its feed stands. */
   private noteOwnHoldings(peer: SiteName): void {
-    const scope = this.scopeOf(peer);
+    const scope = this.standing.scopeOf(peer);
     if (scope === null) return;
     for (const [stream, seq] of this.progress.of(scope).held) this.delivery.onPeerHolds(peer, stream, seq);
   }
 
   private announceLinks(): void {
-    if (this.member === null) return;
+    if (this.standing.member === null) return;
     this.linksVersion = Math.max(this.linksVersion + 1, this.nowMs);
-    const scopes = [...this.links.keys()].map((peer) => this.scopeOf(peer)).filter((scope) => scope !== null);
-    this.progress.setLinks(this.member.scope, { version: this.linksVersion, scopes }, null);
+    const scopes = this.neighbours
+      .names()
+      .map((peer) => this.standing.scopeOf(peer))
+      .filter((scope) => scope !== null);
+    this.progress.setLinks(this.standing.member.scope, { version: this.linksVersion, scopes }, null);
   }
 
   private raiseHeld(stream: StreamId, seq: bigint): void {
-    if (this.member !== null) this.progress.raise('held', this.member.scope, stream, seq, null);
+    if (this.standing.member !== null) this.progress.raise('held', this.standing.member.scope, stream, seq, null);
   }
 
   private safekept(): bigint {
-    if (this.record === null || this.member === null) return 0n;
-    const stream = this.member.scope as StreamId;
-    const others = this.record.members.filter((member) => member.scope !== this.member?.scope);
-    const marks = others.map(({ scope }) => this.progress.of(scope).held.get(stream) ?? 0n);
+    if (this.standing.member === null) return 0n;
+    const stream = this.standing.member.scope as StreamId;
+    const marks = this.standing.otherScopes().map((scope) => this.progress.of(scope).held.get(stream) ?? 0n);
     return safekeptSeq(marks, this.options.safekeep, this.delivery.held(stream));
   }
 
-  private scopeOf(site: SiteName): number | null {
-    return this.record?.members.find((member) => member.site === site)?.scope ?? null;
-  }
-
-  private hopTo(site: SiteName): SiteName | undefined {
-    if (this.links.has(site)) return site;
-    const siteOf = new Map(this.record?.members.map((member) => [member.scope, member.site]));
-    return nextHop(site, [...this.links.keys()], (via) => {
-      const scope = this.scopeOf(via);
-      const scopes = scope === null ? [] : (this.progress.of(scope).links?.scopes ?? []);
-      return scopes.map((linked) => siteOf.get(linked)).filter((linked) => linked !== undefined);
-    });
+  private linksOf(site: SiteName): readonly SiteName[] {
+    const scope = this.standing.scopeOf(site);
+    const scopes = scope === null ? [] : (this.progress.of(scope).links?.scopes ?? []);
+    return scopes.map((linked) => this.standing.siteOf(linked)).filter((linked) => linked !== null);
   }
 
   /** Sends to any member: itself, a neighbour, or by way of neighbours. */
   private route(to: SiteName, message: RoutedMessage): boolean {
-    const hop = to === this.options.site ? to : this.hopTo(to);
+    const hop = to === this.options.site ? to : this.neighbours.hopTo(to);
     if (hop === undefined) return false;
     if (to === this.options.site) this.local.push(message);
     else if (hop === to) this.send(to, message);
@@ -379,7 +336,7 @@ export class RingNode {
   }
 
   private send(to: SiteName, message: Message): void {
-    this.links.get(to)?.watch.onSent(this.nowMs);
+    this.neighbours.onSent(to, this.nowMs);
     this.effects.push({ kind: 'send', to, message });
   }
 
@@ -389,26 +346,24 @@ export class RingNode {
 
   private admissionHost() {
     return {
-      member: () => this.member,
+      member: () => this.standing.member,
       send: (to: SiteName, message: Message) => this.send(to, message),
-      tellMembership: (to: SiteName) => {
-        if (this.record !== null) this.send(to, { kind: 'membership', record: encodeMembership(this.record) });
-      },
+      tellMembership: (to: SiteName) => this.shareMembership(to),
       reject: (code: string) => void this.effects.push({ kind: 'rejected', code }),
     };
   }
 
   private proposerHost() {
     return {
-      membership: () => this.record,
-      scope: () => this.member?.scope ?? null,
+      membership: () => this.standing.record,
+      scope: () => this.standing.member?.scope ?? null,
       send: (to: Acceptor, message: RoutedMessage) => this.route(to.site, message),
       isReachable: ({ site }: Acceptor) =>
-        site === this.options.site ? !this.diskFailed : this.hopTo(site) !== undefined,
+        site === this.options.site ? !this.diskFailed : this.neighbours.hopTo(site) !== undefined,
       adopt: (record: MembershipRecord) => this.adopt(record, true),
       askMembership: (scope: number) => {
-        const site = this.record?.members.find((member) => member.scope === scope)?.site;
-        if (site !== undefined) this.route(site, { kind: 'askMembership' });
+        const site = this.standing.siteOf(scope);
+        if (site !== null) this.route(site, { kind: 'askMembership' });
       },
       random: () => this.random(),
     };
@@ -421,20 +376,11 @@ export class RingNode {
         if (effect.kind === 'send') this.send(effect.to, effect.message);
         else this.effects.push(effect);
       },
-      roundTripMs: (peer: SiteName) => this.links.get(peer)?.watch.roundTripMs ?? Number.MAX_SAFE_INTEGER,
-      originOf: (stream: StreamId) =>
-        this.record?.members.find(({ scope }) => scope === (stream as number))?.site ?? null,
-      replicas: () => this.record?.replicas ?? this.options.replicas,
+      roundTripMs: (peer: SiteName) => this.neighbours.roundTripMs(peer) ?? Number.MAX_SAFE_INTEGER,
+      originOf: (stream: StreamId) => this.standing.siteOf(stream),
+      replicas: () => this.standing.record?.replicas ?? this.options.replicas,
       onHeldHere: (stream: StreamId, seq: bigint) => this.raiseHeld(stream, seq),
     };
-  }
-
-  /** mulberry32: small, and the same everywhere. */
-  private random(): number {
-    this.randomState = (this.randomState + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(this.randomState ^ (this.randomState >>> 15), 1 | this.randomState);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
   }
 }
 

@@ -1,7 +1,8 @@
 import type { SiteName, StreamId, WhiteboardOutcome } from '../../ring/api';
 import type { Change, DurableRecord, DurableState, RingEffect, RingEvent } from '../../ring/effects';
 import { decodeMessage, encodeMessage } from '../../ring/message-codec';
-import { RingNode, type RingNodeOptions } from '../../ring/node';
+import { RingNode } from '../../ring/node';
+import type { RingNodeOptions } from '../../ring/node-options';
 import { MemoryStreamStore } from './memory-stream-store';
 
 /** A source of randomness that a seed replays. */

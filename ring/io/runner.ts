@@ -2,68 +2,22 @@ import { randomBytes } from 'node:crypto';
 import path from 'node:path';
 import { performance } from 'node:perf_hooks';
 import type { FastifyInstance } from 'fastify';
-import type { Member, Ring, RingStatus, SiteName, StreamId, StreamStore, WhiteboardOutcome } from '../api';
+import type { Member, Ring, RingStatus, StreamId, WhiteboardOutcome } from '../api';
 import type { Change, RingEffect, RingEvent } from '../effects';
 import { CLOSE, type Hello } from '../links/handshake';
-import type { BatchCodec } from '../message-codec';
 import { RingNode } from '../node';
 import { AcceptorStore } from './acceptor-store';
 import { authenticate, HandshakeFailed } from './authenticate';
+import { deferred } from './deferred';
 import { codecName, Links } from './links';
 import { PeerDialler, type DialTarget } from './peer-dialler';
 import { listenForPeers } from './peer-server';
+import { ADVICE, advised, explain, RingError } from './ring-error';
+import type { RingOptions } from './ring-options';
 import type { CountedSocket } from './socket';
 
-/** The ring's lines in the site's log. */
-export interface RingLog {
-  info(detail: object, message: string): void;
-  warn(detail: object, message: string): void;
-  error(detail: object, message: string): void;
-}
-
-export interface RingOptions {
-  readonly site: SiteName;
-  /** The ring keeps its files in `ring/` below it. */
-  readonly dataDir: string;
-  readonly secret: Buffer;
-  /** Port 0 takes a free one, see `address`. */
-  readonly listen: { readonly host: string; readonly port: number };
-  readonly advertise: string | null;
-  /** ws:// URLs that are dialled whatever the membership says. */
-  readonly peers: readonly string[];
-  readonly replicas: number;
-  readonly safekeep: number;
-  readonly fanout: number;
-  readonly anchor: boolean;
-  /** Budget of each link, in KiB a second. */
-  readonly maxKBps: number;
-  readonly store: StreamStore;
-  readonly log: RingLog;
-  readonly founder: boolean;
-  readonly codec?: BatchCodec;
-}
-
-/** What an operator must look into; `code` says what. */
-export class RingError extends Error {
-  constructor(
-    readonly code: string,
-    message: string,
-  ) {
-    super(message);
-  }
-}
-
-const ADVICE: Readonly<Record<string, string>> = {
-  'site-name-taken':
-    'another incarnation of this site name is a member of the ring. Give this site a name of its own (`site:` in ' +
-    'duara.yaml); if it is the same site and its data directory was lost, restore the directory or choose a new name.',
-  'other-ring':
-    'the peer belongs to another ring that has the same secret. If this site founded its ring anew after it lost its ' +
-    'data directory, remove that directory, set a new site name, and join instead.',
-  'scopes-exhausted': 'all 4095 scopes of this ring were granted; found a new ring.',
-  'site-name-changed': 'the data directory belongs to another site name; set `site:` back, or use an empty directory.',
-  'acceptor-damaged': 'the file ring/acceptor.log cannot be read; restore it, or join as a new site.',
-};
+export { RingError } from './ring-error';
+export type { RingLog, RingOptions } from './ring-options';
 
 /** A started ring, with the address it listens on. */
 export interface StartedRing extends Ring {
@@ -413,37 +367,8 @@ function isPromise({ message }: RingEffect & { kind: 'send' }): boolean {
   return kind === 'answer' || kind === 'accepted';
 }
 
-function explain(code: number): string {
-  if (code === CLOSE.wrongSecret) return 'a peer has another ring secret: compare the secret files of both sites';
-  if (code === CLOSE.siteNameTaken) return ADVICE['site-name-taken'] ?? '';
-  if (code === CLOSE.otherRing) return ADVICE['other-ring'] ?? '';
-  return 'a connection came to nothing';
-}
-
-function advised(code: string, what: string): RingError {
-  return new RingError(code, `${what}: ${ADVICE[code] ?? code}`);
-}
-
 function clamp(value: number, low: number, high: number): number {
   return Math.round(Math.min(high, Math.max(low, value)));
-}
-
-interface Deferred<T> {
-  readonly promise: Promise<T>;
-  resolve(value: T): void;
-  reject(error: Error): void;
-}
-
-function deferred<T>(): Deferred<T> {
-  let resolve: (value: T) => void = () => undefined;
-  let reject: (error: Error) => void = () => undefined;
-  const promise = new Promise<T>((onValue, onError) => {
-    resolve = onValue;
-    reject = onError;
-  });
-  // Whoever waits is told; when nobody does, that is no unhandled rejection.
-  promise.catch(() => undefined);
-  return { promise, resolve, reject };
 }
 
 function assertNever(value: never): never {

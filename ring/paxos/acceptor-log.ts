@@ -1,3 +1,4 @@
+import { crc32 } from 'node:zlib';
 import type { SiteName } from '../api';
 import { ByteReader, ByteWriter, MalformedMessage } from '../byte-codec';
 import type { DurableRecord } from '../effects';
@@ -77,17 +78,4 @@ export function decodeRecords(payload: Buffer): DurableRecord[] {
         throw new MalformedMessage(`a durable record of unknown kind ${kind}`);
     }
   });
-}
-
-const CRC_TABLE = Uint32Array.from({ length: 256 }, (_, n) => {
-  let crc = n;
-  for (let bit = 0; bit < 8; bit += 1) crc = crc & 1 ? 0xedb88320 ^ (crc >>> 1) : crc >>> 1;
-  return crc >>> 0;
-});
-
-/** CRC-32 as in zlib (zlib.crc32 is not in every Node 20). */
-function crc32(bytes: Uint8Array): number {
-  let crc = 0xffffffff;
-  for (const byte of bytes) crc = (CRC_TABLE[(crc ^ byte) & 0xff] ?? 0) ^ (crc >>> 8);
-  return (crc ^ 0xffffffff) >>> 0;
 }

@@ -45,6 +45,13 @@ export class Registers {
     }
   }
 
+  /** The first value of a register whose pool is this site alone, and nobody else has heard of yet. */
+  found(name: string, text: string, epoch: number): DurableRecord {
+    const ballot = { epoch, counter: 0, scope: 1 };
+    const value = { text, changes: 1, recent: [ballot] };
+    return this.keep(name, { promised: ballot, accepted: { ballot, value } });
+  }
+
   private keep(name: string, state: RegisterState): DurableRecord {
     this.states.set(name, state);
     return { kind: 'register', name, state };

@@ -1,0 +1,31 @@
+import type { SiteName, StreamStore } from '../api';
+import type { BatchCodec } from '../message-codec';
+
+/** The ring's lines in the site's log. */
+export interface RingLog {
+  info(detail: object, message: string): void;
+  warn(detail: object, message: string): void;
+  error(detail: object, message: string): void;
+}
+
+export interface RingOptions {
+  readonly site: SiteName;
+  /** The ring keeps its files in `ring/` below it. */
+  readonly dataDir: string;
+  readonly secret: Buffer;
+  /** Port 0 takes a free one, see `address`. */
+  readonly listen: { readonly host: string; readonly port: number };
+  readonly advertise: string | null;
+  /** ws:// URLs that are dialled whatever the membership says. */
+  readonly peers: readonly string[];
+  readonly replicas: number;
+  readonly safekeep: number;
+  readonly fanout: number;
+  readonly anchor: boolean;
+  /** Budget of each link, in KiB a second. */
+  readonly maxKBps: number;
+  readonly store: StreamStore;
+  readonly log: RingLog;
+  readonly founder: boolean;
+  readonly codec?: BatchCodec;
+}
