@@ -1,0 +1,66 @@
+import type { Worker } from 'node:worker_threads';
+import { createConnection } from 'mysql2/promise';
+import pino from 'pino';
+import { loadConfig } from '../../site/config/load';
+import { findServer } from '../../site/lab/find-server';
+import { Site } from '../../site/wiring';
+import { until } from '../lab/lab-process';
+import { OneSite } from './one-site';
+
+const binary = findServer();
+
+(binary === null ? describe.skip : describe)('when the replication thread dies', () => {
+  const one = binary === null ? null : new OneSite(binary, false);
+  let site: Site;
+
+  beforeAll(async () => {
+    if (binary === null || one === null) return;
+    await one.prepare(binary, true);
+    site = await Site.start(loadConfig(one.configFile, {}), pino({ level: 'silent' }));
+    await becomesReady();
+  }, 60_000);
+
+  afterAll(async () => {
+    await site?.close();
+    await one?.dispose();
+  }, 60_000);
+
+  async function becomesReady(): Promise<void> {
+    let waitingFor: readonly string[] = [];
+    await until(
+      async () => (waitingFor = (await site.status()).waitingFor).length === 0,
+      30_000,
+      () => `still waiting for ${waitingFor.join(', ')}`,
+    );
+  }
+
+  test('clients go on, nothing is cached meanwhile, and capture resumes where it was', async () => {
+    const client = await createConnection(one?.proxyAccount ?? {});
+    await client.query('CREATE TABLE note (id BIGINT AUTO_INCREMENT PRIMARY KEY, word TEXT)');
+    await client.query("INSERT INTO note (word) VALUES ('before')");
+    await until(
+      async () => (await site.status()).replication?.capture?.localSeq === '1',
+      10_000,
+      () => 'the insert was not captured',
+    );
+
+    const { worker } = (site as unknown as { host: { worker: Worker } }).host;
+    await worker.terminate();
+    expect((await site.status()).proxy.captureHealthy).toBe(false);
+    await client.query("INSERT INTO note (word) VALUES ('while it was dead')");
+
+    await becomesReady();
+    const status = await site.status();
+    expect(status.threadRestarts).toBe(1);
+    expect(status.alarms.map(({ code }) => code)).toContain('DUARA_REPLICATION_DIED');
+    await client.query("INSERT INTO note (word) VALUES ('after')");
+    await until(
+      async () => (await site.status()).replication?.capture?.localSeq === '3',
+      10_000,
+      () => 'what was written while the thread was dead did not become a change set',
+    );
+    const [rows] = await client.query('SELECT word FROM note ORDER BY id');
+    expect(rows).toEqual([{ word: 'before' }, { word: 'while it was dead' }, { word: 'after' }]);
+    await client.end();
+  }, 60_000);
+});
