@@ -157,7 +157,7 @@ class Transaction {
       const position = parsePosition(await store.logPosition());
       if (!known.covers(position)) await this.reach(position);
       if (catalog.generation !== generation) return { kind: 'raced' };
-      if (!this.interfered()) return this.commit(writer, position);
+      if (!this.arrivals.some(this.meets())) return this.commit(writer, position);
       this.undo();
       store.add('ROLLBACK TO SAVEPOINT duara');
     }
@@ -166,7 +166,7 @@ class Transaction {
 
   /** `stands`: the window keeps what was decided. */
   end(stands: boolean): void {
-    if (stands) this.arrivals.settle(null);
+    if (stands) this.arrivals.settle(() => false);
     else this.undo();
     this.arrivals.end();
   }
@@ -194,23 +194,21 @@ class Transaction {
     return { kind: 'committed', waiting: writer.waiting, mended: writer.mended };
   }
 
-  private interfered(): boolean {
-    const footprint = this.footprint();
+  /** Whether a local change set touches what the decisions, which the window still holds, rest on. */
+  private meets(): (local: ChangeSet) => boolean {
+    const footprint = new Footprint(this.decided, this.work.mends.rows);
     const { window } = this.context;
-    return this.arrivals.some(
-      (local) => footprint.touchedBy(local) || this.decided.some(({ changeSet }) => window.touches(changeSet, local)),
-    );
+    return (local) =>
+      footprint.touchedBy(local) || this.decided.some(({ changeSet }) => window.touches(changeSet, local));
   }
 
   private undo(): void {
-    const footprint = this.footprint();
+    const met = new Set<ChangeSet>();
+    const meets = this.meets();
+    for (const local of this.arrivals.all()) if (meets(local)) met.add(local);
     for (const { changeSet } of this.decided.toReversed()) this.context.window.undo(changeSet);
     this.decided = [];
-    this.arrivals.settle(footprint);
-  }
-
-  private footprint(): Footprint {
-    return new Footprint(this.decided, this.work.mends.rows);
+    this.arrivals.settle((local) => met.has(local));
   }
 
   lowerBoards(): void {

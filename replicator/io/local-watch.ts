@@ -1,4 +1,4 @@
-import type { Footprint, MergeWindow } from '../apply/merge-window';
+import type { MergeWindow } from '../apply/merge-window';
 import type { ChangeSet } from '../change-set';
 import type { MergeDecision } from '../merge/operation';
 
@@ -9,12 +9,13 @@ interface LocalArrival {
 
 /** The local change sets that arrived since an attempt decided. */
 export interface ArrivalsSince {
+  all(): readonly ChangeSet[];
   some(matches: (local: ChangeSet) => boolean): boolean;
   /**
-   * Has them dealt with and forgets them. `undone`: what the attempt rested on, when it came to nothing: arrivals that
-   * met it are decided again with it.
+   * Has them dealt with and forgets them, except for those that `met` what the attempt rested on and came to nothing
+   * with: what the window said of them held only with it, and it is decided again with them.
    */
-  settle(undone: Footprint | null): void;
+  settle(met: (local: ChangeSet) => boolean): void;
   end(): void;
 }
 
@@ -41,10 +42,11 @@ export class LocalWatch {
     const arrivals: LocalArrival[] = [];
     this.active.add(arrivals);
     return {
+      all: () => arrivals.map(({ changeSet }) => changeSet),
       some: (matches) => arrivals.some(({ changeSet }) => matches(changeSet)),
-      settle: (undone) => {
+      settle: (met) => {
         for (const arrival of arrivals.splice(0)) {
-          if (undone === null || !undone.touchedBy(arrival.changeSet)) this.settle(arrival);
+          if (!met(arrival.changeSet)) this.settle(arrival);
         }
       },
       end: () => this.active.delete(arrivals),
