@@ -1,12 +1,10 @@
 import { CaptureError } from '../capture/capture-error';
-import { type CaptureState, forked, initialState, withApplied } from '../capture/capture-state';
+import { type CaptureState, forked } from '../capture/capture-state';
 import { type GtidPosition, formatPosition, parsePosition, reaches } from '../capture/gtid-position';
 import { type LoggedTransaction, TransactionAssembler } from '../capture/transaction-assembler';
 import { visibilityProbe } from '../capture/visibility-probe';
 import type { StreamId } from '../../ring/api';
-import type { Hlc } from '../change-set';
 import type { CapturePosition } from '../ports';
-import { readApplied } from './bookkeeping';
 import {
   type AppliedSeenListener,
   CaptureListeners,
@@ -21,6 +19,7 @@ import { DatabaseConnection } from './database-connection';
 import { OwnStream } from './own-stream';
 import { readPosition, writePosition } from './position-file';
 import { SchemaReader } from './schema-reader';
+import { firstState, serverPosition } from './server-position';
 import { TransactionLine, isFinal } from './transaction-line';
 import { VisibilityBarrier } from './visibility-barrier';
 import { WeightStrings } from './weight-strings';
@@ -29,8 +28,6 @@ const RECONNECT_MS_MIN = 50;
 const RECONNECT_MS_MAX = 3_000;
 /** MariaDB and MySQL: "Could not find … in binary log": the position asked for is not there. */
 const ER_MASTER_FATAL_ERROR_READING_BINLOG = 1236;
-const ER_BAD_DB_ERROR = 1049;
-const ER_NO_SUCH_TABLE = 1146;
 
 /** A running capture: reads this site's binary log for as long as it is not closed. */
 export interface Capture {
@@ -122,9 +119,10 @@ class CaptureRunner implements Capture {
 
   async close(): Promise<void> {
     this.stop(new Error('capture was closed'));
+    this.stream.stopRetrying();
     await this.reader?.close();
-    await this.stream.close();
     await this.loop;
+    await this.stream.close();
     await this.barrier.close();
   }
 
@@ -152,11 +150,13 @@ class CaptureRunner implements Capture {
     try {
       await this.weights.loadCollations(connection);
       this.schemas.forget();
-      const target = parsePosition(await positionOn(connection));
+      const target = parsePosition(await serverPosition(connection));
       this.checkNotBehind(target);
       this.assembler.reset();
       const reader = await this.options.openLog(this.startOfReading());
       this.reader = reader;
+      // Closed while it was being opened: nobody else knew of it.
+      if (this.stopped !== null) return void (await reader.close());
       const ended = connection.onLost(() => void reader.close());
       try {
         await this.readAll(connection, reader, target);
@@ -285,32 +285,4 @@ class CaptureRunner implements Capture {
 
 function isPositionMissing(error: unknown): boolean {
   return (error as { errorCode?: number }).errorCode === ER_MASTER_FATAL_ERROR_READING_BINLOG;
-}
-
-/** Where a new incarnation begins: with what its database had applied before, and where its log stands. */
-async function firstState({ address, startAt }: CaptureOptions): Promise<CaptureState> {
-  const connection = await DatabaseConnection.open(address, []);
-  try {
-    // First what is applied, which waits for a COMMIT of ours that got no answer: the log then holds it.
-    const applied = await readApplied(connection).catch((error: unknown) => {
-      const { errno } = error as { errno?: number };
-      if (errno === ER_NO_SUCH_TABLE || errno === ER_BAD_DB_ERROR) return [];
-      throw error;
-    });
-    const state = initialState(parsePosition(startAt ?? (await positionOn(connection))));
-    return withApplied(
-      state,
-      applied.map(({ incarnation, seq, hlc }) => ({ incarnation, seq, hlc: hlc as Hlc })),
-    );
-  } finally {
-    await connection.close();
-  }
-}
-
-/** The last transaction of each domain in the server's binary log. */
-async function positionOn(connection: DatabaseConnection): Promise<string> {
-  const [version] = await connection.rows('SELECT VERSION() AS version');
-  const maria = /mariadb/i.test(String(version?.['version']));
-  const [row] = await connection.rows(`SELECT @@global.${maria ? 'gtid_binlog_pos' : 'gtid_executed'} AS position`);
-  return String(row?.['position'] ?? '');
 }

@@ -88,10 +88,15 @@ export class OwnStream {
     return records.length > 0 ? this.nextSeq - 1n : null;
   }
 
-  /** Writes the position that is due. */
-  async close(): Promise<void> {
+  /** A flush that waits for a disk rejects from now on; what it held is read from the log again. */
+  stopRetrying(): void {
     this.closed = true;
     this.wake();
+  }
+
+  /** Writes the position that is due. No flush may be under way. */
+  async close(): Promise<void> {
+    this.stopRetrying();
     if (this.timer !== null) clearTimeout(this.timer);
     this.writeDue();
     await this.writing;
