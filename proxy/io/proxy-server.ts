@@ -1,5 +1,6 @@
 import { rmSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
+import type { ReadCache } from '../cache/read-cache';
 import type { Catalog, KeySource, ProxyCounters, TableVersionBoard } from '../ports';
 import type { ProxyServices } from '../session/proxy-services';
 import { StatementCache } from '../sql/statement-cache';
@@ -20,6 +21,8 @@ export interface ProxyOptions {
   readonly catalog: Catalog;
   readonly keys: KeySource;
   readonly versions: TableVersionBoard;
+  /** null or absent: nothing is cached. */
+  readonly cache?: ReadCache | null;
   readonly counters: ProxyCounters;
   readonly log: ProxyLog;
   /** How long a client's connect waits for a backend that is away, before it gets an error. */
@@ -42,6 +45,8 @@ export async function startProxy(options: ProxyOptions): Promise<RunningProxy> {
     versions,
     counters,
     statements: new StatementCache(),
+    cache: options.cache ?? null,
+    globalsSet: 0,
     defaultSqlMode: null,
   };
   const connections = new Set<ClientConnection>();

@@ -1,5 +1,6 @@
 import { frame } from '../wire/packet-framer';
 import { encodeError, type ErrorPacket } from '../wire/response';
+import type { ParsedText } from '../sql/classifier';
 import type { ClientCommand } from './client-command';
 import type { PendingReply } from './pending-reply';
 
@@ -9,7 +10,13 @@ export type CommandOutcome =
   | { readonly kind: 'wait'; readonly ready: Promise<void> }
   /** Not sent to the backend. */
   | { readonly kind: 'answer'; readonly bytes: Buffer; ended(): void }
-  | { readonly kind: 'send'; readonly bytes: readonly Buffer[]; readonly replies: readonly PendingReply[] };
+  | {
+      readonly kind: 'send';
+      readonly bytes: readonly Buffer[];
+      readonly replies: readonly PendingReply[];
+      /** The command's text; absent when it has none. */
+      readonly parsed?: ParsedText;
+    };
 
 /** An error of the proxy in answer to a command. */
 export function errorAnswer(error: ErrorPacket, command: ClientCommand): CommandOutcome {

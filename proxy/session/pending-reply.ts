@@ -3,6 +3,11 @@ import type { ReplyKind, ReplySummary } from './response-tracker';
 /** A reply that is still to come, in the order of the commands. */
 export type PendingReply = ServerReply | OwnReply;
 
+/** An array of buffers is one. */
+export interface ReplySink {
+  push(bytes: Buffer): unknown;
+}
+
 export interface ServerReply {
   readonly from: 'server';
   readonly kind: ReplyKind;
@@ -10,8 +15,8 @@ export interface ServerReply {
   readonly swallowed: boolean;
   /** Later commands may only be judged when this one's outcome is known (USE, DDL, PREPARE, …). */
   readonly barrier: boolean;
-  /** Bytes of a swallowed reply, when they are wanted. */
-  readonly collected: Buffer[] | null;
+  /** Gets the reply's bytes, when they are wanted. */
+  readonly collected: ReplySink | null;
   /** See ResponseTracker.expect. */
   readonly sequenceShift: number;
   /** Called when the reply's end was seen, before the client gets it; null: it will not come, the outcome is unknown. */
@@ -30,9 +35,10 @@ export interface OwnReply {
 export function serverReply(
   kind: ReplyKind,
   ended: ServerReply['ended'],
-  { barrier = false, sequenceShift = 0 }: { readonly barrier?: boolean; readonly sequenceShift?: number } = {},
+  options: Partial<Pick<ServerReply, 'barrier' | 'sequenceShift' | 'collected'>> = {},
 ): ServerReply {
-  return { from: 'server', kind, swallowed: false, barrier, collected: null, sequenceShift, ended };
+  const defaults = { barrier: false, collected: null, sequenceShift: 0 };
+  return { from: 'server', kind, swallowed: false, ...defaults, ...options, ended };
 }
 
 /** The reply to a command that the client did not send. */

@@ -1,6 +1,7 @@
 import { Command } from '../wire/constants';
 import { frame } from '../wire/packet-framer';
 import { keyVariable } from '../keys/insert-keying';
+import type { CachedReads } from './cached-reads';
 import type { ClientCommand } from './client-command';
 import { type HeldKeys, reserveKeys } from './key-reservations';
 import { type CommandOutcome, errorAnswer } from './command-outcome';
@@ -22,6 +23,7 @@ export class PreparedHandler {
     private readonly services: ProxyServices,
     private readonly writes: WriteTracker,
     private readonly texts: TextHandler,
+    private readonly reads: CachedReads,
   ) {}
 
   prepare(command: ClientCommand): CommandOutcome {
@@ -74,19 +76,25 @@ export class PreparedHandler {
     held: HeldKeys | null,
   ): CommandOutcome {
     this.writes.begin(plan.writes);
-    const reply = serverReply('result', (summary) => this.ended(plan, held, summary), {
+    const reply = serverReply('result', (summary) => this.ended(prepared.text, plan, held, summary), {
       barrier: changesSession(plan),
     });
-    if (!prepared.keyed) return { kind: 'send', bytes: command.framed, replies: [reply] };
+    if (!prepared.keyed) return { kind: 'send', bytes: command.framed, replies: [reply], parsed: prepared.parsed };
     // Without a key at hand (the table is no longer ours to key) the variable must not hold an old one.
     const setKey = setVariable(held?.first ?? 0n);
-    return { kind: 'send', bytes: [setKey, ...command.framed], replies: [swallowedReply(), reply] };
+    return {
+      kind: 'send',
+      bytes: [setKey, ...command.framed],
+      replies: [swallowedReply(), reply],
+      parsed: prepared.parsed,
+    };
   }
 
-  private ended(plan: StatementPlan, held: HeldKeys | null, summary: ReplySummary | null): void {
+  private ended(text: string, plan: StatementPlan, held: HeldKeys | null, summary: ReplySummary | null): void {
     if (summary === null) return held?.settleUnknown();
     held?.settle(summary.affectedRows[0] ?? 0n);
     this.texts.noteEnd(plan, summary);
+    for (const statement of plan.statements) this.reads.note(text, statement, summary.errorCode === null);
     if (summary.errorCode === null) for (const change of plan.changes) this.texts.settingsChanged(change);
   }
 
@@ -94,6 +102,7 @@ export class PreparedHandler {
   private executeUnknown(command: ClientCommand): CommandOutcome {
     this.services.counters.unclassified += 1;
     this.writes.begin(writesAnything);
+    this.reads.lose();
     const plan = { statements: [], writes: writesAnything };
     const reply = serverReply('result', (summary) => {
       if (summary !== null) this.texts.noteEnd(plan, summary);

@@ -1,4 +1,5 @@
 import type { Catalog, KeySource, ProxyCounters, TableVersionBoard } from '../ports';
+import type { ReadCache } from '../cache/read-cache';
 import type { StatementCache } from '../sql/statement-cache';
 
 /** What all sessions of one proxy share. */
@@ -8,6 +9,10 @@ export interface ProxyServices {
   readonly versions: TableVersionBoard;
   readonly counters: ProxyCounters;
   readonly statements: StatementCache;
+  /** null: nothing is cached. */
+  readonly cache: ReadCache | null;
+  /** How many SET GLOBAL were seen. */
+  globalsSet: number;
   /** sql_mode of new sessions on this backend; null until one was asked, or after a SET GLOBAL. */
   defaultSqlMode: string | null;
 }

@@ -10,6 +10,8 @@ export interface SessionState {
   /** What both sides agreed on. */
   capabilities: number;
   mariaDbCapabilities: number;
+  /** Character set id of the client's handshake response. */
+  charset: number;
   mode: SqlMode;
   /** ServerStatus flags of the last reply that had some. */
   status: number;
@@ -41,6 +43,7 @@ export function newSessionState(): SessionState {
     schema: null,
     capabilities: 0,
     mariaDbCapabilities: 0,
+    charset: 0,
     mode: defaultSqlMode,
     status: 0,
     ownInsertId: false,
@@ -65,6 +68,7 @@ export function connected(state: SessionState, facts: ConnectionFacts): void {
   state.schema = facts.schema === '' ? null : facts.schema;
   state.capabilities = facts.capabilities;
   state.mariaDbCapabilities = facts.mariaDbCapabilities;
+  state.charset = facts.charset;
   state.mode = { ...state.mode, doubleByte: isDoubleByteCollation(facts.charset) };
 }
 

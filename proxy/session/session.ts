@@ -200,7 +200,7 @@ export class Session {
       for (const bytes of command.framed) this.effects.toBackend(bytes);
       return;
     }
-    const outcome = this.statements.handle(command, kind);
+    const outcome = this.statements.handle(command, kind, this.pending.length === 0);
     if (outcome.kind === 'wait') {
       this.held.unshift(command);
       this.waiting = true;
@@ -267,10 +267,8 @@ export class Session {
         this.flushClientRest();
         break;
       }
-      if (head.swallowed) {
-        head.collected?.push(chunk.subarray(at, end));
-        unsent = end;
-      }
+      head.collected?.push(chunk.subarray(at, end));
+      if (head.swallowed) unsent = end;
       at = end;
       if (tracker.ended) {
         this.replyEnded(head, tracker.summary);

@@ -3,6 +3,7 @@ import type { CommandReply } from '../wire/command';
 import { PayloadReader } from '../wire/payload-reader';
 import { parseServerVersion } from '../sql/sql-mode';
 import type { ClientCommand } from './client-command';
+import { CachedReads } from './cached-reads';
 import type { CommandOutcome } from './command-outcome';
 import { serverReply } from './pending-reply';
 import { PreparedHandler } from './prepared-handler';
@@ -17,6 +18,7 @@ import { WriteTracker, writesAnything, writesNothing, type WriteScope } from './
 /** Judges the commands of one session, and keeps what it learns from their replies. */
 export class StatementHandler {
   private readonly writes: WriteTracker;
+  private readonly reads: CachedReads;
   private readonly texts: TextHandler;
   private readonly prepared: PreparedHandler;
 
@@ -25,8 +27,9 @@ export class StatementHandler {
     private readonly services: ProxyServices,
   ) {
     this.writes = new WriteTracker(services.versions);
-    this.texts = new TextHandler(state, services, this.writes);
-    this.prepared = new PreparedHandler(state, services, this.writes, this.texts);
+    this.reads = new CachedReads(state, services);
+    this.texts = new TextHandler(state, services, this.writes, this.reads);
+    this.prepared = new PreparedHandler(state, services, this.writes, this.texts, this.reads);
   }
 
   greeted(serverVersion: string): void {
@@ -47,11 +50,16 @@ export class StatementHandler {
     return { kind: 'send', bytes: [askSqlMode], replies: [reply] };
   }
 
-  handle(command: ClientCommand, kind: Exclude<CommandReply, 'unknown'>): CommandOutcome {
+  /** `idle`: no reply is to come, so that the cache may answer. */
+  handle(command: ClientCommand, kind: Exclude<CommandReply, 'unknown'>, idle: boolean): CommandOutcome {
+    return this.reads.withUnsent(this.judge(command, kind, idle));
+  }
+
+  private judge(command: ClientCommand, kind: Exclude<CommandReply, 'unknown'>, idle: boolean): CommandOutcome {
     const { payload, framed } = command;
     switch (payload[0]) {
       case Command.query:
-        return this.texts.query(command);
+        return this.texts.query(command, idle);
       case Command.stmtPrepare:
         return this.prepared.prepare(command);
       case Command.stmtExecute:
@@ -112,6 +120,7 @@ export class StatementHandler {
     const { defaultSqlMode } = this.services;
     // The transaction was rolled back.
     this.writes.end(writesNothing, { inTransaction: false, commits: true });
+    this.reads.reset();
     reset(this.state, defaultSqlMode === null ? this.state.mode : withSqlMode(this.state.mode, defaultSqlMode));
   }
 
@@ -123,5 +132,7 @@ export class StatementHandler {
     reader.skip(reader.uint8());
     const schema = reader.remaining > 0 ? reader.nulTerminated().toString('latin1') : '';
     this.state.schema = schema === '' ? null : schema;
+    // The new character set stands somewhere behind: not worth finding.
+    this.reads.lose();
   }
 }

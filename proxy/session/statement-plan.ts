@@ -24,6 +24,7 @@ export interface KeyNeed {
 /** What has to be done about a text before it is sent. */
 export interface StatementPlan {
   readonly kind: 'plan';
+  readonly parsed: ParsedText;
   readonly statements: readonly Statement[];
   readonly changes: readonly SettingChanges[];
   readonly needs: readonly KeyNeed[];
@@ -87,7 +88,7 @@ export function planText(source: StatementSource, state: SessionState, services:
     : slots.size > 0
       ? { kind: 'tables', slots: [...slots] }
       : writesNothing;
-  return { kind: 'plan', statements: parsed.statements, changes, needs, explicit, writes, schema };
+  return { kind: 'plan', parsed, statements: parsed.statements, changes, needs, explicit, writes, schema };
 }
 
 export function usedSchema(statement: Statement): string | null {

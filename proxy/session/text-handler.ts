@@ -3,6 +3,7 @@ import { frame } from '../wire/packet-framer';
 import type { Statement } from '../sql/classifier';
 import { type TextEdit, withEdits } from '../sql/text-edit';
 import { TokenCursor } from '../sql/token-cursor';
+import type { CachedReads, ReplyCollector } from './cached-reads';
 import type { ClientCommand } from './client-command';
 import { type HeldKeys, reserveKeys } from './key-reservations';
 import { type CommandOutcome, errorAnswer } from './command-outcome';
@@ -21,14 +22,17 @@ export class TextHandler {
     private readonly state: SessionState,
     private readonly services: ProxyServices,
     private readonly writes: WriteTracker,
+    private readonly reads: CachedReads,
   ) {}
 
-  query(command: ClientCommand): CommandOutcome {
+  query(command: ClientCommand, idle: boolean): CommandOutcome {
     const text = command.payload.toString('latin1', 1);
     const parsed = this.services.statements.parse(text, this.state.mode);
     const plan = planText({ text, parsed, schema: this.state.schema }, this.state, this.services);
     if (plan.kind === 'wait') return plan;
     if (plan.kind === 'refused') return errorAnswer(plan.error, command);
+    const cached = idle ? this.reads.ask(command, text, parsed) : null;
+    if (cached !== null && 'kind' in cached) return cached;
     const reserved = reserveKeys(plan.needs, this.services.keys);
     if (reserved.kind === 'wait') return reserved;
     if (reserved.kind === 'refused') return errorAnswer(reserved.error, command);
@@ -36,12 +40,25 @@ export class TextHandler {
     if (parsed.broken || plan.statements.some(isUnclassified)) this.services.counters.unclassified += 1;
     const edits = [...plan.changes.flatMap((change) => change.edits), ...reserved.edits];
     const bytes = edits.length === 0 ? command.framed : [edited(Command.query, text, edits)];
-    return this.send(text, { bytes, sequenceShift: addedPackets(command, bytes) }, plan, reserved.keys);
+    return this.send(
+      text,
+      { bytes, sequenceShift: addedPackets(command, bytes), collected: cached },
+      plan,
+      reserved.keys,
+    );
   }
 
   private send(
     text: string,
-    { bytes, sequenceShift }: { readonly bytes: readonly Buffer[]; readonly sequenceShift: number },
+    {
+      bytes,
+      sequenceShift,
+      collected,
+    }: {
+      readonly bytes: readonly Buffer[];
+      readonly sequenceShift: number;
+      readonly collected: ReplyCollector | null;
+    },
     plan: StatementPlan,
     keys: readonly HeldKeys[],
   ): CommandOutcome {
@@ -49,18 +66,30 @@ export class TextHandler {
     const ask = plan.changes.some(({ sqlMode }) => sqlMode === 'ask');
     const barrier = plan.statements.some(changesSession) || ask;
     const replies: PendingReply[] = [
-      serverReply('result', (summary) => this.ended(text, plan, keys, summary), { barrier, sequenceShift }),
+      serverReply('result', (summary) => this.ended(text, plan, { keys, collected }, summary), {
+        barrier,
+        sequenceShift,
+        collected,
+      }),
     ];
     if (ask) replies.push(sqlModeReply(this.state));
-    return { kind: 'send', bytes: ask ? [...bytes, askSqlMode] : bytes, replies };
+    return { kind: 'send', bytes: ask ? [...bytes, askSqlMode] : bytes, replies, parsed: plan.parsed };
   }
 
-  private ended(text: string, plan: StatementPlan, keys: readonly HeldKeys[], summary: ReplySummary | null): void {
+  private ended(
+    text: string,
+    plan: StatementPlan,
+    { keys, collected }: { readonly keys: readonly HeldKeys[]; readonly collected: ReplyCollector | null },
+    summary: ReplySummary | null,
+  ): void {
     settle(plan, keys, summary);
     if (summary === null) return;
     this.noteEnd(plan, summary);
+    if (summary.errorCode === null) collected?.store();
     // What followed an error did not run.
     const ran = summary.errorCode === null ? plan.statements.length : summary.affectedRows.length;
+    if (plan.parsed.broken) this.reads.lose();
+    plan.statements.forEach((statement, index) => this.reads.note(text, statement, index < ran));
     plan.statements.slice(0, ran).forEach((statement, index) => {
       const change = plan.changes[index];
       if (change !== undefined) this.settingsChanged(change);
