@@ -6,7 +6,8 @@
  *
  * Seen there too: it must be the last statement of its packet (it clears the "more results" flag); an error undoes only
  * the rows event that failed, not those before it; images with the primary key alone find the row; the flag
- * "no foreign key checks" acts on its own event only.
+ * "no foreign key checks" acts on its own event only; CHECK constraints are not enforced, so that what a merge made of two
+ * valid rows cannot be refused at one site alone; the event's time stays as the session's NOW().
  */
 
 /** MySQL: "Format_description_event", binlog version 4. Types up to MariaDB's last, 171; only row events are sent after it. */
