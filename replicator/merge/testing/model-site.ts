@@ -48,7 +48,12 @@ function uniqueOf(row: Row | undefined, index: string): UniqueChange['after'] {
 }
 
 /** The net change of a row, with the images and unique values that capture gives it. */
-function changeOf(id: string, before: Row | undefined, after: Row | undefined, sparse: boolean): RowChange | null {
+export function changeOf(
+  id: string,
+  before: Row | undefined,
+  after: Row | undefined,
+  sparse = false,
+): RowChange | null {
   const changed = COLUMNS.filter((name) => before?.[name] !== after?.[name]);
   if (changed.length === 0) return null;
   const kind = before === undefined ? 'insert' : after === undefined ? 'delete' : 'update';
@@ -180,7 +185,7 @@ export class ModelSite {
   receive(changeSet: ChangeSet): MergeDecision {
     this.note(changeSet);
     const decision = this.window.decide(changeSet);
-    for (const target of decision.targets) this.bringTo(target);
+    for (const target of decision.targets) bringTo(this.rows, target);
     const duplicate = duplicateOf(this.rows);
     if (duplicate !== null) throw new Error(`duplicate ${duplicate}`);
     for (const { id } of decision.conflictsRemoved) {
@@ -217,23 +222,11 @@ export class ModelSite {
     this.applied = withChangeSet(this.applied, changeSet);
     this.changeSets.push(changeSet);
   }
-
-  private bringTo({ key, result }: RowTarget): void {
-    const id = COLUMN_IDS.get(key)!;
-    const held = this.rows.get(id);
-    if (result.kind === 'absent') {
-      if (!this.rows.delete(id)) throw new Error(`row ${id} is to go, but is not there`);
-      return;
-    }
-    if (!result.complete && held === undefined) throw new Error(`row ${id} is to change, but is not there`);
-    if (result.complete && held !== undefined) throw new Error(`row ${id} is to come, but is there`);
-    const columns = [...result.columns].map(([name, { value }]) => [name, text(value)] as const);
-    this.rows.set(id, { ...EMPTY, ...held, id, ...Object.fromEntries(columns) });
-  }
 }
 
 const EMPTY: Row = { id: null, v: null, w: null, name: null, p: null, q: null };
 export const row = (id: string, values: Partial<Row> = {}): Row => ({ ...EMPTY, ...values, id });
+/** Row ids of the model, by key. */
 const COLUMN_IDS: ReadonlyMap<string, string> = new Map(['1', '2', '3', '4', '5', '6'].map((id) => [keyOf(id), id]));
 
 /** Rows by id, for comparing. */
@@ -272,4 +265,18 @@ export function printedHistory(changeSets: readonly ChangeSet[]): string {
       return `${set.origin}:${set.seq} hlc ${set.hlc} after [${causes}]: ${rows.join('; ')}`;
     })
     .join('\n');
+}
+
+/** Writes a target as a database would; throws where it would refuse, or where it is out of step with the window. */
+export function bringTo(rows: Map<string, Row>, { key, result }: RowTarget): void {
+  const id = COLUMN_IDS.get(key)!;
+  const held = rows.get(id);
+  if (result.kind === 'absent') {
+    if (!rows.delete(id)) throw new Error(`row ${id} is to go, but is not there`);
+    return;
+  }
+  if (!result.complete && held === undefined) throw new Error(`row ${id} is to change, but is not there`);
+  if (result.complete && held !== undefined) throw new Error(`row ${id} is to come, but is there`);
+  const columns = [...result.columns].map(([name, { value }]) => [name, text(value)] as const);
+  rows.set(id, { ...EMPTY, ...held, id, ...Object.fromEntries(columns) });
 }

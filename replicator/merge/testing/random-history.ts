@@ -12,7 +12,7 @@ import type { Row } from './model-site';
 /** Random histories at a few sites, delivered in random order, and what must be true of them. */
 
 /** Mulberry32: small, seeded, good enough to pick from lists. */
-export function randomFrom(seed: number): (below: number) => number {
+export function randomFrom(seed: number): Random {
   let state = seed >>> 0;
   return (below) => {
     state = (state + 0x6d2b79f5) >>> 0;
@@ -36,15 +36,16 @@ export interface HistoryOptions {
 /** A property that does not hold, with the history in words. */
 export class BrokenPromise extends Error {}
 
-type Random = (below: number) => number;
+/** A whole number from 0 on, below the argument. */
+export type Random = (below: number) => number;
 
-const BASE = new Map([
+export const BASE = new Map([
   ['1', row('1', { v: 'a', w: 'a', name: 'x', p: '1', q: '1' })],
   ['2', row('2', { v: 'a', w: 'a', name: 'y', p: '1', q: '2' })],
 ]);
 const IDS = ['1', '2', '3', '4'];
 
-interface Choices {
+export interface Choices {
   readonly random: Random;
   readonly sparse: boolean;
 }
@@ -60,10 +61,14 @@ function randomValues({ random, sparse }: Choices): Partial<Row> {
   return values;
 }
 
-function randomTransaction(site: ModelSite, { random, sparse }: Choices): ChangeSet | null {
+/** What a random transaction of a few statements leaves of these rows. */
+export function randomChanges(
+  rows: ReadonlyMap<string, Row>,
+  { random, sparse }: Choices,
+): Map<string, Row | undefined> {
   const changes = new Map<string, Row | undefined>();
   const statements = 1 + (random(3) === 0 ? 1 + random(2) : 0);
-  const now = (id: string): Row | undefined => (changes.has(id) ? changes.get(id) : site.rows.get(id));
+  const now = (id: string): Row | undefined => (changes.has(id) ? changes.get(id) : rows.get(id));
   for (let i = 0; i < statements; i++) {
     const id = IDS[random(IDS.length)]!;
     const held = now(id);
@@ -76,7 +81,11 @@ function randomTransaction(site: ModelSite, { random, sparse }: Choices): Change
       changes.set(other.id!, { ...other, name: held.name });
     } else changes.set(id, { ...held, ...randomValues({ random, sparse }) });
   }
-  return site.commit(changes, random(3) === 0 ? random(20) : 0);
+  return changes;
+}
+
+function randomTransaction(site: ModelSite, choices: Choices): ChangeSet | null {
+  return site.commit(randomChanges(site.rows, choices), choices.random(3) === 0 ? choices.random(20) : 0);
 }
 
 /** Runs one history; throws BrokenPromise. */
