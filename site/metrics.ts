@@ -61,6 +61,9 @@ export function registerReplicationMetrics(registry: Registry, status: () => Sit
   labelled(registry, 'duara_keys_remaining', 'Keys left in leased blocks.', ['table'], () =>
     (status()?.keys.remaining ?? []).map(({ table, keys }) => ({ labels: { table }, value: Number(keys) })),
   );
+  gauge(registry, 'duara_capture_lag_seconds', 'How long what was committed waits for capture.', () => {
+    return status()?.captureLagSeconds ?? 0;
+  });
   counter(registry, 'duara_change_sets_captured_total', 'Change sets of this site.', [], () => [
     { labels: {}, value: Number(own()) },
   ]);

@@ -19,6 +19,8 @@ export interface SiteStatus {
     readonly captureHealthy: boolean;
   };
   readonly database: { readonly reachable: boolean; readonly version: string | null };
+  /** How long what the database committed waits for capture; null while one of them does not answer. */
+  readonly captureLagSeconds: number | null;
   readonly keys: {
     /** Keys seen that are not from this site's ranges. */
     readonly foreign: string;

@@ -11,6 +11,7 @@ import { InformationSchemaCatalog } from './catalog';
 import { ConfigError } from './config/config-error';
 import type { ConfigFile } from './config/schema';
 import { dataFile, databaseAddress, parseAddress } from './config/values';
+import { CaptureLag } from './capture-lag';
 import { lockData } from './data-lock';
 import { DatabasePool } from './database-pool';
 import { DeferredKeys } from './deferred-keys';
@@ -43,6 +44,7 @@ export class Site {
   private admin: AdminServer | null = null;
   private lastStatus: SiteStatus | null = null;
   private reason = 'the ring has not granted this site a scope yet';
+  private readonly captureLag = new CaptureLag();
   private readonly timer: NodeJS.Timeout;
 
   private constructor(
@@ -89,8 +91,10 @@ export class Site {
 
   async status(): Promise<SiteStatus> {
     const [replication, database] = await Promise.all([this.host.status(), this.databaseState()]);
+    const { reachable, version: serverVersion, gtid } = database;
+    const lagSeconds = this.captureLag.observe(gtid, replication?.capture?.gtid ?? null, Date.now());
     const waitingFor: string[] = [];
-    if (!database.reachable) waitingFor.push('the database');
+    if (!reachable) waitingFor.push('the database');
     if (replication?.phase !== 'running') waitingFor.push(`replication: ${replication?.reason ?? 'no answer yet'}`);
     else if (!this.versions.captureHealthy()) waitingFor.push('capture to reach the end of the binary log');
     if (!this.keys.ready) waitingFor.push('keys');
@@ -110,7 +114,8 @@ export class Site {
         cacheMisses: this.counters.cacheMisses,
         captureHealthy: this.versions.captureHealthy(),
       },
-      database,
+      database: { reachable, version: serverVersion },
+      captureLagSeconds: lagSeconds,
       keys: {
         foreign: String(this.keySource?.foreignKeys() ?? this.board.foreignKeys()),
         remaining: (this.keySource?.remaining() ?? []).map(({ schema, table, keys }) => ({
@@ -203,12 +208,15 @@ export class Site {
     }
   }
 
-  private async databaseState(): Promise<SiteStatus['database']> {
+  private async databaseState(): Promise<{ reachable: boolean; version: string | null; gtid: string | null }> {
     try {
       const [row] = await this.database.rows('SELECT VERSION() AS version');
-      return { reachable: true, version: String(row?.['version']) };
+      const serverVersion = String(row?.['version']);
+      const position = /mariadb/i.test(serverVersion) ? 'gtid_binlog_pos' : 'gtid_executed';
+      const [at] = await this.database.rows(`SELECT @@global.${position} AS gtid`);
+      return { reachable: true, version: serverVersion, gtid: String(at?.['gtid'] ?? '') };
     } catch {
-      return { reachable: false, version: null };
+      return { reachable: false, version: null, gtid: null };
     }
   }
 }

@@ -6,6 +6,13 @@ const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
 
+// Before the tests look for one: what needs a database server is skipped, and counted, where there is none.
+try {
+  require('../dist/site/lab/find-server.js').findOrInstallServer(console.log);
+} catch (error) {
+  console.log(error instanceof Error ? error.message : String(error));
+}
+
 const report = path.join(fs.mkdtempSync(path.join(os.tmpdir(), 'duara-test-report-')), 'report.json');
 const jest = require.resolve('jest/bin/jest');
 const args = [jest, '--json', `--outputFile=${report}`, ...process.argv.slice(2)];

@@ -1,4 +1,7 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { findServer } from '../../site/lab/find-server';
 import { LabProcess, until } from './lab-process';
 
@@ -51,6 +54,30 @@ withServer('the lab as a process', () => {
     lab.signal('SIGKILL');
     await lab.whenEnded();
     await expectNothingLeft(lab, 30_000);
+  }, 60_000);
+});
+
+withServer('a lab that is being built', () => {
+  test('Ctrl-C leaves nothing', async () => {
+    const parent = mkdtempSync(join(tmpdir(), 'duara-lab-'));
+    const dir = join(parent, 'lab');
+    const main = join(__dirname, '../../site/main.js');
+    const child = spawn(process.execPath, [main, 'lab', '--dir', dir], { stdio: ['ignore', 'pipe', 'pipe'] });
+    const ended = new Promise<number | null>((resolve) => child.once('close', resolve));
+    let output = '';
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.setEncoding('utf8').on('data', (text: string) => (output += text));
+    }
+    await until(
+      () => output.includes('preparing'),
+      20_000,
+      () => output,
+    );
+    child.kill('SIGINT');
+    expect(await ended).toBe(130);
+    expect(readdirSync(parent)).toEqual([]);
+    expect(processesNaming(dir)).toEqual([]);
+    rmSync(parent, { recursive: true });
   }, 60_000);
 });
 

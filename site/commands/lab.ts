@@ -110,18 +110,27 @@ async function compare({ wait, json }: { wait: number; json: boolean }, command:
 async function startLab(options: { sites: number; dir?: string; sql?: string; keep: boolean }): Promise<void> {
   const dir = resolve(options.dir ?? defaultDir);
   say(`the lab lives in ${dir}${options.keep ? '' : ' (removed at the end)'}`);
-  let stop: () => void = () => process.exit(130);
-  let asked = false;
+  const giveUp = new AbortController();
+  let running: Lab | null = null;
   const onSignal = (): void => {
-    if (!asked) say('ending the lab');
-    asked = true;
-    stop();
+    if (!giveUp.signal.aborted) say('ending the lab');
+    giveUp.abort();
+    void running?.stop();
   };
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, onSignal);
-  const starting = Lab.start({ sites: options.sites, dir, sqlFile: options.sql ?? null, keep: options.keep, say });
-  // A signal while the lab is being built ends it as soon as it stands: what runs is then known.
-  stop = (): void => void starting.then((lab) => lab.stop()).catch(() => undefined);
-  const lab = await starting;
-  if (!asked) welcome(readLabFile(dir), dir).forEach(say);
-  await lab.ended;
+  const { sites, sql, keep } = options;
+  try {
+    running = await Lab.start({ sites, dir, sqlFile: sql ?? null, keep, say, signal: giveUp.signal });
+  } catch (error) {
+    // A Ctrl-C may have ended a child that was waited for, and is told to this process only after that.
+    await new Promise((resolve) => setImmediate(resolve));
+    if (!giveUp.signal.aborted) throw error;
+    process.exitCode = interruptedExitCode;
+    return;
+  }
+  welcome(readLabFile(dir), dir).forEach(say);
+  await running.ended;
 }
+
+/** What shells report of a command that Ctrl-C ended before it was done. */
+const interruptedExitCode = 130;

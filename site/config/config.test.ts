@@ -68,6 +68,11 @@ describe('what is wrong is named by file, line, key and what is allowed', () => 
       ['duara.yaml:7: ring.link.maxKBps: 0 is not allowed; allowed: kilobytes a second, or null for no limit'],
     ],
     [
+      'a rule that is not understood',
+      `${smallest}  rules:\n    mdl_log: local\n    mdl_user: locl\n`,
+      [expect.stringMatching(/^duara\.yaml:7: replicate\.rules: rule "mdl_user": .*local/) as string],
+    ],
+    [
       'no YAML',
       'site: [a\n',
       ['duara.yaml:2: Flow sequence in block collection must be sufficiently indented and end with a ]'],

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import Ajv, { type ErrorObject } from 'ajv';
 import { type Document, isMap, isNode, isScalar, LineCounter, parseDocument } from 'yaml';
+import { parseRules, RuleError } from '../../replicator/profiles/rule-parser';
 import { ConfigError, type ConfigIssue, didYouMean } from './config-error';
 import { applyEnvironment } from './environment';
 import { type ConfigFile, ConfigSchema } from './schema';
@@ -42,7 +43,20 @@ export function parseConfig(text: string, source: string, env: NodeJS.ProcessEnv
     }),
   ];
   if (issues.length > 0) throw new ConfigError(issues);
-  return values as unknown as ConfigFile;
+  const config = values as unknown as ConfigFile;
+  checkRules(config, (path) => ({ source, line: lineOf(document, lines, path, true) }));
+  return config;
+}
+
+/** Rules have a language of their own; what is wrong in it gets its line here. */
+function checkRules({ replicate }: ConfigFile, placeOf: (path: readonly string[]) => Place): void {
+  try {
+    parseRules(replicate.rules);
+  } catch (error) {
+    if (!(error instanceof RuleError)) throw error;
+    const path = ['replicate', 'rules', error.key];
+    throw new ConfigError([{ ...placeOf(path), key: 'replicate.rules', problem: error.message }]);
+  }
 }
 
 type Place = Pick<ConfigIssue, 'source' | 'line'>;

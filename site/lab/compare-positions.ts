@@ -1,4 +1,5 @@
 import { createConnection, type RowDataPacket } from 'mysql2/promise';
+import { reaches } from '../capture-lag';
 import type { SiteStatus } from '../status';
 import type { LabFileSite } from './lab-file';
 
@@ -98,20 +99,4 @@ async function readStatus(site: LabFileSite): Promise<SiteStatus | null> {
   } catch {
     return null;
   }
-}
-
-/** True when the GTID position `at` has passed all of `target` (domain-server-sequence, one a domain). */
-export function reaches(at: string, target: string): boolean {
-  const sequences = new Map(parseGtids(at));
-  return parseGtids(target).every(([domain, sequence]) => (sequences.get(domain) ?? 0n) >= sequence);
-}
-
-function parseGtids(position: string): readonly (readonly [string, bigint])[] {
-  return position
-    .split(',')
-    .filter((gtid) => gtid !== '')
-    .map((gtid) => {
-      const [domain = '', , sequence = '0'] = gtid.trim().split('-');
-      return [domain, BigInt(sequence)] as const;
-    });
 }

@@ -19,6 +19,8 @@ export interface LabOptions {
   /** Leave the folder in place at the end. */
   readonly keep: boolean;
   readonly say: (line: string) => void;
+  /** Gives up building: `start` rejects once what it made is gone. A lab that stands is ended with `stop`. */
+  readonly signal: AbortSignal;
 }
 
 /** The lab cannot start here, and the message says why. */
@@ -74,7 +76,7 @@ export class Lab {
   }
 
   private async build(): Promise<void> {
-    const { say } = this.options;
+    const { say, signal } = this.options;
     mkdirSync(this.dir, { recursive: true });
     const binary = findOrInstallServer(say);
     const application = { user: 'moodle', password: randomBytes(9).toString('base64url'), database: labSchema };
@@ -99,14 +101,17 @@ export class Lab {
       application,
       duara,
       guardian: this.guardian,
+      signal,
     });
     for (const site of this.sites.slice(1)) copyDatabase(founderDir, join(this.dir, site.name));
+    signal.throwIfAborted();
     await this.links.open(this.sites);
     for (const site of this.sites) {
       site.configure({ peers: this.links.peersOf(site.name), founder: site === this.sites[0] });
     }
     say(`starting ${this.sites.length} sites`);
     await Promise.all(this.sites.map((site) => site.start()));
+    signal.throwIfAborted();
     this.control = await serveControl(this.controlSocket, (request) => this.handle(request));
     this.ready = true;
     this.publish();

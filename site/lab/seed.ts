@@ -19,6 +19,8 @@ export interface Seed {
   readonly application: { readonly user: string; readonly password: string };
   readonly duara: { readonly user: string; readonly password: string };
   readonly guardian: Guardian;
+  /** Gives up. */
+  readonly signal: AbortSignal;
 }
 
 /**
@@ -38,6 +40,7 @@ export async function seedDatabase(seed: Seed): Promise<void> {
   });
   try {
     await server.start();
+    seed.signal.throwIfAborted();
     await createAccounts(seed, server.socket);
     await loadSql(seed, server.socket);
   } finally {
@@ -74,6 +77,8 @@ async function createAccounts(seed: Seed, socketPath: string): Promise<void> {
 async function loadSql(seed: Seed, socketPath: string): Promise<void> {
   const args = ['--no-defaults', `--socket=${socketPath}`, '--user=root', '--default-character-set=utf8mb4'];
   const client = spawn(findClient(seed.binary), [...args, seed.schema], { stdio: ['pipe', 'ignore', 'pipe'] });
+  const giveUp = (): void => void client.kill();
+  seed.signal.addEventListener('abort', giveUp);
   let complaint = '';
   client.stderr.setEncoding('utf8').on('data', (text: string) => (complaint += text));
   const ended = new Promise<number | null>((resolve) => client.once('close', resolve));
@@ -87,6 +92,8 @@ async function loadSql(seed: Seed, socketPath: string): Promise<void> {
     (error: Error) => error,
   );
   const status = await ended;
+  seed.signal.removeEventListener('abort', giveUp);
+  seed.signal.throwIfAborted();
   if (status !== 0) throw new Error(`loading ${seed.sqlFile} failed: ${complaint.trim().slice(0, 800)}`);
   if (feedError !== null) throw feedError;
 }
