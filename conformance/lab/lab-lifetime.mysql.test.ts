@@ -41,6 +41,8 @@ withServer('the lab as a process', () => {
     expect(refused.code).toBe(1);
     expect(refused.stderr).toContain('no site z');
     await lab.must('stop');
+    // The verb returns as the process goes; the kernel may still list it for a moment.
+    await lab.whenEnded();
     await expectNothingLeft(lab);
   }, 120_000);
 
