@@ -25,7 +25,10 @@ const MESSAGES: Message[] = [
   { kind: 'notAdmitted', code: 'site-name-taken' },
   { kind: 'ping', epoch: 3, clockMs: 2 ** 32 - 1, echoMs: 0, heldMs: 20_000, intervalMs: 20_000 },
   { kind: 'gossip', entries: [{ scope: 1, held: [[stream, 2n ** 64n - 1n]], applied: [], links: null }] },
-  { kind: 'gossip', entries: [{ scope: 1, held: [], applied: [[stream, 1n]], links: { version: 5, scopes: [2, 3] } }] },
+  {
+    kind: 'gossip',
+    entries: [{ scope: 1, held: [], applied: [[stream, 1n]], links: { version: 5, scopes: [2, 3], settled: 3 } }],
+  },
   { kind: 'batch', stream, fromSeq: 12n, records: [Buffer.from('one'), Buffer.alloc(0), Buffer.alloc(300, 1)] },
   { kind: 'held', full: true, marks: [[stream, 3n]] },
   { kind: 'fetch', stream, fromSeq: 3n },

@@ -253,7 +253,7 @@ function writeGossip(writer: ByteWriter, entries: readonly GossipEntry[]): void 
     writeMarks(writer, entry.applied);
     writer.byte(entry.links === null ? 0 : 1);
     if (entry.links === null) continue;
-    writer.int(entry.links.version).int(entry.links.scopes.length);
+    writer.int(entry.links.version).int(entry.links.settled).int(entry.links.scopes.length);
     for (const scope of entry.links.scopes) writer.int(scope);
   }
 }
@@ -261,7 +261,8 @@ function writeGossip(writer: ByteWriter, entries: readonly GossipEntry[]): void 
 function readGossipEntry(reader: ByteReader): GossipEntry {
   const head = { scope: reader.int(), held: readMarks(reader), applied: readMarks(reader) };
   if (reader.byte() === 0) return { ...head, links: null };
-  return { ...head, links: { version: reader.int(), scopes: reader.list(() => reader.int()) } };
+  const links = { version: reader.int(), settled: reader.int() };
+  return { ...head, links: { ...links, scopes: reader.list(() => reader.int()) } };
 }
 
 function writeBatch(writer: ByteWriter, message: Message & { kind: 'batch' }, codec: BatchCodec | null): void {

@@ -97,14 +97,22 @@ export interface PingMessage {
 
 export type StreamMarks = readonly (readonly [StreamId, bigint])[];
 
+export interface SelfReport {
+  readonly version: number;
+  /** Scopes of the members it is linked to. */
+  readonly scopes: readonly number[];
+  /** Whatever it accepted before this epoch has reached the pools that this epoch began with (see Upkeep). */
+  readonly settled: number;
+}
+
 /** What became known of a member since the last gossip on this link. Marks only grow. */
 export interface GossipEntry {
   /** The member. */
   readonly scope: number;
   readonly held: StreamMarks;
   readonly applied: StreamMarks;
-  /** Scopes of the members it is linked to, the newest `version` counts; null: not news. */
-  readonly links: { readonly version: number; readonly scopes: readonly number[] } | null;
+  /** What it says of itself, of which the newest `version` counts; null: not news. */
+  readonly links: SelfReport | null;
 }
 
 export interface GossipMessage {

@@ -228,13 +228,12 @@ export class RingNode {
     this.delivery.tick(this.nowMs);
     this.gossip();
     this.admissions.tick(this.nowMs, this.standing.record, this.neighbours.names(), this.admissionHost());
-    if (this.standing.record === null || this.standing.member === null) return;
-    this.upkeep.tick({
-      nowMs: this.nowMs,
-      record: this.standing.record,
-      self: this.standing.member,
-      safekept: this.safekept(),
-    });
+    const { record, member } = this.standing;
+    if (record === null || member === null) return;
+    const settledBy = (scope: number) => this.progress.of(scope).links?.settled ?? 0;
+    const { settledEpoch } = this.upkeep;
+    this.upkeep.tick({ nowMs: this.nowMs, record, self: member, safekept: this.safekept(), settledBy });
+    if (this.upkeep.settledEpoch > settledEpoch) this.announceLinks();
   }
 
   private onWhiteboard({ ticket, register, change }: RingEvent & { kind: 'whiteboard' }): void {
@@ -305,7 +304,11 @@ export class RingNode {
       .names()
       .map((peer) => this.standing.scopeOf(peer))
       .filter((scope) => scope !== null);
-    this.progress.setLinks(this.standing.member.scope, { version: this.linksVersion, scopes }, null);
+    this.progress.setLinks(
+      this.standing.member.scope,
+      { version: this.linksVersion, scopes, settled: this.upkeep.settledEpoch },
+      null,
+    );
   }
 
   private raiseHeld(stream: StreamId, seq: bigint): void {

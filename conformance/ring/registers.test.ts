@@ -1,7 +1,8 @@
-import type { SiteName } from '../../ring/api';
+import type { SiteName, WhiteboardOutcome } from '../../ring/api';
 import type { DurableState } from '../../ring/effects';
 import * as pools from '../../ring/members/pool';
 import { Registers } from '../../ring/paxos/registers';
+import { Proposer } from '../../ring/whiteboard/proposer';
 import { findViolations, tokensOf, type Operation } from './register-history';
 import { NO_FAULTS, VirtualRing, type Faults } from './virtual-ring';
 
@@ -9,6 +10,7 @@ const SITES = ['ada', 'ben', 'eve', 'kim', 'leo'];
 const REGISTERS = ['keys/a', 'keys/b'];
 const CHAOS_MS = 25_000;
 const SEEDS = 20;
+const startOfProposer = Proposer.prototype.start;
 
 const HARSH: Faults = { ...NO_FAULTS, loss: 0.05, repeat: 0.05, delayMsMax: 120, crash: 0.0015 };
 
@@ -126,6 +128,35 @@ test('registers are linearizable while sites join, crash and lose each other', (
   expect(done).toBeGreaterThan(SEEDS * 30);
 });
 
+/** The founder alone writes a register, two join, the founder goes for good: what do the two then read and write? */
+function outliveFounder(): string[] {
+  const ring = new VirtualRing(5);
+  const founder = ring.add('ada', true);
+  ring.run(1_000);
+  ring.ask(
+    founder,
+    'early',
+    () => 'written when alone',
+    () => undefined,
+  );
+  ring.run(1_000);
+  const others = ['ben', 'eve'].map((name) => ring.add(name, false));
+  ring.run(40_000);
+  ring.crash(founder);
+  const seen: string[] = [];
+  const note = (outcome: WhiteboardOutcome) =>
+    seen.push(outcome.kind === 'committed' ? `${outcome.value}` : outcome.kind);
+  for (const site of others) ring.ask(site, 'early', null, note);
+  for (const site of others) ring.ask(site, `late/${site}`, () => 'never written before', note);
+  ring.run(10_000);
+  return seen.sort();
+}
+
+test('when the old pools are settled, the ring needs the founder no more, and has lost nothing', () => {
+  const [late, early] = ['never written before', 'written when alone'];
+  expect(outliveFounder()).toEqual([late, late, early, early]);
+});
+
 describe('the checker catches', () => {
   test('an acceptor that forgets what it promised', () => {
     const forget = (durable: DurableState): DurableState => ({ ...durable, registers: new Map() });
@@ -140,6 +171,20 @@ describe('the checker catches', () => {
         .map((span) => ({ ...span, since: 1 }));
     });
     expect(firstCaught(40)).not.toBeNull();
+  });
+
+  test('old pools that are dropped before they are settled', () => {
+    jest.spyOn(Proposer.prototype, 'start').mockImplementation(function (
+      this: Proposer,
+      register,
+      purpose,
+      nowMs,
+      done,
+    ) {
+      if (purpose.kind === 'settle') return done({ kind: 'committed', value: null });
+      return startOfProposer.call(this, register, purpose, nowMs, done);
+    });
+    expect(outliveFounder()).not.toContain('written when alone');
   });
 
   test('a proposer that takes any answer for a majority', () => {

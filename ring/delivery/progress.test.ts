@@ -13,10 +13,13 @@ function between(): Progress {
 
 test('what one link tells is news for the others, once', () => {
   const progress = between();
-  progress.receive([{ scope: 7, held: [[stream, 5n]], applied: [], links: { version: 3, scopes: [1] } }], x);
+  progress.receive(
+    [{ scope: 7, held: [[stream, 5n]], applied: [], links: { version: 3, scopes: [1], settled: 0 } }],
+    x,
+  );
   expect(progress.takeNews(x, 1)).toEqual([]);
   expect(progress.takeNews(y, 2)).toEqual([
-    { scope: 7, held: [[stream, 5n]], applied: [], links: { version: 3, scopes: [1] } },
+    { scope: 7, held: [[stream, 5n]], applied: [], links: { version: 3, scopes: [1], settled: 0 } },
   ]);
   expect(progress.takeNews(y, 2)).toEqual([]);
 });

@@ -1,15 +1,10 @@
 import type { MemberProgress, SiteName, StreamId } from '../api';
-import type { GossipEntry, StreamMarks } from '../message';
-
-interface Links {
-  readonly version: number;
-  readonly scopes: readonly number[];
-}
+import type { GossipEntry, SelfReport, StreamMarks } from '../message';
 
 interface Known {
   readonly held: Map<StreamId, bigint>;
   readonly applied: Map<StreamId, bigint>;
-  links: Links | null;
+  links: SelfReport | null;
 }
 
 /** What has still to be said about one member on one link. */
@@ -29,7 +24,7 @@ export class Progress {
   /** By link, then by the member's scope. */
   private readonly news = new Map<SiteName, Map<number, News>>();
 
-  of(scope: number): MemberProgress & { readonly links: Links | null } {
+  of(scope: number): MemberProgress & { readonly links: SelfReport | null } {
     return this.entry(scope);
   }
 
@@ -56,7 +51,7 @@ export class Progress {
     return true;
   }
 
-  setLinks(scope: number, links: Links, from: SiteName | null): boolean {
+  setLinks(scope: number, links: SelfReport, from: SiteName | null): boolean {
     const entry = this.entry(scope);
     if (entry.links !== null && links.version <= entry.links.version) return false;
     entry.links = links;

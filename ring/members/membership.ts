@@ -30,7 +30,7 @@ export interface MembershipRecord {
   readonly epoch: number;
   readonly members: readonly MemberEntry[];
   readonly nextScope: number;
-  /** Oldest first; the last one is the present epoch's. A new pool reads a majority of the old ones, so they are kept. */
+  /** Oldest first; the last one is the present epoch's. A new pool reads a majority of the old ones: kept until settled. */
   readonly spans: readonly AnchorSpan[];
 }
 
@@ -80,6 +80,13 @@ export function admit(record: MembershipRecord, applicant: Applicant): Admission
   const changed: MemberEntry = { ...standing, advertise: applicant.advertise, anchor };
   const members = record.members.map((member) => (member === standing ? changed : member));
   return { kind: 'granted', record: withMembers(record, members) };
+}
+
+/** The next epoch, without the pools of old: undefined when there are none, or the anchors have changed since `settled`. */
+export function forgetOldPools(record: MembershipRecord, settled: number): MembershipRecord | undefined {
+  const last = record.spans.at(-1);
+  if (last === undefined || record.spans.length === 1 || last.since !== settled) return undefined;
+  return { ...record, epoch: record.epoch + 1, spans: [last] };
 }
 
 /** The next epoch with these members. */

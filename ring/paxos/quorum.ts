@@ -17,6 +17,9 @@ import { compareBallots, type Ballot } from './ballot';
  * So by induction on ballots every proposal contains every change chosen at a lower ballot, across epochs.
  * A value is chosen when a majority of the pool *of its ballot's epoch* accepted it.
  *
+ * Old pools are forgotten (forgetOldPools) once each of their acceptors refuses all epochs before the pool of now began and
+ * has seen every register it holds a value of chosen in the pool of now: a walk back there would learn nothing more.
+ *
  * A read looks without promising. It is valid when the walk's highest value is chosen and nobody in it has promised a
  * ballot of an epoch above the reader's: every value chosen in a later epoch was preceded by such promises at a majority
  * of the reader's pool (1 and 3), which the reader's majority meets.

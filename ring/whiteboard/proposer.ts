@@ -149,7 +149,7 @@ export class Proposer {
       request.phase = { kind: 'wait', untilMs: nowMs + BACKOFF_MAX_MS };
       return;
     }
-    if (request.purpose.kind === 'read') this.startQuery(request, record, nowMs);
+    if (request.purpose.kind !== 'update') this.startQuery(request, record, nowMs);
     else this.startPrepare(request, record, scope, nowMs);
   }
 
@@ -179,11 +179,12 @@ export class Proposer {
     const result = survey(phase.spans, phase.answers);
     if (result.kind === 'incomplete') return this.ask(request, phase, result.ask);
     if (phase.kind === 'prepare') return this.propose(request, phase, result.current, result.chosen, nowMs);
-    if (result.chosen) {
+    const carried = request.purpose.kind !== 'settle' || isCarried(phase, result.current);
+    if (result.chosen && carried) {
       if (result.current !== null) this.adoptDecided(request.register, result.current.value);
       return this.finish(request, { kind: 'committed', value: result.current?.value.text ?? null });
     }
-    phase.untilMs = Math.min(phase.untilMs, nowMs + PATIENCE_MS);
+    phase.untilMs = Math.min(phase.untilMs, nowMs + (result.chosen ? 0 : PATIENCE_MS));
   }
 
   private ask(request: Request, phase: Querying | Preparing, acceptors: readonly Acceptor[]): void {
@@ -240,8 +241,8 @@ export class Proposer {
     const { purpose } = request;
     if (purpose.kind === 'read') return finishing({ kind: 'say', outcome: { kind: 'committed', value: text } });
     if (purpose.kind === 'settle') {
-      const carried = current !== null && current.ballot.epoch >= (phase.spans[0]?.since ?? 0);
-      return finishing({ kind: 'say', outcome: { kind: 'committed', value: text } }, !chosen || !carried);
+      const verdict: Verdict = { kind: 'say', outcome: { kind: 'committed', value: text } };
+      return finishing(verdict, !chosen || !isCarried(phase, current));
     }
     const next = purpose.change(text);
     if (next !== undefined) return this.proposeChange(request, phase, current, next, nowMs);
@@ -332,6 +333,11 @@ export class Proposer {
     this.rounds[counted[outcome.kind]] += 1;
     request.done(outcome);
   }
+}
+
+/** True when the value was accepted in the pool of the present epoch, or there is none. */
+function isCarried(phase: Querying | Preparing, current: Accepted | null): boolean {
+  return current === null || current.ballot.epoch >= (phase.spans[0]?.since ?? 0);
 }
 
 function beginsLaterEpoch(register: string, value: RegisterValue, epoch: number): boolean {

@@ -1,6 +1,6 @@
 import type { Member, WhiteboardOutcome } from '../api';
+import { decodeMembership, encodeMembership, forgetOldPools, MEMBERS_REGISTER } from '../members/membership';
 import type { MembershipRecord } from '../members/membership';
-import { poolSpans } from '../members/pool';
 import type { Registers } from '../paxos/registers';
 import type { Proposer } from './proposer';
 
@@ -8,7 +8,8 @@ const RECORD_MS = 5_000;
 const RETRY_MS = 30_000;
 const SETTLE_MS = 2_000;
 const SETTLING_MAX = 4;
-const LEAVE_ALONE_MS = 60_000;
+/** How much longer each next acceptor leaves it to the ones before. */
+const DROP_STAGGER_MS = 20_000;
 
 export interface UpkeepView {
   readonly nowMs: number;
@@ -16,6 +17,8 @@ export interface UpkeepView {
   readonly self: Member;
   /** Own stream: the highest seq that lies at enough other sites. */
   readonly safekept: bigint;
+  /** The epoch for which a member says that it has settled (see Upkeep.settle). */
+  readonly settledBy: (scope: number) => number;
 }
 
 /** What a member does with registers on its own: records how far its stream is safekept, and carries registers over. */
@@ -27,8 +30,10 @@ export class Upkeep {
   private readonly settling = new Set<string>();
   /** By register: the epoch in which it was found in, or brought to, its pool. */
   private readonly settled = new Map<string, number>();
-  /** By register: since when another's promise shows that it is being settled elsewhere. */
-  private readonly leftAlone = new Map<string, number>();
+  /** Whatever was accepted here before this epoch has been settled. */
+  settledEpoch = 0;
+  private settledByAllMs: number | null = null;
+  private dropping = false;
 
   constructor(
     private readonly registers: Registers,
@@ -58,29 +63,52 @@ export class Upkeep {
   }
 
   /**
-   * After a change of epoch each acceptor of an old pool sees to it that the registers it holds reach the new pool: until
-   * then the new pool depends on the old one. Whoever finds that another has begun leaves it alone for a while.
+   * After a change of the anchors every acceptor sees to it that each register it holds a value of is *chosen* in its
+   * present pool; until then the new pools depend on the old ones. It refuses the epochs before, so nothing can be added.
+   * When every acceptor of the old pools has done so, whatever was chosen there is chosen in the new ones, nothing can be
+   * chosen there any more, and the old pools are dropped from the membership (by the lowest scope that is at hand).
    */
-  private settle({ nowMs, record }: UpkeepView): void {
+  private settle({ nowMs, record, self, settledBy }: UpkeepView): void {
     this.nextSettleMs = nowMs + SETTLE_MS;
+    const since = record.spans.at(-1)?.since ?? 0;
+    if (record.spans.length === 1 || this.settledEpoch >= since)
+      return this.dropOldPools(since, nowMs, self, record, settledBy);
+    let left = 0;
     for (const name of this.registers.names()) {
-      if (this.settling.size >= SETTLING_MAX) return;
-      const since = poolSpans(record, name, record.epoch)[0]?.since ?? 0;
-      const { promised, accepted } = this.registers.state(name);
-      if (accepted === null || accepted.ballot.epoch >= since || this.settling.has(name)) continue;
-      if ((this.settled.get(name) ?? 0) >= since || !this.proposer.hasQuorum(name)) continue;
-      if ((promised?.epoch ?? 0) >= since) {
-        const leftAloneMs = this.leftAlone.get(name) ?? nowMs;
-        this.leftAlone.set(name, leftAloneMs);
-        if (nowMs - leftAloneMs < LEAVE_ALONE_MS) continue;
-      }
-      this.leftAlone.delete(name);
+      if (this.registers.state(name).accepted === null || (this.settled.get(name) ?? 0) >= since) continue;
+      left += 1;
+      if (this.settling.size >= SETTLING_MAX || this.settling.has(name) || !this.proposer.hasQuorum(name)) continue;
       this.settling.add(name);
       this.proposer.start(name, { kind: 'settle' }, nowMs, (outcome) => {
         this.settling.delete(name);
         if (outcome.kind === 'committed') this.settled.set(name, since);
       });
     }
+    if (left === 0) this.settledEpoch = since;
+  }
+
+  private dropOldPools(
+    since: number,
+    nowMs: number,
+    self: Member,
+    record: MembershipRecord,
+    settledBy: (scope: number) => number,
+  ): void {
+    const acceptors = [...new Set(record.spans.flatMap(({ anchors }) => anchors.map(({ scope }) => scope)))];
+    const place = acceptors.sort((a, b) => a - b).indexOf(self.scope);
+    if (record.spans.length === 1 || place === -1 || this.dropping) return;
+    if (!acceptors.every((scope) => settledBy(scope) >= since)) {
+      this.settledByAllMs = null;
+      return;
+    }
+    this.settledByAllMs ??= nowMs;
+    if (nowMs - this.settledByAllMs < place * DROP_STAGGER_MS || !this.proposer.hasQuorum(MEMBERS_REGISTER)) return;
+    this.dropping = true;
+    const change = (current: string | null): string | undefined => {
+      const next = current === null ? undefined : forgetOldPools(decodeMembership(current), since);
+      return next === undefined ? undefined : encodeMembership(next);
+    };
+    this.proposer.start(MEMBERS_REGISTER, { kind: 'update', change }, nowMs, () => (this.dropping = false));
   }
 }
 
