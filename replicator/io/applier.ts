@@ -168,11 +168,12 @@ export class Applier {
 
   private committed(work: ApplyWork, outcome: Extract<AttemptOutcome, { kind: 'committed' }>): void {
     for (const changeSet of work.changeSets) this.applied = withChangeSet(this.applied, changeSet);
-    const before = new Set(this.mends.waiting().map(({ key }) => key));
+    const known = new Set(this.mends.waiting().map(placeOf));
     this.mends.done(work.mends, outcome.waiting, outcome.mended);
-    for (const { schema, table, key, reason } of outcome.waiting) {
-      if (before.has(key)) continue;
-      const message = `a row of ${schema}.${table} waits here (${reason}); it is applied once the table can take it`;
+    // One alarm for a table and a reason, however many rows wait.
+    for (const place of new Set(outcome.waiting.map(placeOf))) {
+      if (known.has(place)) continue;
+      const message = `rows of ${place} wait here; they are applied once the table can take them`;
       this.options.onAlarm({ code: 'DUARA_ROW_WAITS', message });
     }
     this.singly = Math.max(0, this.singly - work.changeSets.length);
@@ -273,4 +274,8 @@ export class Applier {
   private delay(ms: number): Promise<void> {
     return new Promise((resolve) => setTimeout(resolve, ms));
   }
+}
+
+function placeOf({ schema, table, reason }: WaitingRow): string {
+  return `${schema}.${table} (${reason})`;
 }
