@@ -7,6 +7,9 @@ export interface SessionCounts {
   grades: number;
 }
 
+/** Think time of the users of one session taken together, milliseconds between turns. */
+const thinkMs = 60;
+
 /**
  * Other users' work, in Moodle's own tables: every turn a discussion with two replies, a message, or a grade that is
  * given and then changed; each is a transaction of its own, as Moodle commits them.
@@ -22,6 +25,7 @@ export async function writeSession(
     if (turn % 3 === 0) await discuss(client, userId, turn, counts);
     else if (turn % 3 === 1) await message(client, userId, turn, counts);
     else await grade(client, userId, turn, counts);
+    await new Promise((resolve) => setTimeout(resolve, thinkMs));
   }
   return counts;
 }
