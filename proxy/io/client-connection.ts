@@ -14,6 +14,7 @@ export class ClientConnection {
   private backend: Socket | null = null;
   private attempt: BackendAttempt | null = null;
   private session: Session | null = null;
+  private readonly state = newSessionState();
   private over = false;
   private clientEnded = false;
 
@@ -69,7 +70,7 @@ export class ClientConnection {
       return;
     }
     this.backend = backend;
-    const state = newSessionState();
+    const { state } = this;
     backend.setKeepAlive(true, 60_000);
     const session = new Session(
       {
@@ -149,6 +150,7 @@ export class ClientConnection {
 
   /** A bug in one session must not take the others down. */
   private guarded(step: () => void): void {
+    this.state.nowMs = performance.now();
     try {
       step();
     } catch (error) {

@@ -75,8 +75,9 @@ export class PreparedHandler {
     plan: StatementPlan,
     held: HeldKeys | null,
   ): CommandOutcome {
+    const sentMs = this.state.nowMs;
     this.writes.begin(plan.writes);
-    const reply = serverReply('result', (summary) => this.ended(prepared.text, plan, held, summary), {
+    const reply = serverReply('result', (summary) => this.ended(prepared.text, plan, { held, sentMs }, summary), {
       barrier: changesSession(plan),
     });
     if (!prepared.keyed) return { kind: 'send', bytes: command.framed, replies: [reply], parsed: prepared.parsed };
@@ -90,10 +91,15 @@ export class PreparedHandler {
     };
   }
 
-  private ended(text: string, plan: StatementPlan, held: HeldKeys | null, summary: ReplySummary | null): void {
+  private ended(
+    text: string,
+    plan: StatementPlan,
+    { held, sentMs }: { readonly held: HeldKeys | null; readonly sentMs: number },
+    summary: ReplySummary | null,
+  ): void {
     if (summary === null) return held?.settleUnknown();
     held?.settle(summary.affectedRows[0] ?? 0n);
-    this.texts.noteEnd(plan, summary);
+    this.texts.noteEnd(plan, sentMs, summary);
     for (const statement of plan.statements) this.reads.note(text, statement, summary.errorCode === null);
     if (summary.errorCode === null) for (const change of plan.changes) this.texts.settingsChanged(change);
   }
@@ -101,11 +107,12 @@ export class PreparedHandler {
   /** Prepared before we could follow, or not at all: it may write anything. */
   private executeUnknown(command: ClientCommand): CommandOutcome {
     this.services.counters.unclassified += 1;
+    const sentMs = this.state.nowMs;
     this.writes.begin(writesAnything);
     this.reads.lose();
     const plan = { statements: [], writes: writesAnything };
     const reply = serverReply('result', (summary) => {
-      if (summary !== null) this.texts.noteEnd(plan, summary);
+      if (summary !== null) this.texts.noteEnd(plan, sentMs, summary);
     });
     return { kind: 'send', bytes: command.framed, replies: [reply] };
   }

@@ -4,6 +4,8 @@ import type { ParsedText, Statement } from '../sql/classifier';
 
 /** What is known of a session. Names are latin1, one character a byte. */
 export interface SessionState {
+  /** The time of what is being handled, from the runner's monotonic clock. */
+  nowMs: number;
   user: string;
   /** The default schema; null when there is none. */
   schema: string | null;
@@ -39,6 +41,7 @@ export interface PreparedStatement {
 
 export function newSessionState(): SessionState {
   return {
+    nowMs: 0,
     user: '',
     schema: null,
     capabilities: 0,

@@ -32,7 +32,10 @@ export class TextHandler {
     if (plan.kind === 'wait') return plan;
     if (plan.kind === 'refused') return errorAnswer(plan.error, command);
     const cached = idle ? this.reads.ask(command, text, parsed) : null;
-    if (cached !== null && 'kind' in cached) return cached;
+    if (cached !== null && 'kind' in cached) {
+      if (cached.kind === 'answer') this.services.counters.queries('select', 0);
+      return cached;
+    }
     const reserved = reserveKeys(plan.needs, this.services.keys);
     if (reserved.kind === 'wait') return reserved;
     if (reserved.kind === 'refused') return errorAnswer(reserved.error, command);
@@ -62,11 +65,12 @@ export class TextHandler {
     plan: StatementPlan,
     keys: readonly HeldKeys[],
   ): CommandOutcome {
+    const sentMs = this.state.nowMs;
     this.writes.begin(plan.writes);
     const ask = plan.changes.some(({ sqlMode }) => sqlMode === 'ask');
     const barrier = plan.statements.some(changesSession) || ask;
     const replies: PendingReply[] = [
-      serverReply('result', (summary) => this.ended(text, plan, { keys, collected }, summary), {
+      serverReply('result', (summary) => this.ended(text, plan, { keys, collected, sentMs }, summary), {
         barrier,
         sequenceShift,
         collected,
@@ -79,12 +83,16 @@ export class TextHandler {
   private ended(
     text: string,
     plan: StatementPlan,
-    { keys, collected }: { readonly keys: readonly HeldKeys[]; readonly collected: ReplyCollector | null },
+    {
+      keys,
+      collected,
+      sentMs,
+    }: { readonly keys: readonly HeldKeys[]; readonly collected: ReplyCollector | null; readonly sentMs: number },
     summary: ReplySummary | null,
   ): void {
     settle(plan, keys, summary);
     if (summary === null) return;
-    this.noteEnd(plan, summary);
+    this.noteEnd(plan, sentMs, summary);
     if (summary.errorCode === null) collected?.store();
     // What followed an error did not run.
     const ran = summary.errorCode === null ? plan.statements.length : summary.affectedRows.length;
@@ -99,7 +107,9 @@ export class TextHandler {
   }
 
   /** Status and versions at the end of a reply; also for prepared statements. */
-  noteEnd(plan: Pick<StatementPlan, 'statements' | 'writes'>, summary: ReplySummary): void {
+  noteEnd(plan: Pick<StatementPlan, 'statements' | 'writes'>, sentMs: number, summary: ReplySummary): void {
+    const kind = plan.statements.length === 1 ? plan.statements[0]?.kind : undefined;
+    this.services.counters.queries(kind ?? 'other', (this.state.nowMs - sentMs) / 1000);
     if (summary.status !== null) noteStatus(this.state, summary.status);
     const commits = plan.statements.some(({ kind }) => commitKinds.has(kind));
     this.writes.end(plan.writes, { inTransaction: inTransaction(this.state), commits });
