@@ -7,14 +7,17 @@ import { createHash } from 'node:crypto';
  *   version u8 | origin int | site bytes | seq int | previousHash 16 | hlc u64
  *   dependencies: count int, then (incarnation int, seq int) by rising incarnation
  *   gtid bytes
- *   names: count int, then bytes each: every schema, table, column, index name and member once
- *   tables: count int, each: schema, table (name numbers), columns, primary key
- *     column: name, type int, meta int, flags u8, [collation int], [member count int, members]
+ *   table part: bytes, in it
+ *     names: count int, then bytes each: every schema, table, column name and member once
+ *     tables: count int, each: schema, table (name numbers), columns, primary key
+ *       column: name, type int, meta int, flags u8, [collation int], [member count int, members]
+ *   index names: count int, then bytes each
  *   rows: count int, each: kind u8, table int, key, before, after, uniques
  *     image: column count int, bitmap "present", bitmap "NULL", then bytes for each present value that is not NULL
  *     key: length shared with the key before it, then the rest as bytes
  *     unique: index name, column count int, columns int each, flags u8, [before key], [after key]
  *
+ * The table part stands by itself since most change sets share theirs with many others: it is decoded once.
  * The form of a change set is a function of its values, since the next one carries its hash.
  */
 export const FORMAT_VERSION = 1;

@@ -63,15 +63,47 @@ function readChangeSet(reader: PayloadReader): ChangeSet {
   const hlc = reader.uint64() as Hlc;
   const dependencies = readDependencies(reader);
   const gtid = readText(reader);
-  const names = readMany(reader, () => readText(reader));
-  const tables = readMany(reader, () => readTable(reader, names));
-  const rows = readRows(reader, names, tables);
+  const tables = tablesOf(readBytes(reader));
+  const indexNames = readMany(reader, () => readText(reader));
+  const rows = readRows(reader, indexNames, tables);
   if (reader.remaining > 0) throw damaged(`${reader.remaining} bytes after the change set`);
   return { origin, site, seq, previousHash, hlc, dependencies, gtid, tables, rows };
 }
 
-/** A number below `limit`: an index into something, or a count. */
+/** Table parts decoded before, by their bytes; the least recently decoded is forgotten beyond the limit. */
+const knownTables = new Map<string, readonly TableDef[]>();
+const KNOWN_TABLES_MAX = 1_000;
+
+/** Many change sets share their table part: they share its objects, which takes less time and most of the memory. */
+function tablesOf(part: Buffer): readonly TableDef[] {
+  const key = part.toString('latin1');
+  const known = knownTables.get(key);
+  if (known !== undefined) return known;
+  const reader = new PayloadReader(part);
+  const names = readMany(reader, () => readText(reader));
+  const tables = readMany(reader, () => readTable(reader, names));
+  if (reader.remaining > 0) throw damaged(`${reader.remaining} bytes after the tables`);
+  if (knownTables.size >= KNOWN_TABLES_MAX)
+    for (const oldest of knownTables.keys()) {
+      knownTables.delete(oldest);
+      break;
+    }
+  knownTables.set(key, tables);
+  return tables;
+}
+
+function readBytes(reader: PayloadReader): Buffer {
+  return reader.take(readNumber(reader, reader.remaining + 1, 'length'));
+}
+
+/** A number below `limit`: an index into something, a length, or a count. Most are one byte, and BigInt is slow. */
 function readNumber(reader: PayloadReader, limit: number, what: string): number {
+  const first = reader.peek();
+  if (first !== undefined && first < 0xfb) {
+    reader.offset += 1;
+    if (first >= limit) throw damaged(`${what} ${first} out of range (below ${limit})`);
+    return first;
+  }
   const value = reader.lenenc();
   if (value >= BigInt(limit)) throw damaged(`${what} ${value} out of range (below ${limit})`);
   return Number(value);
@@ -88,7 +120,7 @@ function readMany<Item>(reader: PayloadReader, item: (index: number) => Item): I
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 function readText(reader: PayloadReader): string {
-  const bytes = reader.lenencBytes();
+  const bytes = readBytes(reader);
   try {
     return utf8.decode(bytes);
   } catch (error) {
@@ -164,7 +196,7 @@ function readImage(reader: PayloadReader, columnCount: number): RowImage {
     const bit = 1 << (i & 7);
     if ((present[i >> 3]! & bit) === 0) image.push(undefined);
     else if ((nulls[i >> 3]! & bit) !== 0) image.push(null);
-    else image.push(reader.lenencBytes());
+    else image.push(readBytes(reader));
   }
   return image;
 }
@@ -194,7 +226,7 @@ class KeyReader {
 
   read(): string {
     const shared = readNumber(this.reader, this.previous.length + 1, 'shared part of a key');
-    const key = this.previous.slice(0, shared) + this.reader.lenencBytes().toString('latin1');
+    const key = this.previous.slice(0, shared) + readBytes(this.reader).toString('latin1');
     if (key.length > KEY_BYTES_MAX) throw damaged(`key of ${key.length} bytes`);
     this.previous = key;
     return key;

@@ -15,10 +15,9 @@ import {
 /** The change set in the form of change-set-format.ts. Throws RangeError for values the form cannot hold: a bug here. */
 export function encodeChangeSet(changeSet: ChangeSet): Buffer {
   if (changeSet.previousHash.length !== HASH_BYTES) throw new RangeError('previousHash must have 16 bytes');
-  const names = new NameTable();
-  const body = new PayloadWriter(1024);
-  writeTables(body, changeSet.tables, names);
-  writeRows(body, changeSet.rows, names);
+  const indexNames = new NameTable();
+  const rows = new PayloadWriter(1024);
+  writeRows(rows, changeSet.rows, indexNames);
 
   const writer = new PayloadWriter(256);
   writer.uint8(FORMAT_VERSION).lenenc(changeSet.origin).lenencBytes(changeSet.site).lenenc(changeSet.seq);
@@ -28,8 +27,27 @@ export function encodeChangeSet(changeSet: ChangeSet): Buffer {
     writer.lenenc(origin).lenenc(seq);
   }
   writer.lenencBytes(changeSet.gtid);
+  writer.lenencBytes(tablePart(changeSet.tables));
+  indexNames.write(writer);
+  return writer.raw(rows.finish()).finish();
+}
+
+function tablePart(tables: readonly TableDef[]): Buffer {
+  const names = new NameTable();
+  const body = new PayloadWriter(512);
+  writeTables(body, tables, names);
+  const writer = new PayloadWriter(512);
   names.write(writer);
   return writer.raw(body.finish()).finish();
+}
+
+/** A length-encoded integer; most are small, and BigInt arithmetic is slow. */
+function writeNumber(writer: PayloadWriter, value: number): PayloadWriter {
+  return value < 0xfb ? writer.uint8(value) : writer.lenenc(value);
+}
+
+function writeBytes(writer: PayloadWriter, value: Uint8Array): void {
+  writeNumber(writer, value.length).raw(value);
 }
 
 /** Each string once, numbered in the order of first use. */
@@ -51,10 +69,11 @@ class NameTable {
 }
 
 function writeTables(writer: PayloadWriter, tables: readonly TableDef[], names: NameTable): void {
-  writer.lenenc(tables.length);
+  writeNumber(writer, tables.length);
   for (const table of tables) {
-    writer.lenenc(names.numberOf(table.schema)).lenenc(names.numberOf(table.table));
-    writer.lenenc(table.columns.length);
+    writeNumber(writer, names.numberOf(table.schema));
+    writeNumber(writer, names.numberOf(table.table));
+    writeNumber(writer, table.columns.length);
     for (const column of table.columns) writeColumn(writer, column, names);
     writer.lenenc(table.primaryKey.length);
     for (const index of table.primaryKey) writer.lenenc(index);
@@ -77,19 +96,19 @@ function writeColumn(writer: PayloadWriter, column: ColumnDef, names: NameTable)
 function writeRows(writer: PayloadWriter, rows: readonly RowChange[], names: NameTable): void {
   const rowKeys = new KeyWriter(writer);
   const uniqueKeys = new KeyWriter(writer);
-  writer.lenenc(rows.length);
+  writeNumber(writer, rows.length);
   for (const row of rows) {
-    writer.uint8(KINDS.indexOf(row.kind)).lenenc(row.table);
+    writeNumber(writer.uint8(KINDS.indexOf(row.kind)), row.table);
     rowKeys.write(row.key);
     writeImage(writer, row.before);
     writeImage(writer, row.after);
-    writer.lenenc(row.uniques.length);
+    writeNumber(writer, row.uniques.length);
     for (const unique of row.uniques) writeUnique(writer, unique, uniqueKeys, names);
   }
 }
 
 function writeImage(writer: PayloadWriter, image: RowImage): void {
-  writer.lenenc(image.length);
+  writeNumber(writer, image.length);
   const bitmapBytes = (image.length + 7) >> 3;
   const present = Buffer.alloc(bitmapBytes);
   const nulls = Buffer.alloc(bitmapBytes);
@@ -99,12 +118,13 @@ function writeImage(writer: PayloadWriter, image: RowImage): void {
     if (image[i] === null) nulls[i >> 3]! |= bit;
   }
   writer.raw(present).raw(nulls);
-  for (const value of image) if (value) writer.lenencBytes(value);
+  for (const value of image) if (value) writeBytes(writer, value);
 }
 
 function writeUnique(writer: PayloadWriter, unique: UniqueChange, keys: KeyWriter, names: NameTable): void {
-  writer.lenenc(names.numberOf(unique.index)).lenenc(unique.columns.length);
-  for (const column of unique.columns) writer.lenenc(column);
+  writeNumber(writer, names.numberOf(unique.index));
+  writeNumber(writer, unique.columns.length);
+  for (const column of unique.columns) writeNumber(writer, column);
   writer.uint8((unique.before === null ? 0 : UNIQUE_HAS_BEFORE) | (unique.after === null ? 0 : UNIQUE_HAS_AFTER));
   if (unique.before !== null) keys.write(unique.before);
   if (unique.after !== null) keys.write(unique.after);
@@ -120,7 +140,7 @@ class KeyWriter {
     const most = Math.min(key.length, this.previous.length);
     let shared = 0;
     while (shared < most && key.charCodeAt(shared) === this.previous.charCodeAt(shared)) shared++;
-    this.writer.lenenc(shared).lenencBytes(Buffer.from(key.slice(shared), 'latin1'));
+    writeBytes(writeNumber(this.writer, shared), Buffer.from(key.slice(shared), 'latin1'));
     this.previous = key;
   }
 }
