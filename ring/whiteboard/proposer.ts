@@ -117,7 +117,9 @@ export class Proposer {
       phase.kind === 'accept'
         ? phase.pool.filter(({ scope }) => !phase.refused.has(scope)).length < majorityOf(phase.pool)
         : isHopeless(phase);
-    if (hopeless) this.backOff(request, nowMs);
+    if (hopeless) return this.backOff(request, nowMs);
+    // The rest may be away: a rival has gone past this round, and waiting it out would take long.
+    phase.untilMs = Math.min(phase.untilMs, nowMs + PATIENCE_MS);
   }
 
   tick(nowMs: number): void {

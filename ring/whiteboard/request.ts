@@ -46,7 +46,7 @@ export interface Accepting {
   readonly asked: Set<number>;
   readonly accepted: Set<number>;
   readonly refused: Set<number>;
-  readonly untilMs: number;
+  untilMs: number;
 }
 
 export interface Waiting {
