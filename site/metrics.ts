@@ -12,6 +12,8 @@ export class ProxyMetrics implements ProxyCounters {
   cacheHits = 0;
   cacheMisses = 0;
   cacheInvalidations = 0;
+  /** Set once there is a cache. */
+  cacheBytes: () => number = () => 0;
   private readonly queryCount: Counter<'kind'>;
   private readonly querySeconds: Histogram;
 
@@ -30,6 +32,7 @@ export class ProxyMetrics implements ProxyCounters {
       registers,
     });
     gauge(registry, 'duara_proxy_connections', 'Client connections now.', () => this.connections);
+    gauge(registry, 'duara_cache_bytes', 'Memory of cached replies and their keys.', () => this.cacheBytes());
     const counters: readonly (readonly [string, string, () => number])[] = [
       ['duara_proxy_relay_unclassified_total', 'Statements relayed without being understood.', () => this.unclassified],
       ['duara_cache_hits_total', 'SELECTs answered from memory.', () => this.cacheHits],

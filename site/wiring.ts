@@ -1,6 +1,7 @@
 import { mkdirSync, readFileSync } from 'node:fs';
 import type { Logger } from 'pino';
 import { Registry } from 'prom-client';
+import { ReadCache } from '../proxy/cache/read-cache';
 import { TableVersions } from '../proxy/cache/table-versions';
 import { type RunningProxy, startProxy } from '../proxy/io/proxy-server';
 import type { SiteKeySource } from '../proxy/io/key-source';
@@ -10,7 +11,7 @@ import { AlarmList } from './alarms';
 import { InformationSchemaCatalog } from './catalog';
 import { ConfigError } from './config/config-error';
 import type { ConfigFile } from './config/schema';
-import { dataFile, databaseAddress, parseAddress } from './config/values';
+import { dataFile, databaseAddress, parseAddress, parseBytes } from './config/values';
 import { CaptureLag } from './capture-lag';
 import { lockData } from './data-lock';
 import { DatabasePool } from './database-pool';
@@ -153,6 +154,7 @@ export class Site {
       catalog: this.catalog,
       keys: this.keys,
       versions: this.versions,
+      cache: this.openCache(),
       counters: this.counters,
       log: { warn: (message) => this.log.warn(message), error: (message) => this.log.error(message) },
       backendWaitMs: proxy.backendWaitSeconds * 1000,
@@ -164,6 +166,14 @@ export class Site {
       status: () => this.status(),
     });
     this.log.info({ proxy: proxy.listen, socket: proxy.socket, admin: this.admin.url }, 'accepting clients');
+  }
+
+  private openCache(): ReadCache | null {
+    const maxBytes = parseBytes(this.config.cache.maxBytes);
+    if (maxBytes === 0) return null;
+    const cache = new ReadCache({ board: this.versions, maxBytes, counters: this.counters });
+    this.counters.cacheBytes = () => cache.bytes;
+    return cache;
   }
 
   private onWorkerMessage(message: FromWorker): void {

@@ -78,6 +78,19 @@ export class ReadCache {
     return this.entries.calculatedSize;
   }
 
+  /** False while capture is away: nothing is found, and nothing kept. */
+  get usable(): boolean {
+    return this.options.board.captureHealthy();
+  }
+
+  /** The reply under a prefix and text, without a ticket when there is none; under the same conditions as `begin`. */
+  find(key: string): Buffer | null {
+    const entry = this.entries.get(key);
+    if (entry === undefined || !this.isCurrent(entry)) return null;
+    this.options.counters.cacheHits += 1;
+    return entry.reply;
+  }
+
   /**
    * Looks for a reply; call it when the SELECT would be sent. `sql` is the statement's exact text, one character a
    * byte; `tables` from `cacheability`. A session that has sent writes whose end it has not seen must not call it.

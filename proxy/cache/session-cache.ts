@@ -4,13 +4,17 @@ import type { ParsedText } from '../sql/classifier';
 import { cacheability } from './cacheability';
 import { type CacheKeyParts, cacheKeyPrefix, type CacheTicket, type ReadCache } from './read-cache';
 
+/** The session, when a command would be sent. */
+export interface SessionFacts extends Omit<CacheKeyParts, 'fingerprint'> {
+  readonly autocommit: boolean;
+  readonly inTransaction: boolean;
+}
+
 /** A text command, judged when it would be sent. */
-export interface CacheQuestion extends Omit<CacheKeyParts, 'fingerprint'> {
+export interface CacheQuestion extends SessionFacts {
   /** The command's SQL, one character a byte. */
   readonly text: string;
   readonly parsed: ParsedText;
-  readonly autocommit: boolean;
-  readonly inTransaction: boolean;
 }
 
 export type SessionCacheAnswer =
@@ -27,6 +31,8 @@ export type SessionCacheAnswer =
 export class SessionCache {
   /** The SELECT that was last answered from the cache, while the server does not know of it. */
   private unsent: string | null = null;
+  /** The prefix of these parts; joined anew when one of them changes. */
+  private joined: { readonly parts: CacheKeyParts; readonly prefix: string } | null = null;
 
   constructor(
     private readonly cache: ReadCache,
@@ -35,23 +41,57 @@ export class SessionCache {
   ) {}
 
   /**
+   * The reply to a text, when it is there: what is stored under the same text and an equal session was found cacheable,
+   * so that nothing has to be read anew. Under the same condition as `ask`.
+   */
+  hit(text: string, facts: SessionFacts): Buffer | null {
+    const { fingerprint } = this;
+    if (!facts.autocommit || facts.inTransaction || !fingerprint.understood || fingerprint.hasOwnTables) return null;
+    const reply = this.cache.find(this.prefix(facts) + text);
+    if (reply !== null) this.unsent = text;
+    return reply;
+  }
+
+  /**
    * Asks for a command's reply. Only to be called when no earlier command of this session waits for its reply: a hit
    * would overtake it, and a write among them would not be seen.
    */
-  ask({ text, parsed, autocommit, inTransaction, ...parts }: CacheQuestion): SessionCacheAnswer {
+  ask(question: CacheQuestion): SessionCacheAnswer {
+    const { text, parsed, schema, capabilities, autocommit, inTransaction } = question;
     const { fingerprint } = this;
+    if (!this.cache.usable) return { kind: 'bypass', reason: 'capture away' };
     const { hasOwnTables, understood } = fingerprint;
-    const facts = { schema: parts.schema, autocommit, inTransaction, hasOwnTables, understood };
+    const facts = { schema, autocommit, inTransaction, hasOwnTables, understood };
     const decision = cacheability(parsed, facts, this.catalog);
     if (!decision.cacheable) {
       const { load, reason } = decision;
       if (load !== undefined) return { kind: 'wait', ready: this.catalog.load(load.schema, load.table) };
       return { kind: 'bypass', reason };
     }
-    const prefix = cacheKeyPrefix({ ...parts, fingerprint: fingerprint.value });
-    const answer = this.cache.begin({ prefix, sql: text, capabilities: parts.capabilities }, decision.tables);
+    const prefix = this.prefix(question);
+    const answer = this.cache.begin({ prefix, sql: text, capabilities }, decision.tables);
     if (answer.kind === 'hit') this.unsent = text;
     return answer;
+  }
+
+  private prefix({ account, schema, capabilities, mariaDbCapabilities, charset }: SessionFacts): string {
+    const fingerprint = this.fingerprint.value;
+    const last = this.joined?.parts;
+    if (
+      this.joined !== null &&
+      last !== undefined &&
+      last.fingerprint === fingerprint &&
+      last.schema === schema &&
+      last.account === account &&
+      last.charset === charset &&
+      last.capabilities === capabilities &&
+      last.mariaDbCapabilities === mariaDbCapabilities
+    ) {
+      return this.joined.prefix;
+    }
+    const parts = { account, schema, capabilities, mariaDbCapabilities, charset, fingerprint };
+    this.joined = { parts, prefix: cacheKeyPrefix(parts) };
+    return this.joined.prefix;
   }
 
   /**

@@ -78,7 +78,10 @@ export class ClientConnection {
           if (!backend.write(bytes)) client.pause();
         },
         toClient: (bytes) => {
-          if (!client.write(bytes)) backend.pause();
+          if (client.write(bytes)) return;
+          backend.pause();
+          // Replies from memory need no backend: a client that does not read them is not listened to.
+          client.pause();
         },
         wait: (ready) => {
           client.pause();
@@ -95,7 +98,10 @@ export class ClientConnection {
     backend.on('data', (chunk: Buffer) => this.guarded(() => this.fromBackend(session, chunk)));
     client.on('data', (chunk: Buffer) => this.guarded(() => this.fromClient(session, chunk)));
     backend.on('drain', () => this.resumeClient());
-    client.on('drain', () => backend.resume());
+    client.on('drain', () => {
+      backend.resume();
+      this.resumeClient();
+    });
     // A client that half-closes still gets its replies; the server decides when it has had enough.
     client.on('end', () => {
       this.clientEnded = true;
@@ -138,7 +144,7 @@ export class ClientConnection {
   }
 
   private resumeClient(): void {
-    const full = this.backend?.writableNeedDrain ?? false;
+    const full = (this.backend?.writableNeedDrain ?? false) || this.client.writableNeedDrain;
     if (!full && !(this.session?.holding ?? false) && this.client.isPaused()) this.client.resume();
   }
 

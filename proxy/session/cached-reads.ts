@@ -1,7 +1,7 @@
 import { ServerStatus } from '../wire/constants';
 import { frame } from '../wire/packet-framer';
 import type { CacheTicket, ReadCache } from '../cache/read-cache';
-import { SessionCache } from '../cache/session-cache';
+import { type SessionFacts, SessionCache } from '../cache/session-cache';
 import type { ParsedText, Statement } from '../sql/classifier';
 import type { ClientCommand } from './client-command';
 import type { CommandOutcome } from './command-outcome';
@@ -9,6 +9,9 @@ import { swallowedReply } from './pending-reply';
 import type { ProxyServices } from './proxy-services';
 import { SessionFingerprint } from './session-fingerprint';
 import { inTransaction, type SessionState } from './session-state';
+import type { WriteTracker } from './write-tracker';
+
+const nothing = (): void => {};
 
 /** Keeps the bytes of a reply that may be stored, as long as they are few enough. */
 export class ReplyCollector {
@@ -26,9 +29,13 @@ export class ReplyCollector {
     else this.parts.push(part);
   }
 
-  /** The reply has ended. The parts are copied: they lie in larger chunks of the socket's. */
+  /** The reply has ended well. Copied to memory of its own: a part of a larger chunk would keep all of that. */
   store(): void {
-    if (this.bytes <= this.cache.replyBytesMax) this.cache.store(this.ticket, Buffer.concat(this.parts));
+    if (this.bytes > this.cache.replyBytesMax) return;
+    const reply = Buffer.allocUnsafeSlow(this.bytes);
+    let at = 0;
+    for (const part of this.parts) at += part.copy(reply, at);
+    this.cache.store(this.ticket, reply);
   }
 }
 
@@ -40,44 +47,55 @@ export class CachedReads {
   constructor(
     private readonly state: SessionState,
     private readonly services: ProxyServices,
+    private readonly writes: WriteTracker,
   ) {
     this.fingerprint = new SessionFingerprint(services.globalsSet);
     this.asked = services.cache === null ? null : new SessionCache(services.cache, this.fingerprint, services.catalog);
   }
 
-  /** An answer from the cache, a collector for the reply, or null: not for the cache. */
-  ask(command: ClientCommand, text: string, parsed: ParsedText): CommandOutcome | ReplyCollector | null {
-    const { state, services, asked } = this;
+  /** The whole reply to a command, when it is there. Looks at nothing but the text and the session's state. */
+  hit(command: ClientCommand, text: string): Buffer | null {
+    if (this.asked === null || command.sequence !== 0 || this.writes.dirty) return null;
+    return this.asked.hit(text, this.facts());
+  }
+
+  /** After `hit` found nothing: a collector for the reply, or null: it is not for the cache. */
+  collect(command: ClientCommand, text: string, parsed: ParsedText): ReplyCollector | null {
+    const { services, asked } = this;
     const [statement] = parsed.statements;
-    if (asked === null || services.cache === null || command.sequence !== 0) return null;
+    if (asked === null || services.cache === null || command.sequence !== 0 || this.writes.dirty) return null;
     if (statement?.kind !== 'select' || statement.effect !== 'read') return null;
-    const answer = asked.ask({
-      account: state.user,
-      schema: state.schema,
-      capabilities: state.capabilities,
-      mariaDbCapabilities: state.mariaDbCapabilities,
-      charset: state.charset,
-      text,
-      parsed,
-      autocommit: (state.status & ServerStatus.autocommit) !== 0,
-      inTransaction: inTransaction(state),
-    });
+    const answer = asked.ask({ ...this.facts(), text, parsed });
     switch (answer.kind) {
-      case 'hit':
-        return { kind: 'answer', bytes: answer.reply, ended: () => {} };
       case 'miss':
         return new ReplyCollector(services.cache, answer.ticket);
       case 'wait':
-        return answer;
+        // The table is known the next time: no reader is held up for the cache's sake.
+        answer.ready.then(nothing, nothing);
+        return null;
+      case 'hit':
       case 'bypass':
         return null;
     }
   }
 
+  private facts(): SessionFacts {
+    const { state } = this;
+    return {
+      account: state.user,
+      schema: state.schema,
+      capabilities: state.capabilities,
+      mariaDbCapabilities: state.mariaDbCapabilities,
+      charset: state.charset,
+      autocommit: (state.status & ServerStatus.autocommit) !== 0,
+      inTransaction: inTransaction(state),
+    };
+  }
+
   /** What is to be sent, with the SELECT before it that the server did not see, if it asks about that. */
   withUnsent(outcome: CommandOutcome): CommandOutcome {
-    if (this.asked === null || outcome.kind !== 'send' || outcome.replies.length === 0) return outcome;
-    const unsent = this.asked.sendFirst(outcome.parsed ?? null);
+    if (this.asked === null || outcome.kind !== 'send' || outcome.parsed === undefined) return outcome;
+    const unsent = this.asked.sendFirst(outcome.parsed);
     if (unsent === null) return outcome;
     const select = frame(Buffer.from(`\x03${unsent}`, 'latin1'));
     return { ...outcome, bytes: [select, ...outcome.bytes], replies: [swallowedReply(), ...outcome.replies] };
@@ -85,7 +103,9 @@ export class CachedReads {
 
   /** A statement ended. */
   note(text: string, statement: Statement, succeeded: boolean): void {
-    if (this.fingerprint.note(text, statement, succeeded)) this.services.globalsSet += 1;
+    const forAll = this.fingerprint.note(text, statement, succeeded);
+    // Sessions that begin after either one differ from those that began before.
+    if (forAll || changesAccounts(statement)) this.services.globalsSet += 1;
   }
 
   lose(): void {
@@ -93,6 +113,15 @@ export class CachedReads {
   }
 
   reset(): void {
+    this.asked?.sendFirst(null);
     this.fingerprint.reset(this.services.globalsSet);
   }
+}
+
+/** Sessions of an account that begin from here on may have other rights than those that are there. */
+function changesAccounts({ kind, tokens, body }: Statement): boolean {
+  if (kind !== 'ddl') return false;
+  const verb = tokens[body]?.upper ?? '';
+  if (verb === 'GRANT' || verb === 'REVOKE') return true;
+  return [1, 2, 3].some((ahead) => ['USER', 'ROLE'].includes(tokens[body + ahead]?.upper ?? ''));
 }

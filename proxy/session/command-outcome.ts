@@ -10,13 +10,18 @@ export type CommandOutcome =
   | { readonly kind: 'wait'; readonly ready: Promise<void> }
   /** Not sent to the backend. */
   | { readonly kind: 'answer'; readonly bytes: Buffer; ended(): void }
-  | {
-      readonly kind: 'send';
-      readonly bytes: readonly Buffer[];
-      readonly replies: readonly PendingReply[];
-      /** The command's text; absent when it has none. */
-      readonly parsed?: ParsedText;
-    };
+  | SendOutcome;
+
+export interface SendOutcome {
+  readonly kind: 'send';
+  readonly bytes: readonly Buffer[];
+  readonly replies: readonly PendingReply[];
+  /** The command's text; absent when it has none, and does not look at what the command before it did. */
+  readonly parsed?: ParsedText;
+}
+
+/** A command that may look at anything. */
+export const unreadText: ParsedText = { statements: [], broken: true };
 
 /** An error of the proxy in answer to a command. */
 export function errorAnswer(error: ErrorPacket, command: ClientCommand): CommandOutcome {

@@ -4,7 +4,7 @@ import { keyVariable } from '../keys/insert-keying';
 import type { CachedReads } from './cached-reads';
 import type { ClientCommand } from './client-command';
 import { type HeldKeys, reserveKeys } from './key-reservations';
-import { type CommandOutcome, errorAnswer } from './command-outcome';
+import { type CommandOutcome, errorAnswer, unreadText } from './command-outcome';
 import { serverReply, swallowedReply } from './pending-reply';
 import type { ProxyServices } from './proxy-services';
 import type { ReplySummary } from './response-tracker';
@@ -50,9 +50,9 @@ export class PreparedHandler {
       },
       { barrier: true, sequenceShift },
     );
-    if (!keyed) return { kind: 'send', bytes, replies: [reply] };
+    if (!keyed) return { kind: 'send', bytes, replies: [reply], parsed };
     // The server looks at the variable's type already when it prepares: NULL would be refused.
-    return { kind: 'send', bytes: [setVariable(0n), ...bytes], replies: [swallowedReply(), reply] };
+    return { kind: 'send', bytes: [setVariable(0n), ...bytes], replies: [swallowedReply(), reply], parsed };
   }
 
   execute(command: ClientCommand): CommandOutcome {
@@ -114,7 +114,7 @@ export class PreparedHandler {
     const reply = serverReply('result', (summary) => {
       if (summary !== null) this.texts.noteEnd(plan, sentMs, summary);
     });
-    return { kind: 'send', bytes: command.framed, replies: [reply] };
+    return { kind: 'send', bytes: command.framed, replies: [reply], parsed: unreadText };
   }
 }
 

@@ -11,7 +11,7 @@ export interface ProxyServices {
   readonly statements: StatementCache;
   /** null: nothing is cached. */
   readonly cache: ReadCache | null;
-  /** How many SET GLOBAL were seen. */
+  /** How many statements were seen that change what later sessions begin with: SET GLOBAL, GRANT, CREATE USER, … */
   globalsSet: number;
   /** sql_mode of new sessions on this backend; null until one was asked, or after a SET GLOBAL. */
   defaultSqlMode: string | null;

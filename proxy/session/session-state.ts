@@ -12,7 +12,7 @@ export interface SessionState {
   /** What both sides agreed on. */
   capabilities: number;
   mariaDbCapabilities: number;
-  /** Character set id of the client's handshake response. */
+  /** Character set id of the client's handshake response; negative after a reset, which may have changed it. */
   charset: number;
   mode: SqlMode;
   /** ServerStatus flags of the last reply that had some. */
@@ -78,6 +78,7 @@ export function connected(state: SessionState, facts: ConnectionFacts): void {
 /** COM_RESET_CONNECTION and COM_CHANGE_USER: as after connecting. */
 export function reset(state: SessionState, mode: SqlMode): void {
   state.mode = mode;
+  if (state.charset >= 0) state.charset = -1 - state.charset;
   state.ownInsertId = false;
   state.prepared.clear();
   state.named.clear();

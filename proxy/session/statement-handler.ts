@@ -4,7 +4,7 @@ import { PayloadReader } from '../wire/payload-reader';
 import { parseServerVersion } from '../sql/sql-mode';
 import type { ClientCommand } from './client-command';
 import { CachedReads } from './cached-reads';
-import type { CommandOutcome } from './command-outcome';
+import { type CommandOutcome, type SendOutcome, unreadText } from './command-outcome';
 import { serverReply } from './pending-reply';
 import { PreparedHandler } from './prepared-handler';
 import type { ProxyServices } from './proxy-services';
@@ -27,7 +27,7 @@ export class StatementHandler {
     private readonly services: ProxyServices,
   ) {
     this.writes = new WriteTracker(services.versions);
-    this.reads = new CachedReads(state, services);
+    this.reads = new CachedReads(state, services, this.writes);
     this.texts = new TextHandler(state, services, this.writes, this.reads);
     this.prepared = new PreparedHandler(state, services, this.writes, this.texts, this.reads);
   }
@@ -69,7 +69,9 @@ export class StatementHandler {
         return { kind: 'send', bytes: framed, replies: [] };
       case Command.initDb: {
         const schema = payload.toString('latin1', 1);
-        return this.send(command, kind, writesNothing, () => (this.state.schema = schema));
+        const sent = this.send(command, kind, writesNothing, () => (this.state.schema = schema));
+        // Later, in another schema, the SELECT before it would mean something else.
+        return { ...sent, parsed: unreadText };
       }
       case Command.createDb:
       case Command.dropDb:
@@ -97,7 +99,7 @@ export class StatementHandler {
   }
 
   /** A command whose success changes what we know of the session: later ones wait for it. */
-  private send(command: ClientCommand, kind: CommandReply, scope: WriteScope, success: () => void): CommandOutcome {
+  private send(command: ClientCommand, kind: CommandReply, scope: WriteScope, success: () => void): SendOutcome {
     this.writes.begin(scope);
     const reply = serverReply(
       kind === 'nothing' || kind === 'unknown' ? 'packet' : kind,
@@ -132,7 +134,7 @@ export class StatementHandler {
     reader.skip(reader.uint8());
     const schema = reader.remaining > 0 ? reader.nulTerminated().toString('latin1') : '';
     this.state.schema = schema === '' ? null : schema;
-    // The new character set stands somewhere behind: not worth finding.
-    this.reads.lose();
+    // Without it the server's own: such sessions are alike too.
+    this.state.charset = reader.remaining >= 2 ? -1 - reader.uint16() : -1;
   }
 }

@@ -27,28 +27,24 @@ export class TextHandler {
 
   query(command: ClientCommand, idle: boolean): CommandOutcome {
     const text = command.payload.toString('latin1', 1);
+    const hit = idle ? this.reads.hit(command, text) : null;
+    if (hit !== null) {
+      this.services.counters.queries('select', 0);
+      return { kind: 'answer', bytes: hit, ended: nothing };
+    }
     const parsed = this.services.statements.parse(text, this.state.mode);
     const plan = planText({ text, parsed, schema: this.state.schema }, this.state, this.services);
     if (plan.kind === 'wait') return plan;
     if (plan.kind === 'refused') return errorAnswer(plan.error, command);
-    const cached = idle ? this.reads.ask(command, text, parsed) : null;
-    if (cached !== null && 'kind' in cached) {
-      if (cached.kind === 'answer') this.services.counters.queries('select', 0);
-      return cached;
-    }
     const reserved = reserveKeys(plan.needs, this.services.keys);
     if (reserved.kind === 'wait') return reserved;
     if (reserved.kind === 'refused') return errorAnswer(reserved.error, command);
     for (const { table, key } of plan.explicit) this.services.keys.sawExplicitKey(table, key);
     if (parsed.broken || plan.statements.some(isUnclassified)) this.services.counters.unclassified += 1;
+    const collected = idle ? this.reads.collect(command, text, parsed) : null;
     const edits = [...plan.changes.flatMap((change) => change.edits), ...reserved.edits];
     const bytes = edits.length === 0 ? command.framed : [edited(Command.query, text, edits)];
-    return this.send(
-      text,
-      { bytes, sequenceShift: addedPackets(command, bytes), collected: cached },
-      plan,
-      reserved.keys,
-    );
+    return this.send(text, { bytes, sequenceShift: addedPackets(command, bytes), collected }, plan, reserved.keys);
   }
 
   private send(
@@ -163,6 +159,8 @@ export class TextHandler {
     } while (!creates && cursor.accept(','));
   }
 }
+
+const nothing = (): void => {};
 
 /** DDL that leaves columns, keys and triggers as they are. */
 const keepsDefinitions = new Set(['TRUNCATE', 'OPTIMIZE', 'REPAIR', 'ANALYZE', 'GRANT', 'REVOKE']);
