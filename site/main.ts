@@ -1,9 +1,11 @@
 #!/usr/bin/env node
 import { Command, CommanderError } from 'commander';
 import { labCommand } from './commands/lab';
+import { say } from './commands/output';
 import { serveCommand } from './commands/serve';
 import { statusCommand } from './commands/status';
 import { ConfigError } from './config/config-error';
+import { ConfigSchema } from './config/schema';
 
 async function main(): Promise<void> {
   const program = new Command('duara')
@@ -12,6 +14,10 @@ async function main(): Promise<void> {
   program.addCommand(serveCommand());
   program.addCommand(statusCommand());
   program.addCommand(labCommand());
+  program
+    .command('schema')
+    .description('the JSON Schema of duara.yaml, for editors')
+    .action(() => say(JSON.stringify(ConfigSchema, null, 2)));
   forEachCommand(program, (command) => command.exitOverride());
   await program.parseAsync(process.argv);
 }

@@ -63,4 +63,16 @@ const binary = findServer();
     expect(rows).toEqual([{ word: 'before' }, { word: 'while it was dead' }, { word: 'after' }]);
     await client.end();
   }, 60_000);
+
+  test('an insert that went past the proxy is an alarm', async () => {
+    const root = await createConnection({ socketPath: one?.database.socket ?? '', user: 'root', database: 'app' });
+    await root.query("INSERT INTO note (id, word) VALUES (77, 'past the proxy')");
+    await root.end();
+    await until(
+      async () => (await site.status()).alarms.some(({ code }) => code === 'DUARA_FOREIGN_KEY'),
+      10_000,
+      () => 'no alarm',
+    );
+    expect((await site.status()).keys.foreign).toBe('1');
+  }, 30_000);
 });

@@ -6,7 +6,7 @@ import { isOwn } from '../../proxy/keys/key-ranges';
 import { DatabaseConnection } from '../../replicator/io/database-connection';
 import type { Replicator } from '../../replicator/io/replicator';
 import { startReplicator } from '../../replicator/io/replicator-runner';
-import type { Logger } from '../../replicator/ports';
+import type { Logger, KeyBoard as ReplicatorKeyBoard } from '../../replicator/ports';
 import type { Ring, StreamStore } from '../../ring/api';
 import { databaseAddress } from '../config/values';
 import { firstPosition, forgetFirstPosition, rememberFirstPosition, rememberedScope } from '../incarnation';
@@ -91,7 +91,7 @@ export class Replication {
       rules: rulesOf(config),
       ring: (store) => this.joinRing(store),
       writeBoard: TableVersions.attach(this.start.tableVersions, 'replicator').byName(),
-      keyBoard: KeyBoard.attach(this.start.keyBoard, Date.now),
+      keyBoard: this.keyBoard(),
       // Whether a narrow column's key was leased here cannot be told from the key: those are not judged.
       isOwnKey: (bits, key) => bits < 64 || isOwn(this.phase.scope ?? 0, key),
       log: this.log,
@@ -101,6 +101,21 @@ export class Replication {
     });
     forgetFirstPosition(config.data);
     this.phase = { ...this.phase, phase: 'running', reason: null };
+  }
+
+  /** The shared board; a key from outside this site's ranges is an alarm as well. */
+  private keyBoard(): ReplicatorKeyBoard {
+    const board = KeyBoard.attach(this.start.keyBoard, Date.now);
+    return {
+      raiseFloor: (schema, table, key) => board.raiseFloor(schema, table, key),
+      raiseClock: (hlc) => board.raiseClock(hlc),
+      sawForeignKey: (schema, table, key) => {
+        board.sawForeignKey(schema, table, key);
+        const cure = 'connect whatever writes there to the proxy, or its keys may collide with those of other sites';
+        const message = `${schema}.${table} holds keys that are not from this site's ranges; ${cure}`;
+        this.tell({ kind: 'alarm', alarm: { code: 'DUARA_FOREIGN_KEY', message } });
+      },
+    };
   }
 
   private async joinRing(store: StreamStore): Promise<Ring> {
