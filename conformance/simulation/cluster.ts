@@ -6,7 +6,7 @@ import { convergenceProblem } from './checkers/convergence';
 import { linearizabilityProblem, type HistoryEntry, type HistoryOutcome } from './checkers/linearizability';
 import { Machine } from './machine';
 import type { Mutant } from './mutants';
-import { CALM, Network, type NetworkFaults } from './network';
+import { CALM, Network, WHOLE, type NetworkFaults } from './network';
 import type { Violation } from './site';
 import { World } from './world';
 
@@ -92,6 +92,7 @@ class Run {
     this.useBoards();
     this.crashSometimes();
     this.splitSometimes();
+    this.setClocksSometimes();
     this.world.runUntil(this.world.nowMs + this.options.faultyMs);
     this.faulty = false;
   }
@@ -171,19 +172,31 @@ class Run {
     this.whileFaulty(5_000, 25_000, () => {
       this.splits++;
       const sides = new Map<SiteName, number>(this.machines.map(({ name }) => [name, this.world.random(2)]));
-      this.world.note(`split: ${this.machines.map(({ name }) => `${name} on side ${sides.get(name)}`).join(', ')}`);
-      this.network.split(sides);
+      const oneWay = this.world.chance(30);
+      this.world.note(
+        `${oneWay ? 'one-way split' : 'split'}: ${this.machines.map(({ name }) => `${name} on side ${sides.get(name)}`).join(', ')}`,
+      );
+      this.network.split({ sides, oneWay });
       this.world.after(this.world.between(1_000, 20_000), () => {
         this.world.note('the split heals');
-        this.network.split(new Map());
+        this.network.split(WHOLE);
       });
+    });
+  }
+
+  /** Boards without a battery clock are set by hand, or by the first server that answers. */
+  private setClocksSometimes(): void {
+    this.whileFaulty(5_000, 30_000, () => {
+      const machine = this.world.pick(this.machines);
+      machine.skewMs = this.world.between(-3_600_000, 3_600_000);
+      this.world.note(`${machine.name} has its clock set ${machine.skewMs} ms off`);
     });
   }
 
   private heal(): void {
     this.world.note('all faults end');
     this.network.faults = CALM;
-    this.network.split(new Map());
+    this.network.split(WHOLE);
     for (const machine of this.machines) this.revive(machine);
     const endMs = this.world.nowMs + HEAL_MS;
     if (!this.world.runUntil(endMs, () => this.isAtRest())) {

@@ -18,7 +18,6 @@ export interface MachineOptions {
   readonly world: World;
   readonly network: Network;
   readonly mutant: Mutant | null;
-  /** How far its clock is off. */
   readonly skewMs: number;
   readonly violated: (violation: Violation) => void;
 }
@@ -36,6 +35,8 @@ export class Machine implements Endpoint {
   replicator: SiteReplicator | null = null;
   scope: number | null = null;
   crashes = 0;
+  /** How far the wall clock is off; it may be set at any time. */
+  skewMs: number;
   private effects: RingEffect[] = [];
   private persisting = false;
   private life = 0;
@@ -45,6 +46,7 @@ export class Machine implements Endpoint {
 
   constructor(private readonly options: MachineOptions) {
     this.name = options.name as SiteName;
+    this.skewMs = options.skewMs;
     this.database = new ModelDatabase(options.name);
     this.disk = new Disk(options.world);
     this.disk.forgetful = options.mutant === 'forgetful-acceptor';
@@ -54,7 +56,12 @@ export class Machine implements Endpoint {
     return this.node !== null;
   }
 
-  get clockMs(): number {
+  private get wallClockMs(): number {
+    return EPOCH_MS + this.options.world.nowMs + this.skewMs;
+  }
+
+  /** The ring's clock is not set back: its outside counts on from where the process started. */
+  private get steadyClockMs(): number {
     return EPOCH_MS + this.options.world.nowMs + this.options.skewMs;
   }
 
@@ -96,7 +103,7 @@ export class Machine implements Endpoint {
 
   commit(changes: ReadonlyMap<string, Row | undefined>): boolean {
     // The log's time has whole seconds.
-    return this.replicator?.commit(changes, Math.floor(this.clockMs / 1000) * 1000) ?? false;
+    return this.replicator?.commit(changes, Math.floor(this.wallClockMs / 1000) * 1000) ?? false;
   }
 
   /** Asks the ring; `change` null reads. */
@@ -150,7 +157,7 @@ export class Machine implements Endpoint {
 
   private feed(event: RingEvent): void {
     if (this.node === null) return;
-    this.effects.push(...this.node.step(event, this.clockMs));
+    this.effects.push(...this.node.step(event, this.steadyClockMs));
     this.drain();
   }
 

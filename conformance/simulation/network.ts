@@ -33,6 +33,14 @@ export interface NetworkFaults {
   readonly latencyMaxMs: number;
 }
 
+/** Sites with the same number reach each other; `oneWay`: those with a lower number reach the others too, but hear nothing. */
+export interface Division {
+  readonly sides: ReadonlyMap<SiteName, number>;
+  readonly oneWay: boolean;
+}
+
+export const WHOLE: Division = { sides: new Map(), oneWay: false };
+
 export const CALM: NetworkFaults = { breakPermille: 0, duplicatePermille: 0, reorderPermille: 0, latencyMaxMs: 20 };
 
 const DIAL_MS = 500;
@@ -45,7 +53,7 @@ export class Network {
   readonly sent = { messages: 0, lost: 0, duplicated: 0, reordered: 0, broken: 0 };
   private readonly endpoints: Endpoint[] = [];
   private readonly links = new Map<Endpoint, Map<SiteName, Connection>>();
-  private sides: ReadonlyMap<SiteName, number> = new Map();
+  private division: Division = WHOLE;
 
   constructor(private readonly world: World) {}
 
@@ -59,9 +67,8 @@ export class Network {
     this.world.after(DIAL_MS, () => this.start());
   }
 
-  /** Only sites with the same number reach each other; an empty map heals. */
-  split(sides: ReadonlyMap<SiteName, number>): void {
-    this.sides = sides;
+  split(division: Division): void {
+    this.division = division;
   }
 
   send(from: Endpoint, to: SiteName, message: Message): void {
@@ -113,8 +120,10 @@ export class Network {
     return this.links.get(endpoint)!;
   }
 
-  private reaches(a: Endpoint, b: Endpoint): boolean {
-    return a.up && b.up && (this.sides.get(a.name) ?? 0) === (this.sides.get(b.name) ?? 0);
+  private reaches(from: Endpoint, to: Endpoint): boolean {
+    const { sides, oneWay } = this.division;
+    const [here, there] = [sides.get(from.name) ?? 0, sides.get(to.name) ?? 0];
+    return from.up && to.up && (here === there || (oneWay && here < there));
   }
 
   private deliver(connection: Connection, from: Endpoint, to: Endpoint, message: Message): void {
@@ -146,7 +155,7 @@ export class Network {
     for (const [i, a] of this.endpoints.entries()) {
       for (const b of this.endpoints.slice(i + 1)) {
         const [one, other] = [this.linksOf(a).get(b.name), this.linksOf(b).get(a.name)];
-        if (!this.reaches(a, b) || (one !== undefined && one === other && !one.broken)) continue;
+        if (!this.reaches(a, b) || !this.reaches(b, a) || (one !== undefined && one === other && !one.broken)) continue;
         if (this.world.chance(60) && a.accepts(b) && b.accepts(a)) this.connect(a, b);
       }
     }
