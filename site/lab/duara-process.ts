@@ -14,6 +14,9 @@ export interface DuaraProcessOptions {
 
 const main = join(__dirname, '../main.js');
 const pollMs = 50;
+/** A recovery after kill -9 on a busy machine takes its time; more than this is a fault. */
+const readyWaitMs = 120_000;
+const readyAnswerMs = 10_000;
 
 /** A `duara serve` of the lab, as a process of its own. */
 export class DuaraProcess {
@@ -45,9 +48,13 @@ export class DuaraProcess {
     child.once('exit', () => onExit(child.pid ?? 0));
   }
 
-  /** Resolves when the site can be used; rejects when the process ends before. */
+  /** Resolves when the site can be used; rejects when the process ends before, or it takes too long. */
   async ready(): Promise<void> {
-    while (!(await this.isReady())) {
+    const deadlineMs = Date.now() + readyWaitMs;
+    for (let state = await this.readiness(); state !== null; state = await this.readiness()) {
+      if (Date.now() > deadlineMs) {
+        throw new Error(`${this.options.configFile}: not ready after ${readyWaitMs / 1000} s: ${state}`);
+      }
       if (!this.running) {
         const tail = readFileSync(this.options.logFile, 'utf8').trimEnd().slice(-1500);
         throw new Error(`duara serve -c ${this.options.configFile} ended:\n${tail}`);
@@ -64,11 +71,13 @@ export class DuaraProcess {
     await ended;
   }
 
-  private async isReady(): Promise<boolean> {
+  /** Null when ready, otherwise what it says of itself. */
+  private async readiness(): Promise<string | null> {
     try {
-      return (await fetch(`${this.options.admin}/readyz`)).ok;
+      const reply = await fetch(`${this.options.admin}/readyz`, { signal: AbortSignal.timeout(readyAnswerMs) });
+      return reply.ok ? null : await reply.text();
     } catch {
-      return false;
+      return 'its admin pages do not answer';
     }
   }
 }
