@@ -43,6 +43,8 @@ export function connectBackend(address: BackendAddress, waitMs: number): Backend
       tried.once('connect', () => {
         clearTimeout(limit);
         tried.removeAllListeners('error');
+        // From here on the socket is the caller's.
+        giveUp = () => {};
         resolve(tried);
       });
       tried.once('error', (error: NodeJS.ErrnoException) => {

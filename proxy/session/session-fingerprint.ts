@@ -37,6 +37,8 @@ export class SessionFingerprint {
 
   /** Part of the cache's key. Without meaning when the session is not understood. */
   get value(): string {
+    // Most sessions change nothing: no hash for them, which no base64url text is equal to.
+    if (this.settings.size === 0) return `${this.globals}`;
     this.cached ??= createHash('sha256')
       .update(JSON.stringify([this.globals, [...this.settings].sort(([a], [b]) => (a < b ? -1 : 1))]))
       .digest('base64url');
