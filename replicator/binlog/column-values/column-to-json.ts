@@ -57,6 +57,8 @@ function safeNumber(value: bigint): number | string {
 
 /** The shortest decimal number that is this FLOAT: 0.1 and not 0.10000000149011612. */
 export function shortestFloat(value: number): number {
+  // toPrecision drops the sign of -0.
+  if (value === 0) return value;
   for (let digits = 6; digits < 9; digits++) {
     const candidate = Number(value.toPrecision(digits));
     if (Math.fround(candidate) === value) return candidate;
