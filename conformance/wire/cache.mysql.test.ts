@@ -218,8 +218,8 @@ const sql = 'SELECT w, n FROM words ORDER BY n';
     await db.query('ALTER TABLE words ADD more INT DEFAULT 4');
     expect((await db.query<RowDataPacket[]>(text))[0][0]).toEqual({ w: 'moja', n: 1, more: 4 });
     await db.query('ALTER TABLE words DROP more');
-    await numbers(db);
-    await numbers(db);
+    // The first read after a change of definitions only makes the proxy look the table up anew.
+    for (let tries = 0; (await hitsOf(() => numbers(db))) === 0; tries++) expect(tries).toBeLessThan(1000);
     board.flushAll();
     expect(await hitsOf(() => numbers(db))).toBe(0);
     expect(await hitsOf(() => numbers(db))).toBe(1);
