@@ -37,9 +37,7 @@ async function main(): Promise<void> {
     .opts<Options>();
   const cached = await LabProcess.start(['--sites', '1']);
   // The same program with its cache switched off, on a server of its own.
-  process.env['DUARA_CACHE_MAXBYTES'] = '0';
-  const uncached = await LabProcess.start(['--sites', '1']);
-  delete process.env['DUARA_CACHE_MAXBYTES'];
+  const uncached = await LabProcess.start(['--sites', '1', '--no-cache']);
   const worker = fork(join(__dirname, 'load-worker.js'));
   try {
     for (const lab of [cached, uncached]) await fill(lab);

@@ -17,6 +17,7 @@ export function labCommand(): Command {
     .option('--sites <number>', 'how many sites', wholeNumber, 3)
     .option('--dir <folder>', `where everything of the lab lives (default: ${defaultDir})`)
     .option('--sql <file>', 'SQL to load, plain or .gz, instead of the built-in sample')
+    .option('--no-cache', 'let every read go to the database')
     .option('--keep', 'leave the folder in place at the end', false)
     .action(startLab);
   for (const verb of ['cut', 'heal'] as const) {
@@ -107,7 +108,13 @@ async function compare({ wait, json }: { wait: number; json: boolean }, command:
   if (!comparison.equal) process.exitCode = 1;
 }
 
-async function startLab(options: { sites: number; dir?: string; sql?: string; keep: boolean }): Promise<void> {
+async function startLab(options: {
+  sites: number;
+  dir?: string;
+  sql?: string;
+  cache: boolean;
+  keep: boolean;
+}): Promise<void> {
   const dir = resolve(options.dir ?? defaultDir);
   say(`the lab lives in ${dir}${options.keep ? '' : ' (removed at the end)'}`);
   const giveUp = new AbortController();
@@ -118,9 +125,9 @@ async function startLab(options: { sites: number; dir?: string; sql?: string; ke
     void running?.stop();
   };
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, onSignal);
-  const { sites, sql, keep } = options;
+  const { sites, sql, cache, keep } = options;
   try {
-    running = await Lab.start({ sites, dir, sqlFile: sql ?? null, keep, say, signal: giveUp.signal });
+    running = await Lab.start({ sites, dir, sqlFile: sql ?? null, cache, keep, say, signal: giveUp.signal });
   } catch (error) {
     // A Ctrl-C may have ended a child that was waited for, and is told to this process only after that.
     await new Promise((resolve) => setImmediate(resolve));

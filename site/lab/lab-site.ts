@@ -22,6 +22,7 @@ export interface LabSiteOptions {
   readonly application: Account & { readonly database: string };
   readonly duara: Account;
   readonly ringSecret: string;
+  readonly cache: boolean;
   readonly guardian: Guardian;
   /** A process of the site started or ended. */
   readonly onChange: () => void;
@@ -71,7 +72,7 @@ export class LabSite {
 
   /** Writes duara.yaml and the secret. `peers`: relays to the other sites; the founder begins the ring alone. */
   configure({ peers, founder }: { readonly peers: readonly string[]; readonly founder: boolean }): void {
-    const { dir, duara, ringSecret, application } = this.options;
+    const { dir, duara, ringSecret, application, cache } = this.options;
     const data = join(dir, 'duara');
     mkdirSync(data, { recursive: true });
     writeFileSync(join(data, 'ring.key'), `${ringSecret}\n`, { mode: 0o600 });
@@ -88,6 +89,7 @@ export class LabSite {
       // Nothing is advertised: only the relays lead from site to site, so that a cut is a cut.
       ring: { listen: `127.0.0.1:${ring}`, advertise: null, peers, founder },
       admin: { listen: `127.0.0.1:${admin}` },
+      ...(cache ? {} : { cache: { maxBytes: '0B' } }),
     };
     writeFileSync(join(dir, 'duara.yaml'), stringify(config), { mode: 0o600 });
   }

@@ -16,6 +16,8 @@ export interface LabOptions {
   readonly dir: string;
   /** SQL for the lab's schema, plain or .gz; null: the built-in sample. */
   readonly sqlFile: string | null;
+  /** False: the sites keep no replies in memory. */
+  readonly cache: boolean;
   /** Leave the folder in place at the end. */
   readonly keep: boolean;
   readonly say: (line: string) => void;
@@ -87,7 +89,8 @@ export class Lab {
       const dir = join(this.dir, name);
       const { guardian } = this;
       const onChange = (): void => this.publish();
-      const shared = { binary, application, duara, ringSecret, guardian, onChange };
+      const { cache } = this.options;
+      const shared = { binary, cache, application, duara, ringSecret, guardian, onChange };
       this.sites.push(await LabSite.create({ ...shared, name, dir, serverId: i + 1 }));
     }
     say(`preparing the database of site a (${binary.version})`);
