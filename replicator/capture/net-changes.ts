@@ -91,7 +91,6 @@ function uniqueChanges({ view, first, last }: RowFate, source: KeySource): Uniqu
     if (first !== null && last !== null && sameParts(unique.parts, first, last)) continue;
     const before = first === null ? null : uniqueKeyOf(view, unique, first, source);
     const after = last === null ? null : uniqueKeyOf(view, unique, last, source);
-    if (before === after) continue;
     changes.push({ index: unique.index, columns: unique.parts.map((part) => part.column), before, after });
   }
   return changes;
