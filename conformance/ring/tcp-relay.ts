@@ -20,6 +20,11 @@ export class TcpRelay {
     return relay;
   }
 
+  /** Connections that are up, each counted at both ends. */
+  get ends(): number {
+    return this.sockets.size;
+  }
+
   cut(): void {
     this.cutOff = true;
     for (const socket of this.sockets) socket.destroy();

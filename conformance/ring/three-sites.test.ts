@@ -12,6 +12,7 @@ interface TestSite {
   readonly name: SiteName;
   readonly store: MemoryStreamStore;
   readonly logged: string[];
+  readonly warned: string[];
   readonly options: RingOptions;
   ring: StartedRing;
 }
@@ -33,7 +34,12 @@ afterEach(async () => {
 async function startSite(name: string, peers: string[], overrides: Partial<RingOptions> = {}): Promise<TestSite> {
   const store = new MemoryStreamStore();
   const logged: string[] = [];
+  const warned: string[] = [];
   const log = (detail: object, message: string) => void logged.push(`${JSON.stringify(detail)} ${message}`);
+  const warn = (detail: object, message: string) => {
+    log(detail, message);
+    warned.push(message);
+  };
   const options: RingOptions = {
     site: name as SiteName,
     dataDir: path.join(directory, name),
@@ -47,13 +53,13 @@ async function startSite(name: string, peers: string[], overrides: Partial<RingO
     anchor: true,
     maxKBps: 100_000,
     store,
-    log: { info: log, warn: log, error: log },
+    log: { info: log, warn, error: warn },
     founder: peers.length === 0,
     ...overrides,
   };
   const ring = await startRing(options);
   open.push(ring);
-  return { name: options.site, store, logged, options, ring };
+  return { name: options.site, store, logged, warned, options, ring };
 }
 
 const urlOf = (site: TestSite) => `ws://127.0.0.1:${site.ring.address.port}`;
@@ -171,11 +177,27 @@ test('a restarted site keeps its scope and its promises', async () => {
   expect(await c.ring.whiteboards.read('kept')).toEqual({ kind: 'committed', value: 'value' });
 });
 
+test('a second connection between two sites ends without a warning, and so does a line that breaks', async () => {
+  const a = await startSite('a', []);
+  const second = await TcpRelay.to(a.ring.address.port);
+  relays.push(second);
+  second.cut();
+  const b = await startSite('b', [urlOf(a), second.url]);
+  await until('linked', () => linked(a).length === 1 && linked(b).length === 1);
+  second.heal();
+  await until('the second came and went', () => second.bytes > 0 && second.ends === 0);
+  await b.ring.close();
+  // What the dialler said at the end of its second connection has been read by now: a's link to b went down after it.
+  await until('a sees b gone', () => linked(a).length === 0);
+  expect([...a.warned, ...b.warned]).toEqual([]);
+});
+
 test('a wrong secret is refused, and both ends say so', async () => {
   const a = await startSite('a', []);
   const b = await startSite('b', [urlOf(a)], { secret: Buffer.from('another secret') });
   const complains = (site: TestSite) => site.logged.some((line) => line.includes('another ring secret'));
   await until('both have logged it', () => complains(a) && complains(b));
+  expect([a, b].every(({ warned }) => warned.length > 0)).toBe(true);
   expect(linked(a)).toEqual([]);
   expect(b.ring.status().self).toBeNull();
 });

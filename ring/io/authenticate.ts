@@ -78,6 +78,9 @@ async function exchange(ws: WebSocket, inbox: Inbox, options: HandshakeOptions):
   return peer;
 }
 
+/** As WebSocket has it for a connection that ended without a word (RFC 6455 7.4.1). */
+const LINE_BROKE = 1006;
+
 /** The handshake's messages one by one: small ones, and only for a while. */
 class Inbox {
   private readonly messages: Buffer[] = [];
@@ -124,7 +127,9 @@ class Inbox {
   };
 
   private readonly onError = (error: Error): void => {
-    this.fail(new HandshakeFailed(CLOSE.malformed, error.message));
+    // A line that broke is nobody's mistake; what ws cannot read is.
+    const { code = '' } = error as NodeJS.ErrnoException;
+    this.fail(new HandshakeFailed(code.startsWith('WS_') ? CLOSE.malformed : LINE_BROKE, error.message));
   };
 
   private fail(failure: HandshakeFailed): void {

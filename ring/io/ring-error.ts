@@ -22,6 +22,16 @@ export const ADVICE: Readonly<Record<string, string>> = {
   'acceptor-damaged': 'the file ring/acceptor.log cannot be read; restore it, or join as a new site.',
 };
 
+/**
+ * How loudly to say that a connection was closed before it was a link. Two sites that dial each other at once meet
+ * twice, and lines break: only what somebody has to mend is a warning.
+ */
+export function loudness(code: number): 'warn' | 'info' | null {
+  if (code === CLOSE.duplicate) return null;
+  const toBeMended: readonly number[] = [CLOSE.malformed, CLOSE.wrongSecret, CLOSE.siteNameTaken, CLOSE.otherRing];
+  return toBeMended.includes(code) ? 'warn' : 'info';
+}
+
 /** What a log line says of a connection that was closed with this code. */
 export function explain(code: number): string {
   if (code === CLOSE.wrongSecret) return 'a peer has another ring secret: compare the secret files of both sites';

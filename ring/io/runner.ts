@@ -12,7 +12,7 @@ import { deferred } from './deferred';
 import { codecName, Links } from './links';
 import { PeerDialler, type DialTarget } from './peer-dialler';
 import { listenForPeers } from './peer-server';
-import { ADVICE, advised, explain, RingError } from './ring-error';
+import { ADVICE, advised, explain, loudness, RingError } from './ring-error';
 import type { RingOptions } from './ring-options';
 import type { CountedSocket } from './socket';
 
@@ -315,7 +315,9 @@ class RingRunner implements StartedRing {
       else this.links.add(socket, proven, false);
     } catch (error) {
       const code = error instanceof HandshakeFailed ? error.code : 0;
-      this.options.log.warn({ from: socket.tcp.remoteAddress, code, reason: String(error) }, explain(code));
+      const level = loudness(code);
+      const detail = { from: socket.tcp.remoteAddress, code, reason: String(error) };
+      if (level !== null) this.options.log[level](detail, explain(code));
     }
   }
 
@@ -349,8 +351,9 @@ class RingRunner implements StartedRing {
 
   private onDialFailure(url: string, error: Error): void {
     const code = error instanceof HandshakeFailed ? error.code : 0;
-    if (code === CLOSE.duplicate) return;
-    if (code >= 4000) this.options.log.warn({ url, code, reason: error.message }, explain(code));
+    const level = loudness(code);
+    if (level === null) return;
+    if (level === 'warn') this.options.log.warn({ url, code, reason: error.message }, explain(code));
     else this.options.log.info({ url, reason: error.message }, 'a peer could not be dialled');
     if (code === CLOSE.siteNameTaken && this.node.status().self === null) this.reject('site-name-taken');
   }
