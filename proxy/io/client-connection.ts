@@ -150,8 +150,12 @@ export class ClientConnection {
 
   private backendClosed(): void {
     // What the client has not read yet still goes out; then it sees the end, as it would without us.
-    this.client.end(() => this.close());
-    this.client.setTimeout(5_000, () => this.close());
+    const { client } = this;
+    if (client.writableFinished) return this.close();
+    client.once('finish', () => this.close());
+    // An end after an end would make an error object, at every page's end.
+    if (!client.writableEnded) client.end();
+    client.setTimeout(5_000, () => this.close());
   }
 
   /** A bug in one session must not take the others down. */
