@@ -1,15 +1,19 @@
 #!/usr/bin/env node
 import { Command, CommanderError } from 'commander';
 import { labCommand } from './commands/lab';
-import { say } from './commands/output';
+import { endWithoutReader, say } from './commands/output';
 import { serveCommand } from './commands/serve';
 import { statusCommand } from './commands/status';
 import { ConfigError } from './config/config-error';
-import { ConfigSchema } from './config/schema';
+import { schemaForEditors } from './config/schema';
+import { LabUsageError } from './lab/lab';
+import { version } from './version';
 
 async function main(): Promise<void> {
+  endWithoutReader();
   const program = new Command('duara')
     .description("keeps schools' databases in step over slow, broken links")
+    .version(version())
     .exitOverride();
   program.addCommand(serveCommand());
   program.addCommand(statusCommand());
@@ -17,7 +21,7 @@ async function main(): Promise<void> {
   program
     .command('schema')
     .description('the JSON Schema of duara.yaml, for editors')
-    .action(() => say(JSON.stringify(ConfigSchema, null, 2)));
+    .action(() => say(JSON.stringify(schemaForEditors(), null, 2)));
   forEachCommand(program, (command) => command.exitOverride());
   await program.parseAsync(process.argv);
 }
@@ -34,7 +38,7 @@ main().catch((error: unknown) => {
     return;
   }
   process.stderr.write(`error: ${error instanceof Error ? error.message : String(error)}\n`);
-  process.exitCode = error instanceof ConfigError ? 2 : 1;
+  process.exitCode = error instanceof ConfigError || error instanceof LabUsageError ? 2 : 1;
 });
 
 /** Commander says 1 for every mistake in the command line; the contract says 2. */

@@ -19,7 +19,15 @@ export function labCommand(): Command {
     .option('--sql <file>', 'SQL to load, plain or .gz, instead of the built-in sample')
     .option('--no-cache', 'let every read go to the database')
     .option('--keep', 'leave the folder in place at the end', false)
-    .action(startLab);
+    .allowExcessArguments()
+    .action(async (options: StartOptions, command: Command) => {
+      const [word] = command.args;
+      if (word !== undefined) {
+        const verbs = command.commands.map((each) => each.name()).join(', ');
+        command.error(`error: the lab has no verb ${word}; there are: ${verbs}`, { exitCode: 2 });
+      }
+      await startLab(options);
+    });
   for (const verb of ['cut', 'heal'] as const) {
     lab
       .command(`${verb} <site> [other]`)
@@ -108,15 +116,16 @@ async function compare({ wait, json }: { wait: number; json: boolean }, command:
   if (!comparison.equal) process.exitCode = 1;
 }
 
-async function startLab(options: {
-  sites: number;
-  dir?: string;
-  sql?: string;
-  cache: boolean;
-  keep: boolean;
-}): Promise<void> {
+interface StartOptions {
+  readonly sites: number;
+  readonly dir?: string;
+  readonly sql?: string;
+  readonly cache: boolean;
+  readonly keep: boolean;
+}
+
+async function startLab(options: StartOptions): Promise<void> {
   const dir = resolve(options.dir ?? defaultDir);
-  say(`the lab lives in ${dir}${options.keep ? '' : ' (removed at the end)'}`);
   const giveUp = new AbortController();
   let running: Lab | null = null;
   const onSignal = (): void => {

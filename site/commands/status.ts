@@ -4,7 +4,7 @@ import { loadConfig } from '../config/load';
 import { dataFile, parseAddress } from '../config/values';
 import { lags, type SiteStatus } from '../status';
 import { readIfThere } from '../small-file';
-import { say } from './output';
+import { say, webAddress } from './output';
 
 interface StatusOptions {
   readonly config: string;
@@ -20,7 +20,7 @@ export function statusCommand(): Command {
   return new Command('status')
     .description('sites, links, lag, whiteboards, alarms')
     .option('-c, --config <file>', 'duara.yaml of the site', 'duara.yaml')
-    .option('--url <url>', 'admin pages to ask, instead of those that the configuration names')
+    .option('--url <url>', 'admin pages to ask, instead of those that the configuration names', webAddress)
     .option('--watch', 'again every second', false)
     .option('--json', 'as JSON', false)
     .action(async (options: StatusOptions) => {
@@ -70,7 +70,9 @@ function describe(status: SiteStatus): readonly string[] {
   ];
   for (const { site, scope } of ring?.members ?? []) {
     const lag = replication?.lag.find((each) => each.scope === scope);
-    const far = `${behind.get(site) ?? 0n} change sets not applied here, the oldest ${(lag?.seconds ?? 0).toFixed(1)} s old`;
+    const missing = behind.get(site) ?? 0n;
+    const age = `the oldest ${(lag?.seconds ?? 0).toFixed(1)} s old`;
+    const far = missing === 0n ? 'all applied here' : `${missing} change sets not applied here, ${age}`;
     lines.push(`  ${site}  scope ${scope}  ${site === status.site ? 'this site' : far}`);
   }
   for (const { peer, up, bytesIn, bytesOut, roundTripMs } of ring?.links ?? []) {

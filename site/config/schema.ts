@@ -1,8 +1,7 @@
 import { type Static, type TSchema, Type } from '@sinclair/typebox';
 
 /**
- * What may stand in duara.yaml. Each value's `description` says what is allowed: an error quotes it. The JSON Schema for
- * editors is this object itself.
+ * What may stand in duara.yaml. Each value's `description` says what is allowed: an error quotes it.
  */
 
 const orNull = <Schema extends TSchema>(schema: Schema, description: string): ReturnType<typeof nullable<Schema>> =>
@@ -119,3 +118,18 @@ export const ConfigSchema = Type.Object(
 
 /** duara.yaml as written, with the defaults filled in. */
 export type ConfigFile = Static<typeof ConfigSchema>;
+
+/** The JSON Schema of the file as people write it: what has a default may be left out. */
+export function schemaForEditors(): unknown {
+  return withoutDefaulted(ConfigSchema);
+}
+
+function withoutDefaulted(schema: TSchema): TSchema {
+  const properties = schema['properties'] as Record<string, TSchema> | undefined;
+  if (properties === undefined) return schema;
+  const required = (schema['required'] as readonly string[]).filter(
+    (key) => properties[key]?.['default'] === undefined,
+  );
+  const inner = Object.entries(properties).map(([key, each]) => [key, withoutDefaulted(each)]);
+  return { ...schema, required, properties: Object.fromEntries(inner) } as TSchema;
+}

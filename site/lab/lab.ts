@@ -30,6 +30,11 @@ export class LabError extends Error {
   readonly code = 'DUARA_LAB';
 }
 
+/** The lab was asked for with an option that cannot be. */
+export class LabUsageError extends Error {
+  readonly code = 'DUARA_LAB_USAGE';
+}
+
 export const labSchema = 'moodle';
 const siteCountMax = 26;
 /** A unix socket's path has room for 107 bytes. */
@@ -78,7 +83,8 @@ export class Lab {
   }
 
   private async build(): Promise<void> {
-    const { say, signal } = this.options;
+    const { say, signal, keep } = this.options;
+    say(`the lab lives in ${this.dir}${keep ? '' : ' (removed at the end)'}`);
     mkdirSync(this.dir, { recursive: true });
     const binary = findOrInstallServer(say);
     const application = { user: 'moodle', password: randomBytes(9).toString('base64url'), database: labSchema };
@@ -185,13 +191,16 @@ function describeLink({ from, to, bytesTo, bytesFrom, cutOff }: LinkReport): str
 function checkOptions(options: LabOptions): void {
   const dir = resolve(options.dir);
   if (!Number.isInteger(options.sites) || options.sites < 1 || options.sites > siteCountMax) {
-    throw new LabError(`--sites must be a whole number from 1 to ${siteCountMax}`);
+    throw new LabUsageError(`--sites must be a whole number from 1 to ${siteCountMax}`);
   }
   if (Buffer.byteLength(dir) > dirLengthMax) {
-    throw new LabError(`${dir} is too long a name: unix sockets inside it have room for ${dirLengthMax} bytes`);
+    throw new LabUsageError(`${dir} is too long a name: unix sockets inside it have room for ${dirLengthMax} bytes`);
   }
-  if (options.sqlFile !== null && !existsSync(options.sqlFile)) throw new LabError(`no file ${options.sqlFile}`);
+  if (options.sqlFile !== null && !existsSync(options.sqlFile)) throw new LabUsageError(`no file ${options.sqlFile}`);
   if (existsSync(dir) && readdirSync(dir).length > 0) {
-    throw new LabError(`${dir} is not empty: end the lab in it (duara lab stop --dir ${dir}) or name another --dir`);
+    throw new LabError(
+      `${dir} is not empty: if a lab runs in it, end that (duara lab stop --dir ${dir}); ` +
+        'if none does, remove the folder; or name another --dir',
+    );
   }
 }
