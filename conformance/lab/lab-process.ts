@@ -52,10 +52,12 @@ export class LabProcess {
     this.ended = new Promise((resolve) => child.once('close', () => resolve()));
   }
 
-  /** Starts a lab in a fresh directory and resolves when every site is ready. */
-  static async start(args: readonly string[] = []): Promise<LabProcess> {
+  /** Starts a lab in a fresh directory and resolves when every site is ready. `command`: whose `duara` runs it. */
+  static async start(args: readonly string[] = [], command: string = main): Promise<LabProcess> {
     const dir = join(mkdtempSync(join(tmpdir(), 'duara-lab-')), 'lab');
-    const child = spawn(process.execPath, [main, 'lab', '--dir', dir, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(process.execPath, [command, 'lab', '--dir', dir, ...args], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
     const lab = new LabProcess(dir, child);
     await until(
       () => existsSync(join(dir, 'lab.json')),
