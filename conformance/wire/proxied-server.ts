@@ -2,7 +2,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Connection, createConnection } from 'mysql2/promise';
-import { type ProxyOptions, type RunningProxy, startProxy } from '../../proxy/io/proxy-server';
+import type { ProxyOptions } from '../../proxy/io/proxy-options';
+import { type RunningProxy, startProxy } from '../../proxy/io/proxy-server';
 import type {
   Catalog,
   KeyDemand,

@@ -7,7 +7,7 @@ import type { ProxyServices } from '../session/proxy-services';
 import { newSessionState } from '../session/session-state';
 import { StatementHandler } from '../session/statement-handler';
 import { type BackendAttempt, connectBackend, describeBackend } from './backend-connection';
-import type { ProxyOptions } from './proxy-server';
+import type { ProxyOptions } from './proxy-options';
 
 /** Relays one client connection over one backend connection until either ends. */
 export class ClientConnection {

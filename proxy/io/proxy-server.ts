@@ -1,33 +1,9 @@
 import { rmSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
-import type { ReadCache } from '../cache/read-cache';
-import type { Catalog, KeySource, ProxyCounters, TableVersionBoard } from '../ports';
 import type { ProxyServices } from '../session/proxy-services';
 import { StatementCache } from '../sql/statement-cache';
-import type { BackendAddress } from './backend-connection';
 import { ClientConnection } from './client-connection';
-
-export interface ProxyLog {
-  warn(message: string): void;
-  error(message: string): void;
-}
-
-export interface ProxyOptions {
-  /** A TCP address; port 0 takes a free one. */
-  readonly listen: { readonly host: string; readonly port: number } | null;
-  /** Path of a unix socket. */
-  readonly socket: string | null;
-  readonly backend: BackendAddress;
-  readonly catalog: Catalog;
-  readonly keys: KeySource;
-  readonly versions: TableVersionBoard;
-  /** null or absent: nothing is cached. */
-  readonly cache?: ReadCache | null;
-  readonly counters: ProxyCounters;
-  readonly log: ProxyLog;
-  /** How long a client's connect waits for a backend that is away, before it gets an error. */
-  readonly backendWaitMs: number;
-}
+import type { ProxyOptions } from './proxy-options';
 
 export interface RunningProxy {
   /** The TCP port; 0 without `listen`. */

@@ -1,0 +1,25 @@
+import type { ReadCache } from '../cache/read-cache';
+import type { Catalog, KeySource, ProxyCounters, TableVersionBoard } from '../ports';
+import type { BackendAddress } from './backend-connection';
+
+export interface ProxyLog {
+  warn(message: string): void;
+  error(message: string): void;
+}
+
+export interface ProxyOptions {
+  /** A TCP address; port 0 takes a free one. */
+  readonly listen: { readonly host: string; readonly port: number } | null;
+  /** Path of a unix socket. */
+  readonly socket: string | null;
+  readonly backend: BackendAddress;
+  readonly catalog: Catalog;
+  readonly keys: KeySource;
+  readonly versions: TableVersionBoard;
+  /** null or absent: nothing is cached. */
+  readonly cache?: ReadCache | null;
+  readonly counters: ProxyCounters;
+  readonly log: ProxyLog;
+  /** How long a client's connect waits for a backend that is away, before it gets an error. */
+  readonly backendWaitMs: number;
+}
