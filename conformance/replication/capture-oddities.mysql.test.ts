@@ -81,10 +81,30 @@ withMaria('capture of what servers and sessions do besides plain rows', () => {
     while ([...rig.board.inFlight.values()].some((n) => n !== 0)) await new Promise((resolve) => setImmediate(resolve));
   });
 
-  test('an XA transaction is not carried, and is told', async () => {
-    await rig.run("XA START 'x'", 'INSERT INTO t VALUES (7,7)', "XA END 'x'", "XA PREPARE 'x'", "XA COMMIT 'x'");
-    await rig.captured();
-    expect(codes()).toContain('DUARA_XA');
+  test('an XA transaction is carried when it commits, and not when it is rolled back', async () => {
+    const prepare = (xid: string, id: number): string[] => [
+      ...[`XA START '${xid}'`, `INSERT INTO t VALUES (${id},7)`, `XA END '${xid}'`, `XA PREPARE '${xid}'`],
+    ];
+    expect(await captured(...prepare('x', 7), "XA ROLLBACK 'x'")).toEqual([]);
+    expect(await captured(...prepare('y', 8), "XA COMMIT 'y'")).toEqual([['insert t [] [8 7]']]);
+    expect(
+      await captured("XA START 'z'", 'INSERT INTO t VALUES (9,7)', "XA END 'z'", "XA COMMIT 'z' ONE PHASE"),
+    ).toEqual([['insert t [] [9 7]']]);
+    expect(codes()).toEqual([]);
+  });
+
+  test('what is rolled back stays here, though the log holds it once a temporary table was made meanwhile', async () => {
+    const temporary = 'CREATE TEMPORARY TABLE tmp (id INT PRIMARY KEY)';
+    expect(await captured('BEGIN', 'INSERT INTO t VALUES (1,1)', temporary, 'ROLLBACK')).toEqual([]);
+    await rig.run('DROP TEMPORARY TABLE tmp');
+    expect(
+      await captured(
+        ...['BEGIN', 'INSERT INTO t VALUES (2,2)', 'SAVEPOINT Here', temporary, 'INSERT INTO t VALUES (3,3)'],
+        ...['ROLLBACK TO here', 'INSERT INTO t VALUES (4,4)', 'COMMIT'],
+      ),
+    ).toEqual([['insert t [] [2 2]', 'insert t [] [4 4]']]);
+    await rig.run('DROP TEMPORARY TABLE tmp');
+    expect(codes()).toEqual([]);
   });
 
   test.each([

@@ -223,3 +223,11 @@ test('keys that an AUTO_INCREMENT column got are reported', () => {
     { schema: 'school', table: 'user', bits: 64, key: 8n },
   ]);
 });
+
+test("MariaDB's hidden hash of a unique TEXT does not travel: no other site has a column of that name", () => {
+  const hashed: TableDef = { ...user, columns: [...user.columns, column('DB_ROW_HASH_1')] };
+  const row = pair(null, [1, 'a', 2, 3, 4]);
+  const rows = [{ before: null, after: [...(row.after ?? []), int(99)] }];
+  const net = capture([{ table: hashed, change: 'insert', rows }]);
+  expect(net?.tables[0]?.columns.map(({ name }) => name)).toEqual(['id', 'name', 'hash', 'size']);
+});

@@ -18,10 +18,13 @@ export function statementAlarm(statement: LoggedStatement, gtid: string, rules: 
     case 'rollbackTo':
       return {
         code: 'DUARA_MIXED_ENGINES',
-        message: `${gtid} rolled back a part in which tables of several engines changed`,
+        message: `${gtid} rolled back to a savepoint that its log does not name: rows that were undone may travel`,
       };
     case 'xa':
-      return { code: 'DUARA_XA', message: `XA transactions do not travel yet: ${gtid} (${text})` };
+      return {
+        code: 'DUARA_XA',
+        message: `the rows of ${gtid} do not travel: they were prepared before this program started (${text})`,
+      };
     case 'data':
       throw new CaptureError(
         'DUARA_LOG_NOT_ROW',

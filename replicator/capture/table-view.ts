@@ -22,6 +22,9 @@ export interface TableView {
   project(image: readonly (ColumnBytes | undefined)[]): RowImage;
 }
 
+/** MariaDB's hidden column for a unique index over a TEXT or BLOB: in the log, but in no schema. Each server makes its own. */
+const HASH_OF_LONG_UNIQUE = /^DB_ROW_HASH_\d+$/;
+
 export function tableView(logged: TableDef, schema: TableSchema | null, rules: ReplicationRules): TableView {
   const { schema: schemaName, table } = logged;
   if (logged.columns.some((column) => column.name === '')) {
@@ -34,6 +37,7 @@ export function tableView(logged: TableDef, schema: TableSchema | null, rules: R
   // A primary key always travels: without it no site could tell the row.
   const kept = logged.columns
     .map((_column, index) => index)
+    .filter((index) => !HASH_OF_LONG_UNIQUE.test(nameAt(logged, index)))
     .filter((index) => key.has(index) || !rules.isLocalColumn(schemaName, table, nameAt(logged, index)));
   const columns = kept.map((index) => logged.columns[index] as ColumnDef);
   const indexOf = new Map(columns.map((column, index) => [column.name.toLowerCase(), index]));

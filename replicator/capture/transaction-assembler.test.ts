@@ -1,5 +1,6 @@
 import type { BinlogEvent, EventHeader } from '../binlog/events';
 import type { TableDef } from '../change-set';
+import { transactionDigest } from './capture-state';
 import { statementKind } from './statement-kind';
 import { type LoggedTransaction, TransactionAssembler } from './transaction-assembler';
 
@@ -114,6 +115,43 @@ test('a half-read transaction is forgotten on reset, and its rest is not taken f
   expect(() => assembler.feed(rows(9n, Buffer.from([1])))).toThrow(
     expect.objectContaining({ code: 'DUARA_LOG_MALFORMED' }),
   );
+});
+
+const one = (value: number): BinlogEvent => rows(9n, Buffer.from([value]));
+const values = (transaction: LoggedTransaction | undefined): (number | undefined)[] | undefined =>
+  transaction?.rows.flatMap((event) => event.rows.map(({ after }) => after?.[0]?.[0]));
+
+test('what was rolled back is not there: all of a transaction, or what came since a savepoint', () => {
+  const [whole] = feed(gtid('0-1-5'), map(9n, plain), one(1), query('ROLLBACK'));
+  expect(values(whole)).toEqual([]);
+  const [part] = feed(
+    ...[gtid('0-1-6'), map(9n, plain), one(1), query('SAVEPOINT `A`'), one(2), query('SAVEPOINT b'), one(3)],
+    ...[query('ROLLBACK TO `a`'), one(4), query('ROLLBACK TO SAVEPOINT a'), one(5), xid],
+  );
+  expect(values(part)).toEqual([1, 5]);
+  expect(part?.statements).toEqual([]);
+});
+
+test('a savepoint that the log does not name is left to be told of', () => {
+  const [part] = feed(gtid('0-1-6'), map(9n, plain), one(1), query('ROLLBACK TO `z`'), xid);
+  expect(part).toMatchObject({ statements: [{ kind: 'rollbackTo' }] });
+  expect(values(part)).toEqual([1]);
+});
+
+test('rows of an XA transaction come with its XA COMMIT, and never after XA ROLLBACK', () => {
+  const prepare = (id: string, xa: string, value: number): BinlogEvent[] => [
+    ...[gtid(id), map(9n, plain), one(value), query(`XA END ${xa}`)],
+    { kind: 'other', header: header(0, 38) },
+  ];
+  const [first, second, committed, rolledBack] = feed(
+    ...[...prepare('0-1-5', "X'31',X'',1", 1), ...prepare('0-1-6', "X'32',X'',1", 2)],
+    ...[gtid('0-1-7', true), query("XA COMMIT X'31',X'',1"), gtid('0-1-8', true), query("XA ROLLBACK X'32',X'',1")],
+  );
+  expect([first, second, committed, rolledBack].map(values)).toEqual([[], [], [1], []]);
+  expect(rolledBack?.statements).toEqual([]);
+  const [unknown] = feed(gtid('0-1-7', true), query("XA COMMIT X'31',X'',1"));
+  expect(unknown).toMatchObject({ rows: [], statements: [{ kind: 'xa' }] });
+  expect(unknown && committed && transactionDigest(unknown) === transactionDigest(committed)).toBe(true);
 });
 
 test('an incident stops capture: the server itself does not vouch for its log', () => {

@@ -9,6 +9,8 @@ export interface TableRows {
   readonly table: TableDef;
   readonly change: 'insert' | 'update' | 'delete';
   readonly rows: readonly RowPair[];
+  /** They stand under another GTID of the log: an XA transaction was prepared there, and is committed here. */
+  readonly elsewhere?: true;
 }
 
 /** A change set that became applied in this transaction. */
@@ -39,19 +41,25 @@ export interface LoggedTransaction {
 interface OpenTransaction {
   readonly gtid: string;
   readonly standalone: boolean;
+  /** Cut back by ROLLBACK TO. */
   readonly rows: TableRows[];
-  readonly applied: AppliedMark[];
   readonly statements: LoggedStatement[];
+  readonly savepoints: { readonly name: string; readonly rows: number }[];
   begun: boolean;
 }
 
 /** XA_prepare_log_event of MariaDB and MySQL. */
 const XA_PREPARE_EVENT = 38;
 
-/** Collects the events of one transaction until its commit. */
+/**
+ * Collects the events of one transaction until its commit. In row format the log keeps the rows of tables that cannot roll
+ * back apart, in transactions of their own; so what is rolled back is all of a transaction's rows, or all since a savepoint.
+ */
 export class TransactionAssembler {
   private open: OpenTransaction | null = null;
   private readonly tables = new Map<bigint, TableDef>();
+  /** Rows of prepared XA transactions, until it is known what becomes of them. */
+  private readonly prepared = new Map<string, readonly TableRows[]>();
 
   /** The transaction that this event ends, or null. Throws CaptureError. */
   feed(event: BinlogEvent): LoggedTransaction | null {
@@ -99,9 +107,6 @@ export class TransactionAssembler {
       throw new CaptureError('DUARA_LOG_MALFORMED', `rows of table ${event.tableId} without its table map or GTID`);
     }
     this.open.rows.push({ table, change: event.change, rows: event.rows });
-    if (table.schema === 'duara' && table.table === 'applied') {
-      for (const { after } of event.rows) if (after !== null) this.open.applied.push(readApplied(table, after));
-    }
   }
 
   private onQuery(event: Extract<BinlogEvent, { kind: 'query' }>): LoggedTransaction | null {
@@ -114,29 +119,86 @@ export class TransactionAssembler {
       return null;
     }
     if (kind === 'commit') return this.end(event.header.timestampSec);
-    if (kind !== 'savepoint') open.statements.push({ schema: event.schema, sql: event.sql, kind });
-    // What a ROLLBACK leaves in the log are rows of tables that cannot roll back.
-    if (kind === 'rollback') return this.end(event.header.timestampSec);
+    if (kind === 'savepoint') {
+      open.savepoints.push({ name: savepointName(event.sql), rows: open.rows.length });
+      return null;
+    }
+    if (kind === 'rollbackTo') {
+      if (!rollBackTo(open, savepointName(event.sql))) {
+        open.statements.push({ schema: event.schema, sql: event.sql, kind });
+      }
+      return null;
+    }
+    open.statements.push({ schema: event.schema, sql: event.sql, kind });
+    if (kind === 'rollback') {
+      open.rows.length = 0;
+      return this.end(event.header.timestampSec);
+    }
+    if (kind === 'xa') this.decidePrepared(open, event.sql);
     // MySQL marks no DDL: there a text that does not follow BEGIN is a transaction by itself.
     const alone = open.standalone || (open.gtid.includes(':') && !open.begun);
     return alone ? this.end(event.header.timestampSec) : null;
   }
 
   private endPrepared(timestampSec: number): LoggedTransaction | null {
-    this.open?.statements.push({ schema: '', sql: 'XA PREPARE', kind: 'xa' });
+    const { open } = this;
+    const ended = open?.statements.findLast(({ kind }) => kind === 'xa');
+    if (open !== null && ended !== undefined) {
+      const rows = open.rows.splice(0).map((event) => ({ ...event, elsewhere: true as const }));
+      this.prepared.set(xaId(ended.sql), rows);
+    }
+    // What the log says next of it has a GTID of its own, and is judged there.
+    open?.statements.splice(0);
     return this.end(timestampSec);
+  }
+
+  /**
+   * XA COMMIT brings the rows, if they were read since this program started; XA ROLLBACK drops them. The statements left
+   * must not depend on that: a repeat of the transaction is told by them.
+   */
+  private decidePrepared(open: OpenTransaction, sql: string): void {
+    const commits = /^\s*XA\s+COMMIT\b/i.test(sql);
+    if (commits) open.rows.push(...(this.prepared.get(xaId(sql)) ?? []));
+    else if (/^\s*XA\s+ROLLBACK\b/i.test(sql)) open.statements.pop();
+    else return;
+    this.prepared.delete(xaId(sql));
   }
 
   private end(timestampSec: number): LoggedTransaction | null {
     if (this.open === null) return null;
-    const { gtid, rows, applied, statements } = this.open;
+    const { gtid, rows, statements } = this.open;
     this.reset();
-    return { gtid, timestampSec, rows, applied, statements };
+    return { gtid, timestampSec, rows, applied: rows.flatMap(appliedMarks), statements };
   }
 }
 
+/** False: there is no such savepoint. */
+function rollBackTo({ rows, savepoints }: OpenTransaction, name: string): boolean {
+  const at = savepoints.findLastIndex((savepoint) => savepoint.name === name);
+  if (at < 0) return false;
+  rows.length = savepoints[at]?.rows ?? 0;
+  savepoints.length = at + 1;
+  return true;
+}
+
+/** The server quotes it, and compares it without case. */
+function savepointName(sql: string): string {
+  const [, name = ''] = /(?:SAVEPOINT|\bTO)\s+(?:SAVEPOINT\s+)?([^]*?)[\s;]*$/i.exec(sql) ?? [];
+  return name.replace(/^`|`$/g, '').toLowerCase();
+}
+
+/** What names the transaction in XA END, XA COMMIT and XA ROLLBACK. */
+function xaId(sql: string): string {
+  return sql.replace(/^\s*XA\s+\w+\s*/i, '').trim();
+}
+
+function appliedMarks({ table, rows }: TableRows): AppliedMark[] {
+  if (table.schema !== 'duara' || table.table !== 'applied') return [];
+  return rows.flatMap(({ after }) => (after === null ? [] : [readApplied(table, after)]));
+}
+
 function newTransaction(gtid: string, standalone: boolean): OpenTransaction {
-  return { gtid, standalone, rows: [], applied: [], statements: [], begun: false };
+  return { gtid, standalone, rows: [], statements: [], savepoints: [], begun: false };
 }
 
 function readApplied(table: TableDef, image: RowPair['after']): AppliedMark {
