@@ -25,6 +25,11 @@ export interface ColumnDef {
   readonly collation: number | null;
   /** Members of an ENUM or SET column, in the server's utf8mb4; null for other types. */
   readonly members: readonly string[] | null;
+  /**
+   * A generated column, or one that a generated column is computed from. All of a table's win or lose together: the server
+   * does not compute again what is applied, and a value beside others than those it came from corrupts its index.
+   */
+  readonly computed?: true;
 }
 
 export interface TableDef {

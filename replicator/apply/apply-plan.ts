@@ -20,7 +20,8 @@ export interface RowWrite {
 }
 
 /** Why a row cannot be brought to its merged state here, as `duara.waiting_rows` names it. */
-export type WaitingReason = 'no table' | 'no column' | 'other primary key' | 'no row' | `error ${number}`;
+export type WaitingReason =
+  'no table' | 'no column' | 'other primary key' | 'no row' | 'generated column' | `error ${number}`;
 
 export type RowPlan =
   /** `waiting`: part of the row has no place here; what has one is written. */
@@ -42,6 +43,10 @@ export function planRow(target: RowTarget, table: LocalTable | null, exists: boo
     if (!exists) return { kind: 'nothing' };
     return { kind: 'write', write: writeOf('delete', table, target, keyColumns(target), null), waiting: null };
   }
+  // The server takes what a row event carries and computes nothing: without a value its index would be corrupted.
+  const known = columnsByName(target.table);
+  if (table.generated?.some((name) => !known.has(name)) === true)
+    return { kind: 'waiting', reason: 'generated column' };
   if (!exists && !result.complete) return { kind: 'incomplete' };
   const here = new Set(table.columns.map((column) => column.name));
   const waiting = [...result.columns.keys()].some((name) => !here.has(name)) ? 'no column' : null;

@@ -12,6 +12,8 @@ export interface LocalTable {
   readonly uniqueColumns: readonly string[];
   /** Name of the AUTO_INCREMENT column. */
   readonly autoIncrement: string | null;
+  /** Generated columns. */
+  readonly generated?: readonly string[];
   /** Tables (`schema.table` pairs) whose rows a delete or update here may change natively: ON DELETE/UPDATE CASCADE or SET NULL, recursively. */
   readonly cascadesTo: readonly TableName[];
 }

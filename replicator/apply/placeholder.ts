@@ -18,6 +18,8 @@ const INTEGER_BYTES: ReadonlyMap<number, number> = new Map([
 export function displaced(write: RowWrite, number: number): RowWrite | null {
   const { table, before, after } = write;
   if (write.change !== 'update' || before === null || after === null) return null;
+  // A placeholder beside generated columns that were not computed from it would corrupt their indexes.
+  if ((table.generated ?? []).length > 0) return null;
   const image = table.columns.map((column, i) => {
     if (after[i] === undefined || !table.uniqueColumns.includes(column.name)) return undefined;
     return placeholder(write.columns[i] ?? column, column.nullable, number);

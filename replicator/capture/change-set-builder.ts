@@ -3,7 +3,7 @@ import type { Alarm, ReplicationRules } from '../ports';
 import { integerBits, readInteger } from './column-content';
 import { type ViewedRow, netChanges, sameKey, sameParts } from './net-changes';
 import { type KeySource, weightRequests } from './row-keys';
-import type { CollationOf, SchemaOf } from './table-schema';
+import type { CollationOf, SchemaOf, TableSchema } from './table-schema';
 import { type TableView, tableView } from './table-view';
 import type { WeightRequest } from './text-weight';
 import type { LoggedTransaction, TableRows } from './transaction-assembler';
@@ -38,6 +38,7 @@ export function viewTransaction(
   schemaOf: SchemaOf,
 ): ViewedTransaction {
   const views = new Map<TableDef, TableView>();
+  const travels = new Map<TableView, boolean>();
   const rows: ViewedRow[] = [];
   const alarms: Alarm[] = [];
   for (const event of transaction.rows) {
@@ -47,9 +48,11 @@ export function viewTransaction(
     if (view === undefined) {
       view = tableView(event.table, schemaOf(schema, table), rules);
       views.set(event.table, view);
-      if (view.primaryKey.length === 0) alarms.push(noPrimaryKey(schema, table));
+      const alarm = whyNot(view, schemaOf(schema, table));
+      if (alarm !== null) alarms.push(alarm);
+      travels.set(view, alarm === null);
     }
-    if (view.primaryKey.length === 0) continue;
+    if (travels.get(view) !== true) continue;
     for (const { before, after } of event.rows) {
       rows.push({ view, before: before && view.project(before), after: after && view.project(after) });
     }
@@ -100,6 +103,20 @@ function* generatedKeys(rows: readonly ViewedRow[]): Generator<GeneratedKey> {
     if (bits === null) continue;
     yield { schema: view.def.schema, table: view.def.table, bits, key: readInteger(column, bytes) };
   }
+}
+
+/** Why a table's changes cannot travel, or null. */
+function whyNot({ def, primaryKey }: TableView, known: TableSchema | null): Alarm | null {
+  const { schema, table } = def;
+  if (primaryKey.length === 0) return noPrimaryKey(schema, table);
+  if (known?.transactional !== false) return null;
+  // What is applied to such a table is logged apart from `duara.applied`: it would be taken for a local change, and echoed.
+  return {
+    code: 'DUARA_TABLE_NOT_TRANSACTIONAL',
+    message:
+      `${schema}.${table} is kept by an engine without transactions: its changes do not travel. ` +
+      `ALTER TABLE ${schema}.${table} ENGINE=InnoDB, or declare it local`,
+  };
 }
 
 function noPrimaryKey(schema: string, table: string): Alarm {

@@ -4,6 +4,10 @@ export interface TableSchema {
   /** Unique indexes other than the primary key. */
   readonly uniques: readonly UniqueIndex[];
   readonly autoIncrement: string | null;
+  /** Generated columns, and those they are computed from. */
+  readonly computed?: readonly string[];
+  /** False: changes of the table cannot be rolled back, nor be one with others. */
+  readonly transactional?: boolean;
 }
 
 export interface UniqueIndex {

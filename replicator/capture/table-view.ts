@@ -1,4 +1,5 @@
 import type { ColumnBytes, ColumnDef, RowImage, TableDef } from '../change-set';
+import { columnGroup } from '../merge/column-group';
 import type { ReplicationRules } from '../ports';
 import { CaptureError } from './capture-error';
 import type { TableSchema } from './table-schema';
@@ -39,7 +40,10 @@ export function tableView(logged: TableDef, schema: TableSchema | null, rules: R
     .map((_column, index) => index)
     .filter((index) => !HASH_OF_LONG_UNIQUE.test(nameAt(logged, index)))
     .filter((index) => key.has(index) || !rules.isLocalColumn(schemaName, table, nameAt(logged, index)));
-  const columns = kept.map((index) => logged.columns[index] as ColumnDef);
+  const computed = new Set((schema?.computed ?? []).map((name) => name.toLowerCase()));
+  const columns = kept
+    .map((index) => logged.columns[index] as ColumnDef)
+    .map((column): ColumnDef => (computed.has(column.name.toLowerCase()) ? { ...column, computed: true } : column));
   const indexOf = new Map(columns.map((column, index) => [column.name.toLowerCase(), index]));
   const def: TableDef = {
     schema: schemaName,
@@ -89,7 +93,7 @@ function uniqueIndexes(schema: TableSchema | null, indexOf: ReadonlyMap<string, 
 function columnGroups(def: TableDef, rules: ReplicationRules, indexOf: ReadonlyMap<string, number>): number[][] {
   const groups = new Map<string, number[]>();
   for (const { name } of def.columns) {
-    const names = rules.columnGroup(def.schema, def.table, name);
+    const names = columnGroup(rules, def, name);
     if (names.length < 2) continue;
     const indexes = names.map((member) => indexOf.get(member.toLowerCase()) ?? -1).filter((index) => index >= 0);
     groups.set(indexes.join(), indexes);

@@ -30,7 +30,8 @@ export const COLUMN_NULLABLE = 1;
 export const COLUMN_UNSIGNED = 2;
 export const COLUMN_HAS_COLLATION = 4;
 export const COLUMN_HAS_MEMBERS = 8;
-export const COLUMN_FLAGS = 15;
+export const COLUMN_COMPUTED = 16;
+export const COLUMN_FLAGS = 31;
 
 export const UNIQUE_HAS_BEFORE = 1;
 export const UNIQUE_HAS_AFTER = 2;

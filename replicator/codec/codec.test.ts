@@ -16,15 +16,18 @@ const name = fc.oneof(
 const u64 = fc.bigInt({ min: 0n, max: 2n ** 64n - 1n });
 const incarnation = fc.integer({ min: 1, max: 4095 }).map((n) => n as Incarnation);
 
-const column: fc.Arbitrary<ColumnDef> = fc.record({
-  name,
-  type: fc.integer({ min: 0, max: 255 }),
-  meta: fc.integer({ min: 0, max: 65_535 }),
-  nullable: fc.boolean(),
-  unsigned: fc.boolean(),
-  collation: fc.option(fc.integer({ min: 1, max: 3_000 })),
-  members: fc.option(fc.array(name, { maxLength: 3 })),
-});
+const column: fc.Arbitrary<ColumnDef> = fc
+  .record({
+    name,
+    type: fc.integer({ min: 0, max: 255 }),
+    meta: fc.integer({ min: 0, max: 65_535 }),
+    nullable: fc.boolean(),
+    unsigned: fc.boolean(),
+    collation: fc.option(fc.integer({ min: 1, max: 3_000 })),
+    members: fc.option(fc.array(name, { maxLength: 3 })),
+    computed: fc.boolean(),
+  })
+  .map(({ computed, ...rest }) => ({ ...rest, ...(computed ? { computed: true as const } : {}) }));
 
 const table: fc.Arbitrary<TableDef> = fc
   .record({ schema: name, table: name, columns: fc.array(column, { minLength: 1, maxLength: 11 }) })

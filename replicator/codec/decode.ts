@@ -15,6 +15,7 @@ import type {
 } from '../change-set';
 import {
   ChangeSetFormatError,
+  COLUMN_COMPUTED,
   COLUMN_FLAGS,
   COLUMN_HAS_COLLATION,
   COLUMN_HAS_MEMBERS,
@@ -168,7 +169,8 @@ function readColumn(reader: PayloadReader, names: readonly string[]): ColumnDef 
   const members = flags & COLUMN_HAS_MEMBERS ? readMany(reader, () => readName(reader, names)) : null;
   const nullable = (flags & COLUMN_NULLABLE) !== 0;
   const unsigned = (flags & COLUMN_UNSIGNED) !== 0;
-  return { name, type, meta, nullable, unsigned, collation, members };
+  const computed = (flags & COLUMN_COMPUTED) !== 0 ? { computed: true as const } : {};
+  return { name, type, meta, nullable, unsigned, collation, members, ...computed };
 }
 
 function readRows(reader: PayloadReader, names: readonly string[], tables: readonly TableDef[]): RowChange[] {

@@ -1,6 +1,7 @@
 import { PayloadWriter } from '../../proxy/wire/payload-writer';
 import type { ChangeSet, ColumnDef, RowChange, RowImage, TableDef, UniqueChange } from '../change-set';
 import {
+  COLUMN_COMPUTED,
   COLUMN_HAS_COLLATION,
   COLUMN_HAS_MEMBERS,
   COLUMN_NULLABLE,
@@ -85,7 +86,8 @@ function writeColumn(writer: PayloadWriter, column: ColumnDef, names: NameTable)
     (column.nullable ? COLUMN_NULLABLE : 0) |
     (column.unsigned ? COLUMN_UNSIGNED : 0) |
     (column.collation === null ? 0 : COLUMN_HAS_COLLATION) |
-    (column.members === null ? 0 : COLUMN_HAS_MEMBERS);
+    (column.members === null ? 0 : COLUMN_HAS_MEMBERS) |
+    (column.computed === true ? COLUMN_COMPUTED : 0);
   writer.lenenc(names.numberOf(column.name)).lenenc(column.type).lenenc(column.meta).uint8(flags);
   if (column.collation !== null) writer.lenenc(column.collation);
   if (column.members === null) return;

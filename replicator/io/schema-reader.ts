@@ -8,6 +8,12 @@ const INDEXES_SQL = `SELECT INDEX_NAME AS name, COLUMN_NAME AS col, SUB_PART AS 
 const AUTO_INCREMENT_SQL = `SELECT COLUMN_NAME AS col FROM information_schema.COLUMNS
   WHERE TABLE_SCHEMA = ? AND TABLE_NAME = ? AND EXTRA LIKE '%auto_increment%'`;
 
+const GENERATED_SQL = `SELECT COLUMN_NAME AS col, GENERATION_EXPRESSION AS expression FROM information_schema.COLUMNS
+  WHERE TABLE_SCHEMA = ? AND TABLE_NAME = ? AND GENERATION_EXPRESSION IS NOT NULL AND GENERATION_EXPRESSION <> ''`;
+
+const ENGINE_SQL = `SELECT e.TRANSACTIONS AS transactions FROM information_schema.TABLES t
+  JOIN information_schema.ENGINES e ON e.ENGINE = t.ENGINE WHERE t.TABLE_SCHEMA = ? AND t.TABLE_NAME = ?`;
+
 const CASCADES_SQL = `SELECT COUNT(*) AS n FROM information_schema.REFERENTIAL_CONSTRAINTS
   WHERE UNIQUE_CONSTRAINT_SCHEMA = ? AND REFERENCED_TABLE_NAME = ?
   AND (DELETE_RULE NOT IN ('RESTRICT', 'NO ACTION') OR UPDATE_RULE NOT IN ('RESTRICT', 'NO ACTION'))`;
@@ -48,11 +54,20 @@ export class SchemaReader {
     if (tables.has(key)) return;
     const indexes = await connection.rows(INDEXES_SQL, [schema, table]);
     const [auto] = await connection.rows(AUTO_INCREMENT_SQL, [schema, table]);
+    const generated = await connection.rows(GENERATED_SQL, [schema, table]);
+    const [engine] = await connection.rows(ENGINE_SQL, [schema, table]);
     tables.set(key, {
       ...groupIndexes(indexes),
+      computed: generated.flatMap((row) => [String(row['col']), ...columnsNamed(String(row['expression']))]),
+      transactional: String(engine?.['transactions'] ?? 'YES') === 'YES',
       autoIncrement: auto === undefined ? null : String(auto['col']),
     });
   }
+}
+
+/** The names that a generated column's expression quotes; the server quotes every column's. Others than columns do no harm. */
+function columnsNamed(expression: string): string[] {
+  return [...expression.matchAll(/`((?:[^`]|``)+)`/g)].map(([, name = '']) => name.replaceAll('``', '`'));
 }
 
 function groupIndexes(rows: readonly SqlRow[]): Pick<TableSchema, 'primaryKey' | 'uniques'> {

@@ -74,6 +74,7 @@ async function loadTable(
     autoIncrement:
       columns.map((row) => (/auto_increment/i.test(text(row, 'extra')) ? text(row, 'name') : null)).find(isName) ??
       null,
+    generated: columns.filter((row) => /\bGENERATED\b/i.test(text(row, 'extra'))).map((row) => text(row, 'name')),
     cascadesTo: closure(name, cascades),
   };
 }

@@ -1,4 +1,5 @@
 import type { RowKey, UniqueKey } from '../change-set';
+import { columnGroup } from './column-group';
 import { ConflictSet } from './conflict';
 import { concurrent } from './fold-rules';
 import type { FoldRules, RowHistory } from './fold-rules';
@@ -89,7 +90,7 @@ class Folding {
       if (operation.change.kind === 'delete') this.remove(row, operation);
       else if (this.lives(row, operation)) pending.push({ operation, row });
     }
-    const yielded = new Map(pending.map((one) => [one.operation, yieldedColumns(one)]));
+    const yielded = new Map(pending.map((one) => [one.operation, this.yielded(one)]));
     const parked = claimUniques(pending, this.holders, {
       withGroups: (operation, columns) => this.withGroups(operation, columns),
       blocks: (holder, claim) => this.foldRules.blocks(holder, claim),
@@ -98,6 +99,17 @@ class Folding {
       const gaveWay = this.giveWay(one, yielded.get(one.operation)!);
       this.write(one, parked.get(one.operation), gaveWay);
     }
+  }
+
+  /** With a column its group gives way: it could not stand beside the others. */
+  private yielded(pending: Pending): ReadonlyMap<string, Operation> {
+    const yielded = new Map(yieldedColumns(pending));
+    const { table } = pending.operation;
+    for (const [name, to] of [...yielded]) {
+      if (table.columns.find((column) => column.name === name)?.computed !== true) continue;
+      for (const member of columnGroup(this.rules, table, name)) if (!yielded.has(member)) yielded.set(member, to);
+    }
+    return yielded;
   }
 
   /** A delete takes the row away; what it did not see and what was written again in vain is kept as lost (M3). */
@@ -174,7 +186,7 @@ class Folding {
     const all = new Set(columns);
     for (const name of columns) {
       if (isPrimaryKeyColumn(table, name)) continue;
-      for (const member of this.rules.columnGroup(table.schema, table.table, name)) all.add(member);
+      for (const member of columnGroup(this.rules, table, name)) all.add(member);
     }
     return all;
   }

@@ -1,4 +1,5 @@
 import type { ReplicationRules } from '../ports';
+import { columnGroup } from './column-group';
 import type { ConflictSet } from './conflict';
 import { concurrent, isCause } from './fold-rules';
 import type { FoldRules } from './fold-rules';
@@ -24,8 +25,9 @@ export function writeColumns(writing: Writing, parked: ReadonlySet<string>): voi
   const unique = new Set(change.uniques.flatMap((held) => columnNames(table, held.columns)));
   for (const [name, column] of groupedColumns(writing)) {
     if (parked.has(name) || isPrimaryKeyColumn(table, name)) continue;
-    // A unique value is one that somebody claimed: its columns are never computed.
-    const merge = unique.has(name) ? 'later' : rules.columnMerge(table.schema, table.table, name);
+    // A unique value is one that somebody claimed, a generated one came from these values: no sum may take their place.
+    const whole = unique.has(name) || column.def.computed === true;
+    const merge = whole ? 'later' : rules.columnMerge(table.schema, table.table, name);
     const cell = row.cells.get(name);
     if (merge === 'later' || cell === undefined) writeLater(writing, name, column);
     else if (merge === 'sum') writeSum(writing, name, column, cell);
@@ -112,7 +114,7 @@ function groupedColumns({ row, operation, rules }: Writing): Map<string, MergedC
   const columns = imageColumns(table, change.after);
   const unique = new Set([...row.uniques.values()].flatMap((held) => held.columns));
   for (const name of [...columns.keys()]) {
-    const group = rules.columnGroup(table.schema, table.table, name);
+    const group = columnGroup(rules, table, name);
     if (group.length < 2 || isPrimaryKeyColumn(table, name)) continue;
     const id = [...group].sort().join('\0');
     const writes = row.groupWrites.get(id) ?? [];
