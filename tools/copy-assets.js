@@ -19,4 +19,16 @@ for (const room of ['proxy', 'replicator', 'ring', 'site', 'conformance']) {
   }
 }
 const main = path.join(root, 'dist/site/main.js');
-if (fs.existsSync(main)) fs.chmodSync(main, 0o755);
+if (fs.existsSync(main)) {
+  fs.chmodSync(main, 0o755);
+  linkCommand();
+}
+
+/** npx finds our own command among the installed ones: else it would first install this package in its cache. */
+function linkCommand() {
+  const bin = path.join(root, 'node_modules/.bin');
+  const link = path.join(bin, 'duara');
+  if (!fs.existsSync(bin) || fs.existsSync(link)) return;
+  fs.rmSync(link, { force: true });
+  fs.symlinkSync('../../dist/site/main.js', link);
+}

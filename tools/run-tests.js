@@ -6,9 +6,11 @@ const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
 
-// Before the tests look for one: what needs a database server is skipped, and counted, where there is none.
+// Before the tests look for them, in several processes at once: what needs a database server or PHP is skipped, and
+// counted, where there is none.
 try {
   require('../dist/site/lab/find-server.js').findOrInstallServer(console.log);
+  require('../dist/conformance/clients/php.js').phpAvailable();
 } catch (error) {
   console.log(error instanceof Error ? error.message : String(error));
 }

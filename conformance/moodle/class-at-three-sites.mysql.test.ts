@@ -16,11 +16,12 @@ const describeMoodle = found === null ? describe.skip : describe;
 describeMoodle('a recorded Moodle class at A, other users at B and C', () => {
   // With nothing found the suite is skipped, but its body still runs.
   const data = found === null ? { dump: '', lines: [], references: new Map<string, string>() } : loadMoodle(found);
-  const dir = mkdtempSync(join(tmpdir(), 'duara-moodle-'));
+  let dir: string;
   let direct: ReplayResult;
   let lab: LabProcess;
 
   beforeAll(async () => {
+    dir = mkdtempSync(join(tmpdir(), 'duara-moodle-'));
     direct = await replayDirect();
     lab = await LabProcess.start(['--sql', data.dump]);
   }, 300_000);

@@ -29,6 +29,7 @@ const cases: readonly (readonly [args: string, code: number, says: string])[] = 
   ['lab --sites 0 --dir DIR/new', 2, '--sites must be a whole number from 1 to 26'],
   ['lab --sql nowhere.sql --dir DIR/new', 2, 'no file nowhere.sql'],
   ['lab --dir DIR', 1, 'is not empty: if a lab runs in it, end that (duara lab stop'],
+  ['lab --dir DIR/something/below', 1, 'name another --dir'],
   ['lab stop --dir DIR', 1, 'no lab is running in'],
   ['lab compare --json --dir DIR', 1, 'no lab is running in'],
   ['status -c DIR/duara.yaml', 2, 'duara.yaml: cannot be read'],

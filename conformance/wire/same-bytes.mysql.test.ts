@@ -1,14 +1,14 @@
-import { spawnSync } from 'node:child_process';
 import type { Socket } from 'node:net';
 import { join } from 'node:path';
 import { type Connection, createConnection } from 'mysql2/promise';
 import { startProxy } from '../../proxy/io/proxy-server';
 import { findServer } from '../../site/lab/find-server';
+import { phpAvailable } from '../clients/php';
 import { type ProxiedServer, startProxiedServer } from './proxied-server';
 import { run } from './run-program';
 
 const binary = findServer();
-const hasPhp = /mysqli[\s\S]*pdo_mysql/.test(spawnSync('php', ['-m'], { encoding: 'utf8' }).stdout ?? '');
+const hasPhp = phpAvailable();
 
 /** Statements that no key and no cache touches: the reply must be the same bytes. */
 const statements = [

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { accessSync, constants, existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import type { Server } from 'node:net';
 import { join, resolve } from 'node:path';
 import { type ControlReply, type ControlRequest, serveControl } from './control';
@@ -62,6 +62,7 @@ export class Lab {
   /** Makes and starts everything; resolves when all sites are ready and lab.json is written. */
   static async start(options: LabOptions): Promise<Lab> {
     checkOptions(options);
+    makeFolder(resolve(options.dir));
     const lab = new Lab(options);
     try {
       await lab.build();
@@ -85,7 +86,6 @@ export class Lab {
   private async build(): Promise<void> {
     const { say, signal, keep } = this.options;
     say(`the lab lives in ${this.dir}${keep ? '' : ' (removed at the end)'}`);
-    mkdirSync(this.dir, { recursive: true });
     const binary = findOrInstallServer(say);
     const application = { user: 'moodle', password: randomBytes(9).toString('base64url'), database: labSchema };
     const duara = { user: 'duara', password: randomBytes(18).toString('base64url') };
@@ -202,5 +202,15 @@ function checkOptions(options: LabOptions): void {
       `${dir} is not empty: if a lab runs in it, end that (duara lab stop --dir ${dir}); ` +
         'if none does, remove the folder; or name another --dir',
     );
+  }
+}
+
+function makeFolder(dir: string): void {
+  try {
+    mkdirSync(dir, { recursive: true });
+    accessSync(dir, constants.W_OK);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new LabError(`${dir} cannot be written to (${reason}): name another --dir`);
   }
 }
