@@ -84,6 +84,7 @@ test('a relay within a relay is malformed', () => {
 
 test("a host's codec packs batches, and only with it they unpack", () => {
   const codec = {
+    name: 'json',
     encode: (records: readonly Uint8Array[]) => Buffer.from(JSON.stringify(records.map((it) => [...it]))),
     decode: (bytes: Uint8Array) =>
       (JSON.parse(Buffer.from(bytes).toString()) as number[][]).map((it) => Uint8Array.from(it)),

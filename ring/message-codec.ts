@@ -4,10 +4,12 @@ import type { GossipEntry, Message, RoutedMessage, StreamMarks } from './message
 import type { Accepted, RegisterValue } from './paxos/acceptor';
 import type { Ballot } from './paxos/ballot';
 
-/** How a host packs the records of a batch (compression). Both ends of a link must have the one of this name. */
+/** A way in which a host packs the records of a batch (compression). A link uses the first of its own that the peer has. */
 export interface BatchCodec {
-  readonly name?: string;
+  /** Unique among the host's codecs; no comma. */
+  readonly name: string;
   encode(records: readonly Uint8Array[]): Buffer;
+  /** Unpacks what any of the host's codecs packed: the peer's first choice may be another. */
   decode(bytes: Uint8Array): Uint8Array[];
 }
 

@@ -235,3 +235,29 @@ test('garbage on the port harms nobody', async () => {
   const b = await startSite('b', [urlOf(a)]);
   expect((await b.ring.joined()).scope).toBe(2);
 });
+
+/** A codec that packs nothing and counts how often it was asked to. */
+function countingCodec(name: string) {
+  const codec = {
+    name,
+    packed: 0,
+    encode(records: readonly Uint8Array[]): Buffer {
+      codec.packed++;
+      return Buffer.from(JSON.stringify(records.map((record) => Buffer.from(record).toString('hex'))));
+    },
+    decode: (bytes: Uint8Array): Uint8Array[] =>
+      (JSON.parse(Buffer.from(bytes).toString()) as string[]).map((hex) => Buffer.from(hex, 'hex')),
+  };
+  return codec;
+}
+
+test('batches are packed by the best codec that both ends have', async () => {
+  const [best, common, rare] = [countingCodec('best'), countingCodec('common'), countingCodec('rare')];
+  const a = await startSite('a', [], { codecs: [best, common] });
+  const b = await startSite('b', [urlOf(a)], { codecs: [common, rare] });
+  await b.ring.joined();
+  const streams = [write(a, 3), write(b, 3)];
+  await until('both have both', () => [a, b].every((site) => streams.every((stream) => holds(site, stream, 3n))));
+  expect(common.packed).toBeGreaterThanOrEqual(2);
+  expect([best.packed, rare.packed]).toEqual([0, 0]);
+});

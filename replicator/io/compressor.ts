@@ -38,11 +38,6 @@ function loadLz4(): Lz4 | null {
 /** The codecs that work in this process, best first. */
 export const CODECS_HERE: readonly Codec[] = lz4 === null ? ['deflate', 'none'] : ['lz4', 'deflate', 'none'];
 
-/** The best codec that both sides have. */
-export function commonCodec(theirs: readonly string[]): Codec {
-  return CODECS_HERE.find((codec) => theirs.includes(codec)) ?? 'none';
-}
-
 /** codec bytes | size int | the compressed bytes. Falls to 'none' where compression gains nothing. */
 export function compress(codec: Codec, bytes: Uint8Array): Buffer {
   const packed = codec === 'none' ? null : pack(codec, asBuffer(bytes));

@@ -17,7 +17,7 @@ export interface HandshakeOptions {
   readonly role: Hello['role'];
   readonly secret: Buffer;
   /** All of the hello but what is fresh or fixed. */
-  readonly self: Pick<Hello, 'site' | 'instance' | 'ring' | 'codec' | 'run'>;
+  readonly self: Pick<Hello, 'site' | 'instance' | 'ring' | 'codecs' | 'run'>;
   /** Before the proofs: throws HandshakeFailed when there is no use in going on. */
   readonly onHello: (peer: Hello) => void;
   /** After the peer's proof: why it must not be linked all the same; null: it may. */

@@ -9,7 +9,7 @@ import type { CountedSocket } from './socket';
 
 export interface LinksHost {
   readonly self: SiteName;
-  readonly codec: BatchCodec | null;
+  readonly codecs: readonly BatchCodec[];
   readonly maxKBps: number;
   onUp(peer: SiteName): void;
   onDown(peer: SiteName, reason: string): void;
@@ -45,8 +45,8 @@ export class Links {
     const hello = proven.peer;
     const peer = hello.site as SiteName;
     const standing = this.links.get(peer);
-    const shared = hello.codec !== '' && hello.codec === codecName(this.host.codec);
-    const link = new Link(socket, proven, dialledByUs, shared ? this.host.codec : null, this.host.maxKBps, {
+    const codec = commonCodec(this.host.codecs, hello.codecs);
+    const link = new Link(socket, proven, dialledByUs, codec, this.host.maxKBps, {
       onMessage: (from, message) => {
         if (this.links.get(peer) === from) this.host.onMessage(peer, message);
       },
@@ -111,6 +111,12 @@ export class Links {
   }
 }
 
-export function codecName(codec: BatchCodec | null): string {
-  return codec === null ? '' : (codec.name ?? 'host');
+/** What a hello says of them. */
+export function codecNames(codecs: readonly BatchCodec[]): string {
+  return codecs.map(({ name }) => name).join(',');
+}
+
+function commonCodec(ours: readonly BatchCodec[], theirs: string): BatchCodec | null {
+  const names = theirs.split(',');
+  return ours.find(({ name }) => names.includes(name)) ?? null;
 }

@@ -27,5 +27,6 @@ export interface RingOptions {
   readonly store: StreamStore;
   readonly log: RingLog;
   readonly founder: boolean;
-  readonly codec?: BatchCodec;
+  /** Best first. None: batches travel as they are. */
+  readonly codecs?: readonly BatchCodec[];
 }

@@ -9,7 +9,7 @@ import { RingNode } from '../node';
 import { AcceptorStore } from './acceptor-store';
 import { authenticate, HandshakeFailed } from './authenticate';
 import { deferred } from './deferred';
-import { codecName, Links } from './links';
+import { codecNames, Links } from './links';
 import { PeerDialler, type DialTarget } from './peer-dialler';
 import { listenForPeers } from './peer-server';
 import { ADVICE, advised, explain, loudness, RingError } from './ring-error';
@@ -87,7 +87,7 @@ class RingRunner implements StartedRing {
   ) {
     this.links = new Links({
       self: options.site,
-      codec: options.codec ?? null,
+      codecs: options.codecs ?? [],
       maxKBps: options.maxKBps,
       onUp: (peer) => {
         options.log.info({ peer }, 'ring link up');
@@ -298,8 +298,8 @@ class RingRunner implements StartedRing {
   }
 
   private self() {
-    const { site, codec } = this.options;
-    return { site, codec: codecName(codec ?? null), run: this.run, ...this.node.greeting() };
+    const { site, codecs } = this.options;
+    return { site, codecs: codecNames(codecs ?? []), run: this.run, ...this.node.greeting() };
   }
 
   private async accept(socket: CountedSocket): Promise<void> {

@@ -8,7 +8,7 @@ const hello = (role: string, extra: object = {}) =>
     site: 'a',
     instance: 'i',
     ring: '',
-    codec: '',
+    codecs: '',
     nonce: '0'.repeat(32),
     run: 'r',
     ...extra,

@@ -8,8 +8,8 @@ export interface Hello {
   readonly instance: string;
   /** Random id of the ring it belongs to; empty before it joined one. */
   readonly ring: string;
-  /** Name of the batch codec, empty for none; used when both name the same. */
-  readonly codec: string;
+  /** Names of the batch codecs it can unpack, best first, joined by commas; empty for none. */
+  readonly codecs: string;
   /** 128 random bits in hex, fresh for every connection. */
   readonly nonce: string;
   /** Random at every start of the process. */
@@ -39,7 +39,7 @@ export function parseHello(text: string, role: Hello['role']): Hello | undefined
     return undefined;
   }
   if (hello?.protocol !== 'duara-ring-1' || hello.role !== role) return undefined;
-  const texts = [hello.site, hello.instance, hello.ring, hello.codec, hello.nonce, hello.run];
+  const texts = [hello.site, hello.instance, hello.ring, hello.codecs, hello.nonce, hello.run];
   if (texts.some((value) => typeof value !== 'string') || String(hello.nonce).length < 32) return undefined;
   return hello as Hello;
 }

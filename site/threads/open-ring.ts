@@ -2,7 +2,7 @@ import type { Logger } from '../../replicator/ports';
 import type { Ring, SiteName, StreamStore } from '../../ring/api';
 import { startRing } from '../../ring/io/runner';
 import { parseAddress } from '../config/values';
-import { batchCodec } from './batch-codec';
+import { batchCodecs } from './batch-codec';
 import type { WorkerStart } from './messages';
 
 /** Kilobytes a second that no link reaches: no limit. */
@@ -29,6 +29,6 @@ export function openRing({ config, ringSecret }: WorkerStart, store: StreamStore
     store,
     log,
     founder: ring.founder,
-    codec: batchCodec(),
+    codecs: batchCodecs(),
   });
 }
