@@ -7,7 +7,8 @@ export interface RingNodeOptions extends DeliveryOptions {
   readonly anchor: boolean;
   /** R, used by the founder only: it is a property of the ring. */
   readonly replicas: number;
-  readonly safekeep: number;
+  /** null: by the number of sites, see `safekeepOf`. */
+  readonly safekeep: number | null;
   /** Creates a ring when nothing is on the disk. */
   readonly founder: boolean;
   /** Random at every start: 128 bits in hex. Names a new incarnation, a new ring, and this run's requests. */

@@ -1,7 +1,7 @@
 import type { RingStatus, SiteName, StreamId, WhiteboardOutcome } from './api';
 import { Delivery } from './delivery/delivery';
 import { Progress } from './delivery/progress';
-import { safekeptSeq } from './delivery/safekeeping';
+import { safekeepOf, safekeptSeq } from './delivery/safekeeping';
 import type { DurableState, RingEffect, RingEvent } from './effects';
 import { Neighbours } from './links/neighbours';
 import { Admissions } from './members/admissions';
@@ -319,7 +319,7 @@ export class RingNode {
     if (this.standing.member === null) return 0n;
     const stream = this.standing.member.scope as StreamId;
     const marks = this.standing.otherScopes().map((scope) => this.progress.of(scope).held.get(stream) ?? 0n);
-    return safekeptSeq(marks, this.options.safekeep, this.delivery.held(stream));
+    return safekeptSeq(marks, safekeepOf(this.options.safekeep, marks.length), this.delivery.held(stream));
   }
 
   private linksOf(site: SiteName): readonly SiteName[] {

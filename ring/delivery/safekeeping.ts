@@ -1,3 +1,8 @@
+/** At how many other sites a change set must lie on disk, unless the configuration says (SEMANTICS.md, G2). */
+export function safekeepOf(configured: number | null, otherSites: number): number {
+  return configured ?? (otherSites <= 2 ? 1 : 2);
+}
+
 /** The highest seq that at least `safekeep` others hold; never above what is held here. Safekeep 0: what is held here. */
 export function safekeptSeq(marksOfOthers: readonly bigint[], safekeep: number, heldHere: bigint): bigint {
   if (safekeep <= 0) return heldHere;

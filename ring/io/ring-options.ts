@@ -19,7 +19,8 @@ export interface RingOptions {
   /** ws:// URLs that are dialled whatever the membership says. */
   readonly peers: readonly string[];
   readonly replicas: number;
-  readonly safekeep: number;
+  /** null: by the number of sites, see `safekeepOf`. */
+  readonly safekeep: number | null;
   readonly fanout: number;
   readonly anchor: boolean;
   /** Budget of each link, in KiB a second. */

@@ -7,8 +7,6 @@ import type { WorkerStart } from './messages';
 
 /** Kilobytes a second that no link reaches: no limit. */
 const unlimitedKBps = 10_000_000;
-/** With up to three sites, one other disk is all that can be asked for (SEMANTICS, G2). */
-const safekeepDefault = 1;
 
 /** Starts the ring as the configuration says. */
 export function openRing({ config, ringSecret }: WorkerStart, store: StreamStore, log: Logger): Promise<Ring> {
@@ -22,7 +20,7 @@ export function openRing({ config, ringSecret }: WorkerStart, store: StreamStore
     advertise: ring.advertise,
     peers: ring.peers,
     replicas: ring.replicas,
-    safekeep: ring.safekeep ?? safekeepDefault,
+    safekeep: ring.safekeep,
     fanout: ring.fanout,
     anchor: ring.anchor,
     maxKBps: ring.link.maxKBps ?? unlimitedKBps,

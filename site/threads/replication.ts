@@ -8,22 +8,25 @@ import type { Replicator } from '../../replicator/io/replicator';
 import { startReplicator } from '../../replicator/io/replicator-runner';
 import type { Logger, KeyBoard as ReplicatorKeyBoard } from '../../replicator/ports';
 import type { Ring, StreamStore } from '../../ring/api';
-import { databaseAddress } from '../config/values';
+import { databaseAddress, parseBytes } from '../config/values';
 import { firstPosition, forgetFirstPosition, rememberFirstPosition, rememberedScope } from '../incarnation';
 import { rulesOf } from '../rules';
 import { leaseKeys } from './key-leasing';
 import type { FromWorker, LeaseAnswer, ReplicationStatus, WorkerStart } from './messages';
 import { type Phase, replicationStatus } from './replication-status';
 import { openRing } from './open-ring';
+import { retentionAlarm } from './retention-watch';
 
 const backoffMsMin = 250;
 const backoffMsMax = 10_000;
+const retentionWatchMs = 60_000;
 
 /** Replicator and ring of one site, kept going: what cannot start yet (no database, no settings) is tried again. */
 export class Replication {
   private phase: Phase = { phase: 'connecting', reason: 'it is just starting', scope: null };
   private ring: Ring | null = null;
   private replicator: Replicator | null = null;
+  private retentionTimer: NodeJS.Timeout | undefined;
   private readonly closing = new AbortController();
   private running: Promise<void> = Promise.resolve();
 
@@ -49,6 +52,7 @@ export class Replication {
 
   async close(): Promise<void> {
     this.closing.abort();
+    clearInterval(this.retentionTimer);
     // A site that no ring lets in waits without end: closing its ring ends that.
     if (this.replicator === null) await this.ring?.close();
     await this.running;
@@ -101,6 +105,7 @@ export class Replication {
     });
     forgetFirstPosition(config.data);
     this.phase = { ...this.phase, phase: 'running', reason: null };
+    this.retentionTimer = setInterval(() => void this.watchRetention(), retentionWatchMs).unref();
   }
 
   /** The shared board; a key from outside this site's ranges is an alarm as well. */
@@ -116,6 +121,12 @@ export class Replication {
         this.tell({ kind: 'alarm', alarm: { code: 'DUARA_FOREIGN_KEY', message } });
       },
     };
+  }
+
+  private async watchRetention(): Promise<void> {
+    const status = await this.replicator?.status();
+    const alarm = retentionAlarm(status?.spoolBytes ?? 0, parseBytes(this.start.config.retention.maxBytes));
+    if (alarm !== null) this.tell({ kind: 'alarm', alarm });
   }
 
   private async joinRing(store: StreamStore): Promise<Ring> {
