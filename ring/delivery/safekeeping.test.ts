@@ -5,7 +5,7 @@ test.each([
   [null, 2, 1, 'three sites'],
   [null, 3, 2, 'four sites: one other may be lost too'],
   [3, 4, 3, 'as configured'],
-])('configured %s, %d others: %d (%s)', (configured, others, expected) => {
+])('configured %s, %d others: %d (%s)', (configured, others, expected, _why) => {
   expect(safekeepOf(configured, others)).toBe(expected);
 });
 
