@@ -47,8 +47,10 @@ export type RingEvent =
       readonly upTo: bigint;
       readonly ok: boolean;
     }
-  /** A durable record could not be written: this site promises nothing any more. */
-  | { readonly kind: 'diskFailed' };
+  /** A durable record could not be written: this site promises nothing until it hears otherwise. */
+  | { readonly kind: 'diskFailed' }
+  /** All that could not be written is on the disk now. */
+  | { readonly kind: 'diskHealed' };
 
 /**
  * What the outside must do, in this order. The effects after a `persist` wait until its records are on the disk, and are

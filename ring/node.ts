@@ -122,7 +122,8 @@ export class RingNode {
         if (!event.ok) this.report('append-failed', { stream: event.stream });
         return this.delivery.onAppended(event.peer, event.stream, event.upTo, event.ok, this.nowMs);
       case 'diskFailed':
-        this.diskFailed = true;
+      case 'diskHealed':
+        this.diskFailed = event.kind === 'diskFailed';
         return;
       default:
         return assertNever(event);

@@ -44,11 +44,23 @@ export function decodeChangeSet(bytes: Uint8Array): ChangeSet {
   }
 }
 
+/** From whom a change set is and when it was committed, without decoding the rest. Throws like decodeChangeSet. */
+export function stampOf(record: Uint8Array): Pick<ChangeSet, 'origin' | 'site' | 'seq' | 'hlc'> {
+  const reader = new PayloadReader(Buffer.from(record.buffer, record.byteOffset, record.byteLength));
+  try {
+    const { origin, site, seq, hlc } = readStamp(reader);
+    return { origin, site, seq, hlc };
+  } catch (error) {
+    if (!(error instanceof PayloadTooShortError)) throw error;
+    throw damaged('change set ends early', { cause: error });
+  }
+}
+
 function damaged(message: string, options?: ErrorOptions): ChangeSetFormatError {
   return new ChangeSetFormatError('DUARA_CHANGE_SET_DAMAGED', message, options);
 }
 
-function readChangeSet(reader: PayloadReader): ChangeSet {
+function readStamp(reader: PayloadReader): Pick<ChangeSet, 'origin' | 'site' | 'seq' | 'previousHash' | 'hlc'> {
   const version = reader.uint8();
   if (version !== FORMAT_VERSION) {
     throw new ChangeSetFormatError(
@@ -61,7 +73,11 @@ function readChangeSet(reader: PayloadReader): ChangeSet {
   const seq = reader.lenenc();
   if (seq < 1n) throw damaged('seq 0');
   const previousHash = reader.take(HASH_BYTES);
-  const hlc = reader.uint64() as Hlc;
+  return { origin, site, seq, previousHash, hlc: reader.uint64() as Hlc };
+}
+
+function readChangeSet(reader: PayloadReader): ChangeSet {
+  const { origin, site, seq, previousHash, hlc } = readStamp(reader);
   const dependencies = readDependencies(reader);
   const gtid = readText(reader);
   const tables = tablesOf(readBytes(reader));

@@ -77,7 +77,11 @@ export class OwnStream {
         this.nextSeq += BigInt(records.length);
         break;
       } catch (error) {
-        if (this.closed || (error as { code?: string }).code !== 'DUARA_SPOOL_WRITE_FAILED') throw error;
+        if (this.closed || (error as { code?: string }).code !== 'DUARA_SPOOL_WRITE_FAILED') {
+          // Their place in the stream is given: whatever becomes of the caller, the next flush begins with them.
+          this.unsynced.unshift(...records);
+          throw error;
+        }
         this.options.alarm({ code: 'DUARA_SPOOL_WRITE_FAILED', message: (error as Error).message });
         await this.pause(retryMs);
         retryMs = Math.min(retryMs * 2, RETRY_MS_MAX);

@@ -2,14 +2,15 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Ring, StreamStore } from '../../ring/api';
 import { CausalGate } from '../apply/causal-gate';
-import type { Incarnation, VersionVector } from '../change-set';
+import type { Hlc, Incarnation, VersionVector } from '../change-set';
 import type { Alarm, KeyBoard, Logger, ReplicationRules, WriteBoard } from '../ports';
 import { Applier } from './applier';
-import { createBookkeeping, readApplied } from './bookkeeping';
+import { type AppliedPosition, createBookkeeping, readApplied } from './bookkeeping';
 import { openBinlog } from './binlog-connection';
 import type { CaptureOptions } from './capture-options';
-import { startCapture } from './capture-runner';
+import { type Capture, startCapture } from './capture-runner';
 import { type DatabaseAddress, DatabaseConnection } from './database-connection';
+import { ReceivingStore } from './receiving-store';
 import { Replicator } from './replicator';
 import { checkServer } from './server-check';
 import { SpoolFiles } from './spool-files';
@@ -69,9 +70,12 @@ export async function startReplicator(options: ReplicatorOptions): Promise<Repli
     await mkdir(join(dataDir, 'capture'), { recursive: true });
     const spool = await SpoolFiles.open(join(dataDir, 'spool'), log);
     try {
-      const ring = await options.ring(spool);
+      const clock = new PersistedClock(await readApplied(books));
+      const ring = await options.ring(
+        new ReceivingStore({ spool, clock: () => clock.now(), wallMs: Date.now, onAlarm: options.onAlarm }),
+      );
       try {
-        return await startParts(options, books, spool, ring);
+        return await startParts(options, books, spool, ring, clock);
       } catch (error) {
         await ring.close();
         throw error;
@@ -90,6 +94,7 @@ async function startParts(
   books: DatabaseConnection,
   spool: SpoolFiles,
   ring: Ring,
+  clock: PersistedClock,
 ): Promise<Replicator> {
   const { rules, writeBoard, keyBoard, log, overrides = {} } = options;
   const self = (await ring.joined()).scope as Incarnation;
@@ -104,6 +109,7 @@ async function startParts(
   const window = await rebuildWindow(spool, self, applied, rules);
   const gate = new CausalGate();
   const capture = await startCapture(captureOptions(options, spool, self, onAlarm));
+  clock.follow(capture);
   try {
     let applier: Applier | null = null;
     capture.onLocal((changeSet) => {
@@ -133,6 +139,24 @@ async function startParts(
   } catch (error) {
     await capture.close();
     throw error;
+  }
+}
+
+/** This site's hybrid clock: what was applied, until capture tells. */
+class PersistedClock {
+  private capture: Pick<Capture, 'position'> | null = null;
+  private readonly applied: Hlc;
+
+  constructor(positions: readonly AppliedPosition[]) {
+    this.applied = positions.reduce((max, { hlc }) => (hlc > max ? hlc : max), 0n) as Hlc;
+  }
+
+  follow(capture: Pick<Capture, 'position'>): void {
+    this.capture = capture;
+  }
+
+  now(): Hlc {
+    return this.capture?.position().hlc ?? this.applied;
   }
 }
 

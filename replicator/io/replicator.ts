@@ -75,7 +75,10 @@ export class Replicator {
         parts.onSchemaChange(schema, sql);
       }),
       spool.onAppend((stream) => {
-        if (stream !== own) applier.wake();
+        if (stream === own) return;
+        applier.wake();
+        // Of a batch that was refused the ring does not know how much was stored.
+        ring.offer(stream);
       }),
     ];
     const { hlc, applied } = capture.position();

@@ -1,9 +1,9 @@
 import { mkdir, readdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { StreamId, StreamStore } from '../../ring/api';
 import type { Logger } from '../ports';
 import { SpoolError } from '../spool/spool-error';
-import { SpoolStream, type WriteAt, syncDirectory, writeAtFully } from './spool-stream';
+import { SpoolStream, type SpoolStreamOptions, type WriteAt, syncDirectory, writeAtFully } from './spool-stream';
 
 export interface SpoolOptions {
   /** Default 16 MiB. */
@@ -102,7 +102,7 @@ export class SpoolFiles implements StreamStore {
   }
 
   private async openStream(id: StreamId): Promise<SpoolStream> {
-    const stream = await SpoolStream.open({
+    const stream = await openOrSay({
       dir: join(this.dir, String(id)),
       log: this.log,
       segmentBytesMax: this.options.segmentBytesMax ?? 16 * 2 ** 20,
@@ -111,8 +111,20 @@ export class SpoolFiles implements StreamStore {
         for (const listener of this.listeners) listener(id, seq);
       },
     });
-    await syncDirectory(this.dir);
     this.opened.set(id, stream);
     return stream;
+  }
+}
+
+/** A folder that cannot be made is the disk's refusal like any other: it is worth another try. */
+async function openOrSay(options: SpoolStreamOptions): Promise<SpoolStream> {
+  try {
+    const stream = await SpoolStream.open(options);
+    await syncDirectory(dirname(options.dir));
+    return stream;
+  } catch (error) {
+    if (error instanceof SpoolError) throw error;
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new SpoolError('DUARA_SPOOL_WRITE_FAILED', `cannot open ${options.dir}: ${reason}`, { cause: error });
   }
 }

@@ -124,7 +124,7 @@ export class Delivery {
     if (!ok || (this.appending.get(stream) ?? 0n) <= upTo) this.appending.delete(stream);
     if (!ok) {
       // What the peer still holds in flight for us is lost: it is fetched again when the store takes records again.
-      this.missing.set(stream, { sinceMs: nowMs, fetchedMs: null });
+      this.missing.set(stream, { sinceMs: nowMs, fetchedMs: nowMs });
       return;
     }
     this.acknowledge(from, stream, upTo);

@@ -60,3 +60,23 @@ test('a damaged file makes the acceptor refuse, not forget', async () => {
   await again.store.close();
   expect(await readFile(name)).toEqual(bytes);
 });
+
+test('a disk that was full forgets nothing: the next write brings what failed, over the half-written block', async () => {
+  let full = false;
+  const { store } = await AcceptorStore.open(directory, async (file, block) => {
+    await file.appendFile(full ? block.subarray(0, block.length / 2) : block);
+    if (full) throw Object.assign(new Error('no space left on device'), { code: 'ENOSPC' });
+  });
+  await store.persist([promise(1), promise(1, 'y')]);
+  full = true;
+  await expect(store.persist([promise(2)])).rejects.toMatchObject({ code: 'ENOSPC' });
+  expect(store.isDamaged).toBe(false);
+  full = false;
+  await store.persist([promise(5, 'z')]);
+  await store.persist([promise(2, 'y')]);
+  await store.close();
+  const again = await AcceptorStore.open(directory);
+  expect(again.damage).toBeNull();
+  expect(['x', 'y', 'z'].map((name) => again.durable.registers.get(name)?.promised?.counter)).toEqual([2, 2, 5]);
+  await again.store.close();
+});

@@ -27,6 +27,8 @@ export interface RingOptions {
   readonly maxKBps: number;
   readonly store: StreamStore;
   readonly log: RingLog;
+  /** What an operator must know of. */
+  readonly onAlarm?: (alarm: { readonly code: string; readonly message: string }) => void;
   readonly founder: boolean;
   /** Best first. None: batches travel as they are. */
   readonly codecs?: readonly BatchCodec[];

@@ -25,6 +25,8 @@ export interface StartedRing extends Ring {
 }
 
 const TICK_MS = 100;
+/** How often a disk that refused is tried again. */
+const DISK_RETRY_MS = 1_000;
 
 /** Starts this site's part of the ring. Throws RingError, and whatever opening the files and the port throws. */
 export async function startRing(options: RingOptions): Promise<StartedRing> {
@@ -76,6 +78,7 @@ class RingRunner implements StartedRing {
   private nextTicket = 1;
   private draining: Promise<void> | null = null;
   private diskFailed = false;
+  private diskRetryMs: number | null = null;
   private closed = false;
   private server: FastifyInstance | null = null;
   private timer: NodeJS.Timeout | null = null;
@@ -121,7 +124,9 @@ class RingRunner implements StartedRing {
 
   onDamage(damage: string): void {
     this.diskFailed = true;
-    this.options.log.error({ code: 'acceptor-damaged', damage }, ADVICE['acceptor-damaged'] ?? '');
+    const advice = ADVICE['acceptor-damaged'] ?? '';
+    this.options.log.error({ code: 'acceptor-damaged', damage }, advice);
+    this.options.onAlarm?.({ code: 'DUARA_ACCEPTOR_DAMAGED', message: `${damage}: ${advice}` });
     this.feed({ kind: 'diskFailed' });
   }
 
@@ -160,6 +165,10 @@ class RingRunner implements StartedRing {
   }
 
   private tick(): void {
+    if (this.diskRetryMs !== null && performance.now() >= this.diskRetryMs) {
+      this.diskRetryMs = null;
+      this.batches.push([{ kind: 'persist', records: [] }]);
+    }
     this.feed({ kind: 'tick' });
     this.dialler.tick(performance.now());
   }
@@ -201,18 +210,25 @@ class RingRunner implements StartedRing {
     }
   }
 
+  /** While the disk refuses, this site promises and decides nothing; everything else goes on. */
   private async persist({ records }: RingEffect & { kind: 'persist' }): Promise<void> {
-    if (this.diskFailed) return;
     try {
       await this.acceptorStore.persist(records);
     } catch (error) {
+      if (this.acceptorStore.isDamaged) return;
+      this.diskRetryMs = performance.now() + DISK_RETRY_MS;
+      if (this.diskFailed) return;
       this.diskFailed = true;
-      this.options.log.error(
-        { error, code: 'acceptor-disk-failed' },
-        'this site decides nothing until it is restarted',
-      );
+      const message = `${this.options.dataDir}: ${String(error)}: this site takes no part in the ring's decisions until its disk takes writes again`;
+      this.options.log.error({ error, code: 'acceptor-disk-failed' }, message);
+      this.options.onAlarm?.({ code: 'DUARA_ACCEPTOR_WRITE_FAILED', message });
       this.feed({ kind: 'diskFailed' });
+      return;
     }
+    if (!this.diskFailed) return;
+    this.diskFailed = false;
+    this.options.log.info({}, 'the disk takes writes again');
+    this.feed({ kind: 'diskHealed' });
   }
 
   private carryOut(effect: Exclude<RingEffect, { kind: 'persist' }>): void {

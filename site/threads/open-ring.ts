@@ -1,4 +1,4 @@
-import type { Logger } from '../../replicator/ports';
+import type { Alarm, Logger } from '../../replicator/ports';
 import type { Ring, SiteName, StreamStore } from '../../ring/api';
 import { startRing } from '../../ring/io/runner';
 import { parseAddress } from '../config/values';
@@ -9,7 +9,12 @@ import type { WorkerStart } from './messages';
 const unlimitedKBps = 10_000_000;
 
 /** Starts the ring as the configuration says. */
-export function openRing({ config, ringSecret }: WorkerStart, store: StreamStore, log: Logger): Promise<Ring> {
+export function openRing(
+  { config, ringSecret }: WorkerStart,
+  store: StreamStore,
+  log: Logger,
+  onAlarm: (alarm: Alarm) => void,
+): Promise<Ring> {
   const { ring } = config;
   return startRing({
     site: config.site as SiteName,
@@ -26,6 +31,7 @@ export function openRing({ config, ringSecret }: WorkerStart, store: StreamStore
     maxKBps: ring.link.maxKBps ?? unlimitedKBps,
     store,
     log,
+    onAlarm,
     founder: ring.founder,
     codecs: batchCodecs(),
   });

@@ -130,7 +130,7 @@ export class Replication {
   }
 
   private async joinRing(store: StreamStore): Promise<Ring> {
-    const ring = await openRing(this.start, store, this.log);
+    const ring = await openRing(this.start, store, this.log, (alarm) => this.tell({ kind: 'alarm', alarm }));
     this.ring = ring;
     const joined = ring.joined().then(({ scope }) => {
       this.phase = { ...this.phase, scope, reason: 'capture is starting' };
