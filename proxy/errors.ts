@@ -19,6 +19,21 @@ export function settingRefused(variable: string): ErrorPacket {
   );
 }
 
+/** ER_NET_PACKET_TOO_LARGE. */
+export function commandTooLarge(): ErrorPacket {
+  return clientError(1153, '08S01', "Got a packet bigger than 'max_allowed_packet' bytes");
+}
+
+/** ER_UNKNOWN_ERROR: what a statement depends on could not be read. */
+export function tableUnreadable(table: string): ErrorPacket {
+  return clientError(
+    1105,
+    'HY000',
+    `Duara: the definition of ${table} could not be read from the database server, so the INSERT cannot be given a key of ` +
+      'this site; nothing was run. Check that the server answers the account of Duara, then try again',
+  );
+}
+
 /**
  * The backend cannot be reached. 2003 is the number that client libraries use for it themselves (CR_CONN_HOST_ERROR). Sent
  * before the capabilities are known, so without SQL state.

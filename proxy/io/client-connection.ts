@@ -17,6 +17,7 @@ export class ClientConnection {
   private readonly state = newSessionState();
   private over = false;
   private clientEnded = false;
+  private refused = false;
 
   constructor(
     private readonly client: Socket,
@@ -83,10 +84,13 @@ export class ClientConnection {
           // Replies from memory need no backend: a client that does not read them is not listened to.
           client.pause();
         },
-        wait: (ready) => {
-          client.pause();
-          const resume = (): void => this.guarded(() => this.resumeSession());
-          ready.then(resume, resume);
+        wait: (ready, pauseMs) => this.wait(ready, pauseMs),
+        end: (bytes) => {
+          this.refused = true;
+          backend.destroy();
+          // Closed at once, bytes that are still to come would make the system throw away what was sent.
+          client.end(bytes);
+          client.setTimeout(5_000, () => this.close());
         },
         close: () => this.close(),
       },
@@ -105,12 +109,27 @@ export class ClientConnection {
     // A client that half-closes still gets its replies; the server decides when it has had enough.
     client.on('end', () => {
       this.clientEnded = true;
+      if (this.refused) return this.close();
       if (session.clientEnded()) backend.end();
     });
     backend.on('end', () => client.end());
     backend.on('error', () => this.close());
     backend.on('close', () => this.backendClosed());
     client.resume();
+  }
+
+  private wait(ready: Promise<void>, pauseMs: number): void {
+    this.client.pause();
+    const resume = (): void => {
+      const go = (): void => this.guarded(() => this.resumeSession());
+      if (pauseMs === 0) go();
+      else setTimeout(go, pauseMs);
+    };
+    ready.then(resume, (error: unknown) => {
+      const reason = error instanceof Error ? error.message : String(error);
+      this.options.log.warn(`a statement waits: ${reason}`);
+      resume();
+    });
   }
 
   private fromClient(session: Session, chunk: Buffer): void {
@@ -149,6 +168,7 @@ export class ClientConnection {
   }
 
   private backendClosed(): void {
+    if (this.refused) return;
     // What the client has not read yet still goes out; then it sees the end, as it would without us.
     const { client } = this;
     if (client.writableFinished) return this.close();

@@ -12,6 +12,9 @@ export interface RunningProxy {
   close(): Promise<void>;
 }
 
+/** The largest that the protocol's documents allow for max_allowed_packet; until the server's own is known. */
+const COMMAND_BYTES_MAX = 1 << 30;
+
 /** Starts to accept clients. Rejects with the system's error (EADDRINUSE, EACCES) when it cannot listen. */
 export async function startProxy(options: ProxyOptions): Promise<RunningProxy> {
   const { catalog, keys, versions, counters } = options;
@@ -24,6 +27,7 @@ export async function startProxy(options: ProxyOptions): Promise<RunningProxy> {
     cache: options.cache ?? null,
     globalsSet: 0,
     defaultSqlMode: null,
+    commandBytesMax: COMMAND_BYTES_MAX,
   };
   const connections = new Set<ClientConnection>();
   const accept = (client: Socket): void => {
@@ -43,7 +47,7 @@ export async function startProxy(options: ProxyOptions): Promise<RunningProxy> {
   let port = 0;
   try {
     if (options.listen !== null) {
-      const server = await listening(accept, options.listen);
+      const server = await listening(accept, options.listen, options.log);
       servers.push(server);
       const address = server.address();
       if (address !== null && typeof address === 'object') port = address.port;
@@ -51,7 +55,7 @@ export async function startProxy(options: ProxyOptions): Promise<RunningProxy> {
     if (options.socket !== null) {
       // Left over by a process that was killed; a listener that is alive keeps its own lock on the data directory.
       rmSync(options.socket, { force: true });
-      servers.push(await listening(accept, { path: options.socket }));
+      servers.push(await listening(accept, { path: options.socket }, options.log));
     }
   } catch (error) {
     await close();
@@ -60,10 +64,14 @@ export async function startProxy(options: ProxyOptions): Promise<RunningProxy> {
   return { port, close };
 }
 
-function listening(accept: (client: Socket) => void, where: object): Promise<Server> {
+function listening(accept: (client: Socket) => void, where: object, log: ProxyLog): Promise<Server> {
   return new Promise((resolve, reject) => {
     const server = createServer({ allowHalfOpen: true, pauseOnConnect: true }, accept);
     server.once('error', reject);
-    server.listen({ ...where, backlog: 1024 }, () => resolve(server));
+    server.listen({ ...where, backlog: 1024 }, () => {
+      // No file descriptor or memory left for one client: the others go on.
+      server.off('error', reject).on('error', (error) => log.warn(`a client could not be accepted: ${error.message}`));
+      resolve(server);
+    });
   });
 }

@@ -1,5 +1,5 @@
 import type { AutoIncrementColumn, KeyDemand, TableInfo } from '../ports';
-import { type InsertShape, type ValueShape, valueAt, valueInRow } from '../sql/insert-shape';
+import { type InsertShape, parametersInColumn, type ValueShape, valueAt, valueInRow } from '../sql/insert-shape';
 import type { TextEdit } from '../sql/text-edit';
 import type { SqlMode } from '../sql/sql-mode';
 
@@ -77,6 +77,24 @@ function rowKey(value: ValueShape, mode: SqlMode): RowKey {
     case 'expression':
       return { kind: 'unknown' };
   }
+}
+
+/**
+ * Why a prepared INSERT cannot be executed with these parameters: some rows bring a key, and some (NULL) do not. null: it
+ * can. `isNull` tells of a parameter by its number, from 0.
+ */
+export function mixedParameters(
+  { source, columns, tokens }: InsertShape,
+  table: TableInfo,
+  isNull: (parameter: number) => boolean,
+): string | null {
+  const column = table.autoIncrement;
+  if (source.kind !== 'values' || source.rows.length < 2 || column === null) return null;
+  const position = columns === null ? column.index : indexOf(columns, column.name);
+  if (position < 0) return null;
+  const parameters = parametersInColumn(tokens, source.rows, position);
+  const nulls = parameters.filter(isNull).length;
+  return nulls > 0 && nulls < parameters.length ? mixedMessage(table, column) : null;
 }
 
 function mixedMessage(table: TableInfo, column: AutoIncrementColumn): string {

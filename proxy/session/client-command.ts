@@ -20,6 +20,11 @@ export function framedBytes(packet: Packet): Buffer {
 export class CommandAssembler {
   private parts: Packet[] = [];
 
+  /** Bytes kept of a command that is not complete. */
+  get bytes(): number {
+    return this.parts.length * PACKET_PAYLOAD_MAX;
+  }
+
   /** The packets of a command that is not complete, which are forgotten here. */
   takeParts(): Packet[] {
     return this.parts.splice(0);

@@ -23,6 +23,20 @@ export function followedMariaDbCapabilities(offered: number): number {
 }
 
 /**
+ * Clears in the client's first packet, in place, what it was not offered and would change how bytes are to be read: some
+ * clients ask for it without looking.
+ */
+export function clearUnoffered(response: Buffer, offered: { capabilities: number; mariaDbCapabilities: number }): void {
+  if (response.length < 32) return;
+  const asked = response.readUInt32LE(0);
+  if ((asked & Capability.protocol41) === 0) return;
+  response.writeUInt32LE((asked & ~(cleared & ~offered.capabilities)) >>> 0, 0);
+  if ((asked & Capability.longPassword) === 0) {
+    response.writeUInt32LE((response.readUInt32LE(28) & offered.mariaDbCapabilities) >>> 0, 28);
+  }
+}
+
+/**
  * Clears in the greeting (HandshakeV10), in place, what the relay cannot follow. Everything else stays as the server sent
  * it, byte for byte.
  */

@@ -1,6 +1,7 @@
 import { Command } from '../wire/constants';
 import { frame } from '../wire/packet-framer';
-import { keyVariable } from '../keys/insert-keying';
+import { keyRefused } from '../errors';
+import { keyVariable, mixedParameters } from '../keys/insert-keying';
 import type { CachedReads } from './cached-reads';
 import type { ClientCommand } from './client-command';
 import { type HeldKeys, reserveKeys } from './key-reservations';
@@ -34,7 +35,7 @@ export class PreparedHandler {
     if (plan.kind === 'wait') return plan;
     if (plan.kind === 'refused') return errorAnswer(plan.error, command);
     const edits = [
-      ...plan.changes.flatMap((change) => change.edits),
+      ...plan.effects.flatMap(({ settings }) => settings.edits),
       ...plan.needs.map((need) => need.edit(keyVariable)),
     ];
     const bytes = edits.length === 0 ? command.framed : [edited(Command.stmtPrepare, text, edits)];
@@ -62,6 +63,8 @@ export class PreparedHandler {
     const plan = planText(prepared, this.state, this.services);
     if (plan.kind === 'wait') return plan;
     if (plan.kind === 'refused') return errorAnswer(plan.error, command);
+    const refused = refusedExecution(prepared, plan, command.payload);
+    if (refused !== null) return errorAnswer(keyRefused(refused), command);
     const reserved = reserveKeys(prepared.keyed ? plan.needs : [], this.services.keys);
     if (reserved.kind === 'wait') return reserved;
     if (reserved.kind === 'refused') return errorAnswer(reserved.error, command);
@@ -101,7 +104,7 @@ export class PreparedHandler {
     held?.settle(summary.affectedRows[0] ?? 0n);
     this.texts.noteEnd(plan, sentMs, summary);
     for (const statement of plan.statements) this.reads.note(text, statement, summary.errorCode === null);
-    if (summary.errorCode === null) for (const change of plan.changes) this.texts.settingsChanged(change);
+    this.texts.follow(plan, summary.errorCode === null ? plan.statements.length : 0);
   }
 
   /** Prepared before we could follow, or not at all: it may write anything. */
@@ -120,6 +123,24 @@ export class PreparedHandler {
 
 function changesSession({ statements }: StatementPlan): boolean {
   return statements.some(({ kind }) => kind === 'set' || kind === 'ddl' || kind === 'use');
+}
+
+/** MySQL: "COM_STMT_EXECUTE": command, statement id, flags, iterations; then the bitmap of NULLs. */
+const nullBitmapAt = 1 + 4 + 1 + 4;
+
+function refusedExecution(prepared: PreparedStatement, { needs }: StatementPlan, payload: Buffer): string | null {
+  const [need] = needs;
+  const insert = prepared.parsed.statements[0]?.insert ?? null;
+  if (need === undefined || insert === null) return null;
+  const { table } = need;
+  if (!prepared.keyed) {
+    // It was a temporary table then, or had no key column.
+    return `Duara: ${table.schema}.${table.table} was another table when this INSERT was prepared; prepare it again`;
+  }
+  return mixedParameters(insert, table, (parameter) => {
+    const byte = payload[nullBitmapAt + (parameter >> 3)] ?? 0;
+    return (byte & (1 << (parameter & 7))) !== 0;
+  });
 }
 
 /** 0: no key, the server's own. */

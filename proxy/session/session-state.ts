@@ -1,5 +1,5 @@
 import { ServerStatus } from '../wire/constants';
-import { defaultSqlMode, isDoubleByteCollation, type SqlMode } from '../sql/sql-mode';
+import { defaultSqlMode, doubleByteOfCollation, type SqlMode } from '../sql/sql-mode';
 import type { ParsedText, Statement } from '../sql/classifier';
 
 /** What is known of a session. Names are latin1, one character a byte. */
@@ -22,11 +22,19 @@ export interface SessionState {
   /** Prepared by COM_STMT_PREPARE, by statement id. */
   readonly prepared: Map<number, PreparedStatement>;
   /** Prepared by PREPARE … FROM, by name in lower case; null: the text is not known. */
-  readonly named: Map<string, readonly Statement[] | null>;
+  readonly named: Map<string, NamedStatement | null>;
   /** Temporary tables, as schema.table: they hide tables of that name. */
-  readonly temporary: Set<string>;
+  temporary: ReadonlySet<string>;
+  /** The command at hand has waited for the catalog in vain: it is to be judged without. */
+  catalogAway: boolean;
   /** Id that the last COM_STMT_PREPARE got: -1 in a later command means it (MariaDB). */
   lastPrepared: number;
+}
+
+/** A text and its statements. */
+export interface NamedStatement {
+  readonly text: string;
+  readonly statements: readonly Statement[];
 }
 
 export interface PreparedStatement {
@@ -53,6 +61,7 @@ export function newSessionState(): SessionState {
     prepared: new Map(),
     named: new Map(),
     temporary: new Set(),
+    catalogAway: false,
     lastPrepared: 0,
   };
 }
@@ -72,7 +81,7 @@ export function connected(state: SessionState, facts: ConnectionFacts): void {
   state.capabilities = facts.capabilities;
   state.mariaDbCapabilities = facts.mariaDbCapabilities;
   state.charset = facts.charset;
-  state.mode = { ...state.mode, doubleByte: isDoubleByteCollation(facts.charset) };
+  state.mode = { ...state.mode, doubleByte: doubleByteOfCollation(facts.charset) };
 }
 
 /** COM_RESET_CONNECTION and COM_CHANGE_USER: as after connecting. */
@@ -82,7 +91,7 @@ export function reset(state: SessionState, mode: SqlMode): void {
   state.ownInsertId = false;
   state.prepared.clear();
   state.named.clear();
-  state.temporary.clear();
+  state.temporary = new Set();
 }
 
 /** Flags of a reply. */

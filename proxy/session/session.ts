@@ -1,12 +1,19 @@
-import { Capability } from '../wire/constants';
+import { Capability, Command } from '../wire/constants';
 import { decodeGreeting } from '../wire/handshake';
 import { decodeHandshakeResponse } from '../wire/handshake-response';
 import { PacketFramer, frame, type Packet } from '../wire/packet-framer';
 import { PayloadTooShortError } from '../wire/payload-reader';
 import { replyTo } from '../wire/command';
+import { encodeError } from '../wire/response';
+import { commandTooLarge } from '../errors';
 import type { ProxyCounters } from '../ports';
 import { type ClientCommand, CommandAssembler, framedBytes } from './client-command';
-import { clearUnfollowed, followedCapabilities, followedMariaDbCapabilities } from './greeting-capabilities';
+import {
+  clearUnfollowed,
+  clearUnoffered,
+  followedCapabilities,
+  followedMariaDbCapabilities,
+} from './greeting-capabilities';
 import type { PendingReply, ServerReply } from './pending-reply';
 import { type ReplySummary, ResponseTracker } from './response-tracker';
 import type { SessionEffects } from './session-effects';
@@ -23,7 +30,23 @@ type Phase =
   | { readonly kind: 'authentication' }
   | { readonly kind: 'ready'; readonly tracker: ResponseTracker }
   /** Both directions are relayed without looking: we lost track, or the connection turned into something else. */
-  | { readonly kind: 'raw' };
+  | { readonly kind: 'raw' }
+  /** A command of the client was refused, and the connection with it. */
+  | { readonly kind: 'ended' };
+
+/** Commands of a client that must be listened to although they cannot be carried out yet. */
+const EARLY_MAX = 64;
+/** How long a command waits for the catalog, and the longest pause between two questions to it. */
+const CATALOG_WAIT_MS = 5_000;
+const PAUSE_MAX_MS = 500;
+/** Commands that turn the connection into a stream: the two binary log dumps, COM_TABLE_DUMP, COM_CLONE, group replication's. */
+const streams: ReadonlySet<number> = new Set([
+  Command.binlogDump,
+  Command.binlogDumpGtid,
+  Command.tableDump,
+  0x20,
+  0x21,
+]);
 
 /**
  * One client connection and its backend connection: follows both directions, and decides for each command of the client
@@ -41,6 +64,11 @@ export class Session {
   /** Commands that came while an earlier one had to wait. */
   private readonly held: ClientCommand[] = [];
   private waiting = false;
+  /** Of the command that waits: how often it did, and since when. */
+  private waits = 0;
+  private waitsSinceMs = 0;
+  /** Packets that came before the backend's greeting. */
+  private readonly early: Packet[] = [];
   private barriers = 0;
 
   constructor(
@@ -52,13 +80,21 @@ export class Session {
 
   /** True while commands are held back: the runner stops reading from the client. */
   get holding(): boolean {
-    return this.held.length > 0;
+    // While authentication goes on, the client's next packet may be a step of it.
+    return this.held.length > 0 && this.phase.kind !== 'authentication' && !this.changesUser;
+  }
+
+  private get changesUser(): boolean {
+    const head = this.pending[0];
+    return head?.from === 'server' && head.kind === 'authentication';
   }
 
   fromClient(chunk: Buffer): void {
+    if (this.phase.kind === 'ended') return;
     if (this.phase.kind === 'raw') return this.effects.toBackend(chunk);
     const packets = this.fromClientFramer.push(chunk);
     for (const packet of packets) this.clientPacket(packet);
+    if (this.commands.bytes > this.statements.commandBytesMax) this.refuseCommand();
     // The phase may have turned raw on the way.
     if ((this.phase as Phase).kind === 'raw') this.flushClientRest();
   }
@@ -79,6 +115,8 @@ export class Session {
         return this.replyBytes(chunk, this.phase.tracker);
       case 'raw':
         return this.effects.toClient(chunk);
+      case 'ended':
+        return;
     }
   }
 
@@ -106,6 +144,7 @@ export class Session {
       this.authenticated(payload);
     }
     this.effects.toClient(framedBytes(packet));
+    for (const early of this.early.splice(0)) this.clientPacket(early);
   }
 
   private greeting(payload: Buffer): void {
@@ -136,19 +175,28 @@ export class Session {
   private clientPacket(packet: Packet): void {
     switch (this.phase.kind) {
       case 'greeting':
+        this.early.push(packet);
+        if (this.early.length > EARLY_MAX) this.effects.close();
+        return;
       case 'raw':
+        return this.effects.toBackend(framedBytes(packet));
       case 'authentication':
+        // Steps of the exchange go on counting; a command that does not wait for its end begins anew.
+        if (packet.sequence === 0) return this.hold(this.commands.push(packet));
         return this.effects.toBackend(framedBytes(packet));
       case 'response':
         this.handshakeResponse(packet.payload, this.phase);
         return this.effects.toBackend(framedBytes(packet));
       case 'ready':
         return this.readyPacket(packet, this.phase.tracker);
+      case 'ended':
+        return;
     }
   }
 
   private handshakeResponse(payload: Buffer, offered: { capabilities: number; mariaDbCapabilities: number }): void {
     try {
+      clearUnoffered(payload, offered);
       const response = decodeHandshakeResponse(payload);
       connected(this.state, {
         user: response.user.toString('latin1'),
@@ -169,14 +217,26 @@ export class Session {
       if (packet.payload.length === 0) tracker.fileSent();
       return;
     }
-    const head = this.pending[0];
-    if (head?.from === 'server' && head.kind === 'authentication') {
-      return this.effects.toBackend(framedBytes(packet));
-    }
+    if (this.changesUser && packet.sequence !== 0) return this.effects.toBackend(framedBytes(packet));
     const command = this.commands.push(packet);
     if (command === null) return;
-    if (this.mustHold()) this.held.push(command);
+    if (this.mustHold()) this.hold(command);
     else this.command(command);
+  }
+
+  private hold(command: ClientCommand | null): void {
+    if (command === null) return;
+    this.held.push(command);
+    // Only one that cannot be held back by not reading from it can come here.
+    if (!this.holding && this.held.length > EARLY_MAX) this.effects.close();
+  }
+
+  /** As the server does, but without having kept all of it. */
+  private refuseCommand(): void {
+    const [first] = this.commands.takeParts();
+    this.statements.commandRefused();
+    this.phase = { kind: 'ended' };
+    this.effects.end(frame(encodeError(commandTooLarge()), (first?.sequence ?? 0) + 1));
   }
 
   private mustHold(): boolean {
@@ -193,21 +253,33 @@ export class Session {
   }
 
   private command(command: ClientCommand): void {
-    const kind = replyTo(command.payload[0]);
+    let kind = replyTo(command.payload[0]);
     if (kind === 'unknown') {
       this.counters.unclassified += 1;
-      this.turnRaw();
-      for (const bytes of command.framed) this.effects.toBackend(bytes);
-      return;
+      if (streams.has(command.payload[0] ?? 0)) {
+        this.turnRaw();
+        for (const bytes of command.framed) this.effects.toBackend(bytes);
+        return;
+      }
+      // The server does not know it either, and says so in one packet.
+      kind = 'packet';
     }
     const outcome = this.statements.handle(command, kind, this.pending.length === 0);
-    if (outcome.kind === 'wait') {
-      this.held.unshift(command);
-      this.waiting = true;
-      this.effects.wait(outcome.ready);
-    } else {
-      this.carryOut(outcome);
-    }
+    if (outcome.kind === 'wait') return this.wait(command, outcome.ready);
+    this.waits = 0;
+    this.state.catalogAway = false;
+    this.carryOut(outcome);
+  }
+
+  /** Keys bound their own wait; what the catalog cannot read is given up here. */
+  private wait(command: ClientCommand, ready: Promise<void>): void {
+    if (this.waits === 0) this.waitsSinceMs = this.state.nowMs;
+    this.waits += 1;
+    this.state.catalogAway = this.state.nowMs - this.waitsSinceMs >= CATALOG_WAIT_MS;
+    this.held.unshift(command);
+    this.waiting = true;
+    // DDL may have voided what was read: then at once again. What keeps failing must not keep us busy.
+    this.effects.wait(ready, this.waits <= 2 ? 0 : Math.min(10 * 2 ** this.waits, PAUSE_MAX_MS));
   }
 
   private carryOut(outcome: Exclude<CommandOutcome, { kind: 'wait' }>): void {

@@ -1,6 +1,6 @@
 import type { Statement } from '../sql/classifier';
 import { type Assignment, prefixAssignments, setAssignments } from '../sql/set-assignments';
-import { isDoubleByteCharset, type SqlMode } from '../sql/sql-mode';
+import { type DoubleByte, doubleByteOfCharset, type SqlMode } from '../sql/sql-mode';
 import type { TextEdit } from '../sql/text-edit';
 import { stringValue } from '../sql/tokenizer';
 
@@ -23,7 +23,8 @@ export interface SettingChanges {
   /** The session's sql_mode as a literal; 'ask' when only the server knows it; null when it stays. */
   readonly sqlMode: string | 'ask' | null;
   readonly globalSqlMode: boolean;
-  readonly doubleByte: boolean | null;
+  /** undefined: the client's character set stays. */
+  readonly doubleByte: DoubleByte | null | undefined;
   readonly insertId: boolean;
 }
 
@@ -32,7 +33,7 @@ export const noChanges: SettingChanges = {
   edits: [],
   sqlMode: null,
   globalSqlMode: false,
-  doubleByte: null,
+  doubleByte: undefined,
   insertId: false,
 };
 
@@ -67,7 +68,7 @@ function lastingChanges(text: string, assignments: readonly Assignment[], mode: 
       changes = { ...changes, sqlMode: plain ? value : 'ask' };
     } else if (scope === 'session' && (name === 'names' || name === 'character_set_client')) {
       const value = literal(text, assignment, mode);
-      if (value !== null) changes = { ...changes, doubleByte: isDoubleByteCharset(value) };
+      if (value !== null) changes = { ...changes, doubleByte: doubleByteOfCharset(value) };
     } else if (scope === 'session' && name === 'insert_id') {
       changes = { ...changes, insertId: literal(text, assignment, mode) !== '0' };
     }

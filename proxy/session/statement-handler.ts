@@ -44,8 +44,9 @@ export class StatementHandler {
       this.state.mode = withSqlMode(this.state.mode, known);
       return { kind: 'send', bytes: [], replies: [] };
     }
-    const reply = sqlModeReply(this.state, (value) => {
+    const reply = sqlModeReply(this.state, (value, commandBytesMax) => {
       this.services.defaultSqlMode = value;
+      this.services.commandBytesMax = commandBytesMax ?? this.services.commandBytesMax;
     });
     return { kind: 'send', bytes: [askSqlMode], replies: [reply] };
   }
@@ -87,6 +88,15 @@ export class StatementHandler {
           replies: kind === 'nothing' ? [] : [serverReply(kind, (summary) => this.note(summary))],
         };
     }
+  }
+
+  get commandBytesMax(): number {
+    return this.services.commandBytesMax;
+  }
+
+  /** A command was larger than that: the server may have been told to take larger ones, so the next session asks. */
+  commandRefused(): void {
+    this.services.defaultSqlMode = null;
   }
 
   /** The backend's replies are not followed any more. */

@@ -1,14 +1,15 @@
 import type { ErrorPacket } from '../wire/response';
-import { keyRefused, settingRefused } from '../errors';
+import { keyRefused, settingRefused, tableUnreadable } from '../errors';
 import { decideKeying, keyEdit, keyVariable } from '../keys/insert-keying';
 import type { KeyDemand, TableInfo } from '../ports';
 import type { ParsedText, Statement } from '../sql/classifier';
 import type { TextEdit } from '../sql/text-edit';
 import type { TableName } from '../sql/token-cursor';
-import { stringValue } from '../sql/tokenizer';
+import { stringValue, type Token } from '../sql/tokenizer';
 import type { ProxyServices } from './proxy-services';
-import type { SessionState } from './session-state';
-import { type SettingChanges, settingChanges } from './settings';
+import type { NamedStatement, SessionState } from './session-state';
+import { noChanges, type SettingChanges, settingChanges } from './settings';
+import { definitionChanges, isTemporaryDdl } from './table-definitions';
 import { type WriteScope, writesAnything, writesNothing } from './write-tracker';
 
 /** Keys that one statement needs. */
@@ -21,17 +22,28 @@ export interface KeyNeed {
   edit(key: bigint | typeof keyVariable): TextEdit;
 }
 
+/** What the session is after one statement of the text. */
+export interface StatementEffects {
+  readonly settings: SettingChanges;
+  /** The default schema; undefined: it stays. */
+  readonly schema: string | undefined;
+  /** Full names of temporary tables, as in SessionState. */
+  readonly made: readonly string[];
+  readonly gone: readonly string[];
+}
+
 /** What has to be done about a text before it is sent. */
 export interface StatementPlan {
   readonly kind: 'plan';
   readonly parsed: ParsedText;
   readonly statements: readonly Statement[];
-  readonly changes: readonly SettingChanges[];
+  /** One for each statement. */
+  readonly effects: readonly StatementEffects[];
   readonly needs: readonly KeyNeed[];
   readonly explicit: readonly { readonly table: TableInfo; readonly key: bigint }[];
   readonly writes: WriteScope;
-  /** The default schema after it. */
-  readonly schema: string | null;
+  /** It runs a prepared statement whose text is not known. */
+  readonly unread: boolean;
 }
 
 export type Planning =
@@ -51,30 +63,42 @@ export interface StatementSource {
   readonly schema: string | null;
 }
 
+/** What names mean at one place of a text, after what stands before it. */
+interface Scope {
+  schema: string | null;
+  temporary: ReadonlySet<string>;
+  /** Tables whose columns an earlier statement of the text may have changed. */
+  readonly redefined: Set<string>;
+  readonly named: Map<string, NamedStatement | null> | null;
+}
+
 /** Plans for each statement of a text. Changes nothing, so that it can be asked again after a wait. */
 export function planText(source: StatementSource, state: SessionState, services: ProxyServices): Planning {
   const { text, parsed } = source;
-  let { schema } = source;
   const needs: KeyNeed[] = [];
   const explicit: { table: TableInfo; key: bigint }[] = [];
-  const changes: SettingChanges[] = [];
+  const effects: StatementEffects[] = [];
   const slots = new Set<number>();
-  /** What a PREPARE earlier in the same text makes known. */
-  let named: ReadonlyMap<string, readonly Statement[] | null> = state.named;
+  const prepares = parsed.statements.some(({ kind }) => kind === 'prepare');
+  const scope: Scope = {
+    schema: source.schema,
+    temporary: state.temporary,
+    redefined: new Set(),
+    named: prepares ? new Map(state.named) : null,
+  };
   let all = parsed.broken;
+  let unread = false;
   for (const [index, statement] of parsed.statements.entries()) {
-    const change = settingChanges(text, statement, state.mode);
-    if (change.refused !== null) return { kind: 'refused', error: settingRefused(change.refused) };
-    changes.push(change);
-    if (statement.kind === 'use') schema = usedSchema(statement) ?? schema;
     const prepared = preparedByName(text, statement, state, services);
-    if (prepared !== null) named = new Map(named).set(prepared.name, prepared.statements);
-    for (const executed of executedStatements(text, statement, { state, services, named })) {
-      const written = writtenSlots(executed, schema, state, services);
+    if (prepared !== null) scope.named?.set(prepared.name, prepared.prepared);
+    const run = executed(text, statement, { state, services, named: scope.named ?? state.named });
+    unread ||= run.statements.some(({ kind }) => kind === 'execute');
+    for (const inner of run.statements) {
+      const written = writtenSlots(inner, scope, state, services);
       if (written.kind === 'wait') return written;
       if (written.kind === 'all') all = true;
       else if (written.kind === 'tables') for (const slot of written.slots) slots.add(slot);
-      const keyed = keysFor(executed, schema, state, services);
+      const keyed = keysFor(inner, scope, state, services);
       if (keyed.kind === 'wait' || keyed.kind === 'refused') return keyed;
       for (const key of keyed.explicit) explicit.push(key);
       if (keyed.need !== null) {
@@ -82,35 +106,79 @@ export function planText(source: StatementSource, state: SessionState, services:
         needs.push({ ...keyed.need, statement: index, edit: (key) => keyEdit(place, key) });
       }
     }
+    const effect = effectsOf(run, statement, scope, state);
+    const { refused } = effect.settings;
+    if (refused !== null) return { kind: 'refused', error: settingRefused(refused) };
+    effects.push(effect);
   }
   const writes: WriteScope = all
     ? writesAnything
     : slots.size > 0
       ? { kind: 'tables', slots: [...slots] }
       : writesNothing;
-  return { kind: 'plan', parsed, statements: parsed.statements, changes, needs, explicit, writes, schema };
+  return { kind: 'plan', parsed, statements: parsed.statements, effects, needs, explicit, writes, unread };
 }
 
-export function usedSchema(statement: Statement): string | null {
-  return statement.tokens[statement.body + 1]?.text ?? null;
+/** What one statement does to the session; moves `scope` on behind it. */
+function effectsOf(run: NamedStatement, statement: Statement, scope: Scope, state: SessionState): StatementEffects {
+  let settings = noChanges;
+  let schema: string | undefined;
+  const made: string[] = [];
+  const gone: string[] = [];
+  const full = (name: TableName): string => fullName(name, scope.schema);
+  for (const inner of run.statements) {
+    settings = settingChanges(run.text, inner, state.mode);
+    // An edit of a text inside a literal would need its quotes looked after; the key's own list pins what matters.
+    if (inner !== statement) settings = { ...settings, edits: [] };
+    if (inner.kind === 'use') schema = inner.tokens[inner.body + 1]?.text;
+    const changes = definitionChanges(inner);
+    if (changes.made !== null) made.push(full(changes.made));
+    gone.push(...changes.gone.map(full));
+    for (const table of changes.keyed) scope.redefined.add(full(table));
+  }
+  if (schema !== undefined) scope.schema = schema;
+  if (made.length > 0 || gone.length > 0) scope.temporary = withTemporary(scope.temporary, { made, gone });
+  return { settings, schema, made, gone };
 }
 
-/** What `PREPARE name FROM …` prepares; statements are null when its text is not a literal. */
+export function withTemporary(
+  temporary: ReadonlySet<string>,
+  { made, gone }: Pick<StatementEffects, 'made' | 'gone'>,
+): Set<string> {
+  const after = new Set(temporary);
+  for (const name of gone) after.delete(name);
+  for (const name of made) after.add(name);
+  return after;
+}
+
+function fullName(name: TableName, defaultSchema: string | null): string {
+  return `${nameOf(name.schema ?? defaultSchema ?? '')}.${nameOf(name.table)}`;
+}
+
+/** What `PREPARE name FROM …` prepares; null when its text is not a literal. */
 export function preparedByName(
   text: string,
   statement: Statement,
   state: SessionState,
   services: ProxyServices,
-): { readonly name: string; readonly statements: readonly Statement[] | null } | null {
+): { readonly name: string; readonly prepared: NamedStatement | null } | null {
   if (statement.kind !== 'prepare') return null;
   const name = statement.tokens[statement.body + 1]?.text.toLowerCase() ?? '';
-  const literal = statement.tokens[statement.body + 3];
-  const source = literal?.kind === 'string' ? stringValue(text, literal, state.mode) : null;
-  return { name, statements: source === null ? null : services.statements.parse(source, state.mode).statements };
+  return { name, prepared: literalText(text, statement.tokens[statement.body + 3], state, services) };
+}
+
+function literalText(
+  text: string,
+  literal: Token | undefined,
+  { mode }: SessionState,
+  { statements }: ProxyServices,
+): NamedStatement | null {
+  const source = literal?.kind === 'string' ? stringValue(text, literal, mode) : null;
+  return source === null ? null : { text: source, statements: statements.parse(source, mode).statements };
 }
 
 /** EXECUTE runs what was prepared under its name; everything else runs itself. */
-function executedStatements(
+function executed(
   text: string,
   statement: Statement,
   {
@@ -120,69 +188,59 @@ function executedStatements(
   }: {
     readonly state: SessionState;
     readonly services: ProxyServices;
-    readonly named: ReadonlyMap<string, readonly Statement[] | null>;
+    readonly named: ReadonlyMap<string, NamedStatement | null>;
   },
-): readonly Statement[] {
-  if (statement.kind !== 'execute') return [statement];
+): NamedStatement {
+  const itself = { text, statements: [statement] };
+  if (statement.kind !== 'execute') return itself;
   const target = statement.tokens[statement.body + 1];
-  const literal = statement.tokens[statement.body + 2];
   if (target?.upper === 'IMMEDIATE') {
-    const immediate = literal?.kind === 'string' ? stringValue(text, literal, state.mode) : null;
-    return immediate === null ? [statement] : services.statements.parse(immediate, state.mode).statements;
+    return literalText(text, statement.tokens[statement.body + 2], state, services) ?? itself;
   }
-  return named.get((target?.text ?? '').toLowerCase()) ?? [statement];
+  return named.get((target?.text ?? '').toLowerCase()) ?? itself;
 }
 
 type Written = WriteScope | { readonly kind: 'wait'; readonly ready: Promise<void> };
 
 /** Slots of the tables a statement may write. */
-export function writtenSlots(
-  statement: Statement,
-  schema: string | null,
-  state: SessionState,
-  services: ProxyServices,
-): Written {
+function writtenSlots(statement: Statement, scope: Scope, state: SessionState, services: ProxyServices): Written {
   if (statement.effect === 'read' || statement.effect === 'session') return writesNothing;
   if (statement.effect === 'ddl') return isTemporaryDdl(statement) ? writesNothing : writesAnything;
   const { writes } = statement.tables;
   if (statement.effect === 'unknown' || writes === null) return writesAnything;
   const slots: number[] = [];
   for (const name of writes) {
-    const found = lookUp(name, schema, state, services);
-    if (found === undefined) return writesAnything;
-    if (found === 'temporary') continue;
-    if ('ready' in found) return found;
-    if (found.info !== null && (found.info.kind === 'view' || found.info.hasTriggers || found.info.hasCascades)) {
-      return writesAnything;
-    }
+    const found = lookUp(name, scope, state, services);
+    if (found.kind === 'wait') return found;
+    if (found.kind === 'temporary') continue;
+    if (found.kind !== 'table') return writesAnything;
+    const { info } = found;
+    if (info !== null && (info.kind === 'view' || info.hasTriggers || info.hasCascades)) return writesAnything;
     slots.push(services.versions.slot(found.schema, found.table));
   }
   return { kind: 'tables', slots };
 }
 
-export function isTemporaryDdl(statement: Statement): boolean {
-  return [1, 2, 3].some((ahead) => statement.tokens[statement.body + ahead]?.upper === 'TEMPORARY');
-}
-
 type Found =
-  | { readonly schema: string; readonly table: string; readonly info: TableInfo | null }
+  | { readonly kind: 'table'; readonly schema: string; readonly table: string; readonly info: TableInfo | null }
+  | { readonly kind: 'temporary' }
+  | { readonly kind: 'no schema' }
+  /** The backend does not tell. */
+  | { readonly kind: 'unreadable'; readonly name: string }
   | { readonly kind: 'wait'; readonly ready: Promise<void> };
 
-/** The table a name means; undefined without a default schema. */
-function lookUp(
-  name: TableName,
-  defaultSchema: string | null,
-  state: SessionState,
-  { catalog }: ProxyServices,
-): Found | 'temporary' | undefined {
-  const latin1 = name.schema ?? defaultSchema;
-  if (latin1 === null) return undefined;
+/** The table a name means. */
+function lookUp(name: TableName, scope: Scope, state: SessionState, { catalog }: ProxyServices): Found {
+  const latin1 = name.schema ?? scope.schema;
+  if (latin1 === null) return { kind: 'no schema' };
   const schema = nameOf(latin1);
   const table = nameOf(name.table);
-  if (state.temporary.has(`${schema}.${table}`)) return 'temporary';
+  const full = `${schema}.${table}`;
+  if (scope.temporary.has(full)) return { kind: 'temporary' };
   const info = catalog.find(schema, table);
-  if (info === undefined) return { kind: 'wait', ready: catalog.load(schema, table) };
-  return { schema, table, info };
+  if (info !== undefined) return { kind: 'table', schema, table, info };
+  if (state.catalogAway) return { kind: 'unreadable', name: full };
+  return { kind: 'wait', ready: catalog.load(schema, table) };
 }
 
 type Keyed =
@@ -197,12 +255,17 @@ type Keyed =
 const noKeys: Keyed = { kind: 'known', explicit: [], need: null };
 
 /** Keys the statement needs. */
-function keysFor(statement: Statement, schema: string | null, state: SessionState, services: ProxyServices): Keyed {
+function keysFor(statement: Statement, scope: Scope, state: SessionState, services: ProxyServices): Keyed {
   // A client that sets insert_id itself (a replayed binary log) brings its key.
   if (statement.insert === null || state.ownInsertId || setsInsertId(statement)) return noKeys;
-  const found = lookUp(statement.insert.table, schema, state, services);
-  if (found === undefined || found === 'temporary') return noKeys;
-  if ('ready' in found) return found;
+  const found = lookUp(statement.insert.table, scope, state, services);
+  if (found.kind === 'wait') return found;
+  if (found.kind === 'unreadable') return { kind: 'refused', error: tableUnreadable(found.name) };
+  if (found.kind !== 'table') return noKeys;
+  const name = `${found.schema}.${found.table}`;
+  if (scope.redefined.has(name) && found.info?.replicated !== false) {
+    return { kind: 'refused', error: keyRefused(redefinedMessage(name)) };
+  }
   if (found.info === null) return noKeys;
   const table = found.info;
   const decision = decideKeying(statement.insert, table, state.mode);
@@ -214,6 +277,13 @@ function keysFor(statement: Statement, schema: string | null, state: SessionStat
     case 'keys':
       return { kind: 'known', explicit: [], need: { table, demand: decision.demand } };
   }
+}
+
+function redefinedMessage(table: string): string {
+  return (
+    `Duara: an earlier statement of the same text gives ${table} its AUTO_INCREMENT column, so that its keys cannot be ` +
+    'given before that has run; send the INSERT in a text of its own (nothing of this one was run)'
+  );
 }
 
 function setsInsertId(statement: Statement): boolean {

@@ -2,7 +2,6 @@ import { Command, PACKET_HEADER_BYTES, PACKET_PAYLOAD_MAX } from '../wire/consta
 import { frame } from '../wire/packet-framer';
 import type { Statement } from '../sql/classifier';
 import { type TextEdit, withEdits } from '../sql/text-edit';
-import { TokenCursor } from '../sql/token-cursor';
 import type { CachedReads, ReplyCollector } from './cached-reads';
 import type { ClientCommand } from './client-command';
 import { type HeldKeys, reserveKeys } from './key-reservations';
@@ -11,9 +10,10 @@ import { type PendingReply, serverReply } from './pending-reply';
 import type { ProxyServices } from './proxy-services';
 import type { ReplySummary } from './response-tracker';
 import { inTransaction, noteStatus, type SessionState } from './session-state';
-import { withSqlMode } from './settings';
+import { type SettingChanges, withSqlMode } from './settings';
 import { askSqlMode, sqlModeReply } from './sql-mode-question';
-import { isTemporaryDdl, nameOf, planText, preparedByName, type StatementPlan } from './statement-plan';
+import { planText, preparedByName, type StatementPlan, withTemporary } from './statement-plan';
+import { isTemporaryDdl } from './table-definitions';
 import type { WriteTracker } from './write-tracker';
 
 /** COM_QUERY. */
@@ -40,9 +40,9 @@ export class TextHandler {
     if (reserved.kind === 'wait') return reserved;
     if (reserved.kind === 'refused') return errorAnswer(reserved.error, command);
     for (const { table, key } of plan.explicit) this.services.keys.sawExplicitKey(table, key);
-    if (parsed.broken || plan.statements.some(isUnclassified)) this.services.counters.unclassified += 1;
+    if (parsed.broken || plan.unread || plan.statements.some(isUnclassified)) this.services.counters.unclassified += 1;
     const collected = idle ? this.reads.collect(command, text, parsed) : null;
-    const edits = [...plan.changes.flatMap((change) => change.edits), ...reserved.edits];
+    const edits = [...plan.effects.flatMap(({ settings }) => settings.edits), ...reserved.edits];
     const bytes = edits.length === 0 ? command.framed : [edited(Command.query, text, edits)];
     return this.send(text, { bytes, sequenceShift: addedPackets(command, bytes), collected }, plan, reserved.keys);
   }
@@ -63,7 +63,7 @@ export class TextHandler {
   ): CommandOutcome {
     const sentMs = this.state.nowMs;
     this.writes.begin(plan.writes);
-    const ask = plan.changes.some(({ sqlMode }) => sqlMode === 'ask');
+    const ask = plan.effects.some(({ settings }) => settings.sqlMode === 'ask');
     const barrier = plan.statements.some(changesSession) || ask;
     const replies: PendingReply[] = [
       serverReply('result', (summary) => this.ended(text, plan, { keys, collected, sentMs }, summary), {
@@ -94,12 +94,26 @@ export class TextHandler {
     const ran = summary.errorCode === null ? plan.statements.length : summary.affectedRows.length;
     if (plan.parsed.broken) this.reads.lose();
     plan.statements.forEach((statement, index) => this.reads.note(text, statement, index < ran));
-    plan.statements.slice(0, ran).forEach((statement, index) => {
-      const change = plan.changes[index];
-      if (change !== undefined) this.settingsChanged(change);
-      this.succeeded(text, statement);
-    });
-    if (ran === plan.statements.length) this.state.schema = plan.schema;
+    // A procedure gives results of its own: nobody can tell how far the text came.
+    if (summary.errorCode !== null && plan.statements.length > 1 && plan.statements.some(givesManyResults)) {
+      this.reads.lose();
+    }
+    this.follow(plan, ran);
+    for (const statement of plan.statements.slice(0, ran)) this.succeeded(text, statement);
+  }
+
+  /** What the first `ran` statements have made of the session. */
+  follow({ effects }: StatementPlan, ran: number): void {
+    const { state } = this;
+    for (const [index, { settings, schema, made, gone }] of effects.entries()) {
+      if (index > ran) return;
+      // One that failed may have dropped some of its tables.
+      if (gone.length > 0) state.temporary = withTemporary(state.temporary, { made: [], gone });
+      if (index === ran) return;
+      this.settingsChanged(settings);
+      if (schema !== undefined) state.schema = schema;
+      if (made.length > 0) state.temporary = withTemporary(state.temporary, { made, gone: [] });
+    }
   }
 
   /** Status and versions at the end of a reply; also for prepared statements. */
@@ -116,10 +130,10 @@ export class TextHandler {
     }
   }
 
-  settingsChanged(change: StatementPlan['changes'][number]): void {
+  private settingsChanged(change: SettingChanges): void {
     const { state } = this;
     if (change.sqlMode !== null && change.sqlMode !== 'ask') state.mode = withSqlMode(state.mode, change.sqlMode);
-    if (change.doubleByte !== null) state.mode = { ...state.mode, doubleByte: change.doubleByte };
+    if (change.doubleByte !== undefined) state.mode = { ...state.mode, doubleByte: change.doubleByte };
     if (change.globalSqlMode) this.services.defaultSqlMode = null;
     if (change.insertId) state.ownInsertId = true;
   }
@@ -128,11 +142,9 @@ export class TextHandler {
     const { state } = this;
     const prepared = preparedByName(text, statement, state, this.services);
     if (prepared !== null) {
-      state.named.set(prepared.name, prepared.statements);
+      state.named.set(prepared.name, prepared.prepared);
     } else if (statement.kind === 'deallocate') {
       state.named.delete(statement.tokens[statement.body + 2]?.text.toLowerCase() ?? '');
-    } else if (statement.kind === 'ddl' && isTemporaryDdl(statement)) {
-      this.temporaryTables(statement);
     }
   }
 
@@ -140,23 +152,6 @@ export class TextHandler {
     if (statement.kind !== 'ddl' || isTemporaryDdl(statement)) return;
     const verb = statement.tokens[statement.body]?.upper ?? '';
     if (!keepsDefinitions.has(verb)) this.services.catalog.forget();
-  }
-
-  /** CREATE TEMPORARY TABLE [IF NOT EXISTS] x; DROP TEMPORARY TABLE [IF EXISTS] x, y. */
-  private temporaryTables(statement: Statement): void {
-    const cursor = new TokenCursor(statement.tokens, statement.body);
-    const creates = cursor.upper() === 'CREATE';
-    while (!cursor.done && cursor.upper() !== 'TABLE') cursor.at += 1;
-    cursor.at += 1;
-    while (cursor.accept('IF', 'NOT', 'EXISTS'));
-    do {
-      const found = cursor.tableName();
-      const schema = found?.schema ?? this.state.schema;
-      if (found === null || schema === null) return;
-      const name = `${nameOf(schema)}.${nameOf(found.table)}`;
-      if (creates) this.state.temporary.add(name);
-      else this.state.temporary.delete(name);
-    } while (!creates && cursor.accept(','));
   }
 }
 
@@ -177,9 +172,14 @@ function isInsert({ kind }: Statement): boolean {
   return kind === 'insert' || kind === 'replace' || kind === 'load';
 }
 
+/** Its results are not one for each statement, or say nothing of the rows it wrote (ANALYZE). */
+function givesManyResults({ kind }: Statement): boolean {
+  return kind === 'call' || kind === 'other';
+}
+
 /** What later commands mean depends on these. */
 function changesSession({ kind }: Statement): boolean {
-  return ['set', 'use', 'ddl', 'prepare', 'deallocate'].includes(kind);
+  return ['set', 'use', 'ddl', 'prepare', 'deallocate', 'execute'].includes(kind);
 }
 
 /** A command whose text was changed, cut into packets anew. */
@@ -206,7 +206,7 @@ function settle(plan: StatementPlan, keys: readonly HeldKeys[], summary: ReplySu
   for (const held of keys) {
     if (summary === null) held.settleUnknown();
     // A CALL in the same text gives results of its own: then nobody can tell whose is whose.
-    else if (plan.statements.some(({ kind }) => kind === 'call' || kind === 'other')) held.settleUnknown();
+    else if (plan.statements.some(givesManyResults)) held.settleUnknown();
     else held.settle(summary.affectedRows[held.statement] ?? 0n);
   }
 }

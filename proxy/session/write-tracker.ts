@@ -17,28 +17,33 @@ export class WriteTracker {
   /** The open transaction may have written anywhere. */
   private heldAll = false;
   /** Scopes of commands whose replies are to come. */
-  private readonly sent = new Set<WriteScope>();
+  private readonly sent: WriteScope[] = [];
 
   constructor(private readonly versions: TableVersionBoard) {}
 
   /** True while the session's own transaction has written something, or may have. */
   get dirty(): boolean {
-    return this.heldAll || this.held.length > 0 || this.sent.size > 0;
+    return this.heldAll || this.held.length > 0 || this.sent.length > 0;
   }
 
   begin(scope: WriteScope): void {
     if (scope.kind === 'none') return;
-    this.sent.add(scope);
+    this.sent.push(scope);
     if (scope.kind === 'all') this.versions.flushAll();
     else for (const slot of scope.slots) this.versions.beginWrite(slot);
   }
 
-  /** The command's reply ended. `commits`: it ended the transaction before it, whatever the status says of a new one. */
+  /**
+   * The command's reply ended. `commits`: it may have ended the transaction before it, though the status tells of an open
+   * one: that may be a new one, or the old one still (DDL that failed, UNLOCK TABLES without a lock).
+   */
   end(scope: WriteScope, after: { readonly inTransaction: boolean; readonly commits: boolean }): void {
-    this.sent.delete(scope);
+    const at = this.sent.indexOf(scope);
+    if (at >= 0) this.sent.splice(at, 1);
     if (scope.kind === 'all') this.heldAll = true;
     else if (scope.kind === 'tables') this.held.push(...scope.slots);
-    if (!after.inTransaction || after.commits) this.release();
+    if (!after.inTransaction) this.release();
+    else if (after.commits) this.raise();
   }
 
   /** The connection ended, or its replies cannot be followed any more: what is in flight may or may not be committed. */
@@ -47,10 +52,18 @@ export class WriteTracker {
       if (scope.kind === 'tables') this.held.push(...scope.slots);
     }
     const uncertain = this.dirty;
-    this.sent.clear();
+    this.sent.length = 0;
     if (!uncertain) return;
     this.heldAll = true;
     this.release();
+  }
+
+  private raise(): void {
+    const again = [...new Set(this.held)];
+    for (const slot of again) this.versions.beginWrite(slot);
+    for (const slot of this.held) this.versions.endWrite(slot);
+    this.held = again;
+    if (this.heldAll) this.versions.flushAll();
   }
 
   private release(): void {

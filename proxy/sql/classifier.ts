@@ -119,15 +119,34 @@ export function classify(tokens: readonly Token[]): Statement {
       const shape = insertShape(tokens, cursor.at);
       const kind = verb === 'INSERT' ? 'insert' : verb === 'REPLACE' ? 'replace' : 'load';
       if (shape === null) return make(kind, 'unknown', touchesUnknown);
-      return make(kind, 'write', { reads: tablesRead(tokens, cursor.at), writes: [shape.table] }, shape);
+      const tables = { reads: tablesRead(tokens, cursor.at), writes: [shape.table] };
+      return make(kind, 'write', widened(tables, tokens, shape.behindTable), shape);
     }
     case 'UPDATE':
-      return make('update', 'write', tablesUpdated(tokens, cursor.at));
+      return make('update', 'write', widened(tablesUpdated(tokens, cursor.at), tokens, cursor.at));
     case 'DELETE':
-      return make('delete', 'write', tablesDeleted(tokens, cursor.at));
+      return make('delete', 'write', widened(tablesDeleted(tokens, cursor.at), tokens, cursor.at));
+    case 'ANALYZE': {
+      const analyzed = analyzedAt(cursor);
+      if (analyzed === null) return make('ddl', 'ddl', touchesUnknown);
+      // It runs; only its reply is another.
+      const { effect, tables, insert } = classify([...tokens.slice(0, body), ...tokens.slice(analyzed)]);
+      return make('other', effect, tables, insert);
+    }
     default:
       return make(...administrative(cursor));
   }
+}
+
+/** A stored function in the statement, called from token `from` on, may write anywhere. */
+function widened(tables: TablesTouched, tokens: readonly Token[], from: number): TablesTouched {
+  return calledFunctions(tokens, from).every(isBuiltinFunction) ? tables : { ...tables, writes: null };
+}
+
+/** MariaDB: ANALYZE [FORMAT=x] statement. The statement's token; null for ANALYZE TABLE. */
+function analyzedAt(cursor: TokenCursor): number | null {
+  if (['TABLE', 'TABLES', 'LOCAL', 'NO_WRITE_TO_BINLOG'].includes(cursor.upper(1))) return null;
+  return cursor.at + (cursor.upper(1) === 'FORMAT' ? 4 : 1);
 }
 
 type Make = (kind: StatementKind, effect: StatementEffect, tables?: TablesTouched) => Statement;
@@ -155,9 +174,7 @@ function setStatementPrefix(tokens: readonly Token[]): SetStatementPrefix | null
   return { listStart: first.start, from, to: cursor.at };
 }
 
-const ddlVerbs = new Set(
-  'CREATE ALTER DROP RENAME TRUNCATE GRANT REVOKE OPTIMIZE REPAIR ANALYZE INSTALL UNINSTALL'.split(' '),
-);
+const ddlVerbs = new Set('CREATE ALTER DROP RENAME TRUNCATE GRANT REVOKE OPTIMIZE REPAIR INSTALL UNINSTALL'.split(' '));
 
 /** Kind and effect of everything that is neither a query nor a change of rows. */
 function administrative(cursor: TokenCursor): Parameters<Make> {

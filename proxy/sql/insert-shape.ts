@@ -31,6 +31,8 @@ export interface InsertShape {
   readonly ignore: boolean;
   readonly onDuplicateKey: boolean;
   readonly returning: boolean;
+  /** Index of the token behind the table's name. */
+  readonly behindTable: number;
   /** The statement's tokens; the indexes in `source` refer to them. */
   readonly tokens: readonly Token[];
 }
@@ -48,6 +50,7 @@ export function insertShape(tokens: readonly Token[], from: number): InsertShape
   cursor.accept('INTO');
   const table = cursor.tableName();
   if (table === null) return null;
+  const behindTable = cursor.at;
   if (cursor.accept('PARTITION') && !cursor.skipGroup()) return null;
   const body = insertBody(cursor);
   if (body === null) return null;
@@ -59,7 +62,7 @@ export function insertShape(tokens: readonly Token[], from: number): InsertShape
     else if (cursor.accept('RETURNING')) returning = true;
     else cursor.at += 1;
   }
-  return { verb, table, ...body, ignore, onDuplicateKey, returning, tokens };
+  return { verb, table, behindTable, ...body, ignore, onDuplicateKey, returning, tokens };
 }
 
 type Body = Pick<InsertShape, 'columns' | 'source'>;
@@ -135,6 +138,7 @@ function loadShape(cursor: TokenCursor): InsertShape | null {
   return {
     verb: replace ? 'replace' : 'load',
     table,
+    behindTable: cursor.at,
     columns: null,
     source: { kind: 'load' },
     ignore,
@@ -149,12 +153,33 @@ function loadShape(cursor: TokenCursor): InsertShape | null {
  * `()` (all defaults) has none.
  */
 export function valueInRow(tokens: readonly Token[], start: number, position: number): ValueShape | null {
+  const at = valueStart(tokens, start, position);
+  return at === null ? null : valueAt(tokens, at);
+}
+
+function valueStart(tokens: readonly Token[], start: number, position: number): number | null {
   const cursor = new TokenCursor(tokens, start);
   for (let skipped = 0; skipped < position; skipped++) {
     if (cursor.seek(',', ')') !== ',') return null;
     cursor.at += 1;
   }
-  return cursor.upper() === ')' ? null : valueAt(tokens, cursor.at);
+  return cursor.upper() === ')' ? null : cursor.at;
+}
+
+/** Numbers, from 0, of the parameters that stand alone in column `position` of the rows. */
+export function parametersInColumn(tokens: readonly Token[], rows: readonly number[], position: number): number[] {
+  const places = new Set<number>();
+  for (const start of rows) {
+    const at = valueStart(tokens, start, position);
+    if (at !== null && valueAt(tokens, at).kind === 'parameter') places.add(at);
+  }
+  const found: number[] = [];
+  let number = 0;
+  tokens.forEach(({ kind }, at) => {
+    if (places.has(at)) found.push(number);
+    if (kind === 'parameter') number += 1;
+  });
+  return found;
 }
 
 const endsOfValue = ['', ',', ')'];
@@ -175,11 +200,4 @@ export function valueAt(tokens: readonly Token[], start: number): ValueShape {
   if (token.kind !== 'number' || !/^\d+$/.test(token.text)) return { kind: 'expression' };
   const value = BigInt(token.text);
   return { kind: 'integer', value: negative ? -value : value };
-}
-
-/** Number of `?` before token `index`: the parameter there, counted from 0. */
-export function parametersBefore(tokens: readonly Token[], index: number): number {
-  let count = 0;
-  for (let at = 0; at < index; at++) if (tokens[at]?.kind === 'parameter') count += 1;
-  return count;
 }

@@ -31,7 +31,7 @@ const cases: [sql: string, tokens: string[], why: string, mode?: Partial<SqlMode
   ["x'41' N'x' _utf8'y'", ["x'41'", "N'x'", '_utf8', "'y'"], 'literals with a letter'],
   ['a<=>b:=c||d', ['a', '<=>', 'b', ':=', 'c', '||', 'd'], 'long symbols'],
   ['\xe4\xbd\xa0 = 1', ['\xe4\xbd\xa0', '=', '1'], 'UTF-8 names'],
-  ["'\xbf\x5c' b", ["'\xbf\x5c'", 'b'], 'a gbk character whose second byte is a backslash', { doubleByte: true }],
+  ["'\xbf\x5c' b", ["'\xbf\x5c'", 'b'], 'a gbk character whose second byte is a backslash', { doubleByte: 'gbk' }],
 ];
 
 it.each(cases)('%j', (sql, tokens, _why, mode = {}) => {

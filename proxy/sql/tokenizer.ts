@@ -1,4 +1,4 @@
-import { executesComment, type SqlMode } from './sql-mode';
+import { executesComment, isDoubleByteCharacter, type SqlMode } from './sql-mode';
 
 /**
  * word: keyword, name or function, unquoted. name: quoted by backticks (or ANSI quotes). userVariable: @x, @'x', @`x`.
@@ -197,13 +197,20 @@ class Scanner {
   /** Offset behind the quote that closes the one at `open`; -1 when the text ends first. A doubled quote stands for itself. */
   private closingQuote(open: number, quote: number, string: boolean): number {
     const { text, mode } = this;
+    const { doubleByte } = mode;
     const escapes = string && !mode.noBackslashEscapes;
     for (let at = open + 1; at < text.length; at++) {
       const code = text.charCodeAt(at);
       if (code === quote) {
         if (text.charCodeAt(at + 1) !== quote) return at + 1;
         at += 1;
-      } else if ((code === Char.backslash && escapes) || (code >= 0x81 && mode.doubleByte)) {
+      } else if (code === Char.backslash && escapes) {
+        at += 1;
+      } else if (
+        code >= 0x81 &&
+        doubleByte !== null &&
+        isDoubleByteCharacter(doubleByte, code, text.charCodeAt(at + 1))
+      ) {
         at += 1;
       }
     }
@@ -223,7 +230,10 @@ class Scanner {
       this.inExecutedComment = true;
       return true;
     }
-    const end = this.text.indexOf('*/', this.at + 2);
+    let end = this.text.indexOf('*/', this.at + 2);
+    // One that is skipped for its version may hold another comment.
+    const inner = head === null ? -1 : this.text.indexOf('/*', this.at + 3);
+    if (inner >= 0 && inner < end) end = this.text.indexOf('*/', end + 2);
     if (end < 0) return false;
     this.at = end + 2;
     return true;
