@@ -3,7 +3,7 @@ import { createServer, type Server, type Socket } from 'node:net';
 import type { ProxyServices } from '../session/proxy-services';
 import { StatementCache } from '../sql/statement-cache';
 import { ClientConnection } from './client-connection';
-import type { ProxyOptions } from './proxy-options';
+import type { ProxyLog, ProxyOptions } from './proxy-options';
 
 export interface RunningProxy {
   /** The TCP port; 0 without `listen`. */
