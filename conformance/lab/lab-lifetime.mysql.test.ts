@@ -83,6 +83,38 @@ withServer('a lab that is being built', () => {
   }, 60_000);
 });
 
+withServer('npm start', () => {
+  test('Ctrl-C, which the terminal sends to npm, its shell and the lab alike, leaves nothing', async () => {
+    const parent = mkdtempSync(join(tmpdir(), 'duara-lab-'));
+    const dir = join(parent, 'lab');
+    // A process group of its own, as a terminal gives to what runs in the foreground.
+    const npm = spawn('npm', ['start', '--', '--sites', '1', '--dir', dir], {
+      cwd: join(__dirname, '../../..'),
+      detached: true,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    const ended = new Promise<void>((resolve) => npm.once('close', () => resolve()));
+    let output = '';
+    for (const stream of [npm.stdout, npm.stderr]) {
+      stream.setEncoding('utf8').on('data', (text: string) => (output += text));
+    }
+    await until(
+      () => output.includes('End it with Ctrl-C'),
+      60_000,
+      () => output,
+    );
+    process.kill(-(npm.pid ?? 0), 'SIGINT');
+    await ended;
+    await until(
+      () => processesNaming(dir).length === 0,
+      10_000,
+      () => `left: ${processesNaming(dir).join(' ')}`,
+    );
+    expect(readdirSync(parent)).toEqual([]);
+    rmSync(parent, { recursive: true });
+  }, 120_000);
+});
+
 async function expectNothingLeft(lab: LabProcess, boundMs = 0): Promise<void> {
   await until(
     () => !existsSync(lab.dir) && processesNaming(lab.dir).length === 0,

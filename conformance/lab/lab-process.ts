@@ -54,7 +54,7 @@ export class LabProcess {
 
   /** Starts a lab in a fresh directory and resolves when every site is ready. `command`: whose `duara` runs it. */
   static async start(args: readonly string[] = [], command: string = main): Promise<LabProcess> {
-    const dir = join(mkdtempSync(join(tmpdir(), 'duara-lab-')), 'lab');
+    const dir = join(mkdtempSync(join(tmpdir(), 'duara-lab-')), 'a folder');
     const child = spawn(process.execPath, [command, 'lab', '--dir', dir, ...args], {
       stdio: ['ignore', 'pipe', 'pipe'],
     });

@@ -56,10 +56,13 @@ function conflicts({ replication }: SiteStatus): string {
 function members(status: SiteStatus): string {
   const ring = status.replication?.ring;
   const behind = new Map(lags(status).map(({ site, changeSets }) => [site, changeSets]));
+  const ageOf = (scope: number): number => status.replication?.lag.find((each) => each.scope === scope)?.seconds ?? 0;
+  const missing = (changeSets: bigint, seconds: number): string =>
+    changeSets === 0n ? 'nothing' : `${changeSets} change sets, the oldest ${seconds.toFixed(1)} s old`;
   const rows = (ring?.members ?? []).map(({ site, scope }) => [
     site,
     String(scope),
-    site === status.site ? 'this site' : `${behind.get(site) ?? 0n} change sets`,
+    site === status.site ? 'this site' : missing(behind.get(site) ?? 0n, ageOf(scope)),
   ]);
   return table(`Ring, epoch ${ring?.epoch ?? '–'}`, rows, ['site', 'scope', 'not applied here yet']);
 }

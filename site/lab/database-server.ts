@@ -48,27 +48,17 @@ export class DatabaseServer {
     mkdirSync(this.options.dir, { recursive: true });
     const tmp = this.tmpDir();
     const { binary } = this.options;
-    const user = process.getuid?.() === 0 ? ['--user=root'] : [];
     const run =
       binary.flavour === 'mariadb'
-        ? spawnSync(
-            'mariadb-install-db',
-            [
-              '--no-defaults',
-              '--auth-root-authentication-method=normal',
-              '--skip-test-db',
-              `--datadir=${this.dataDir}`,
-              `--tmpdir=${tmp}`,
-              ...user,
-            ],
-            { encoding: 'utf8' },
-          )
+        ? spawnSync('mariadb-install-db', this.installArguments(), {
+            encoding: 'utf8',
+            // As --tmpdir it would be split at a space: the script quotes some of what it passes on, not all.
+            env: { ...process.env, TMPDIR: tmp },
+          })
         : spawnSync(
             binary.path,
-            ['--no-defaults', '--initialize-insecure', `--datadir=${this.dataDir}`, `--tmpdir=${tmp}`, ...user],
-            {
-              encoding: 'utf8',
-            },
+            ['--no-defaults', '--initialize-insecure', `--datadir=${this.dataDir}`, `--tmpdir=${tmp}`, ...asRoot()],
+            { encoding: 'utf8' },
           );
     if (run.status !== 0) {
       throw new Error(
@@ -119,6 +109,17 @@ export class DatabaseServer {
     return tmp;
   }
 
+  private installArguments(): string[] {
+    return [
+      '--no-defaults',
+      '--auth-root-authentication-method=normal',
+      '--skip-test-db',
+      `--datadir=${this.dataDir}`,
+      // In its long form the script itself would act on it, and change the owner of folders of the system.
+      ...(asRoot().length === 0 ? [] : ['-uroot']),
+    ];
+  }
+
   private arguments(): string[] {
     const { binary, durable = true, serverId, extra = [] } = this.options;
     const safety = durable ? 1 : 0;
@@ -144,10 +145,15 @@ export class DatabaseServer {
       ...(binary.flavour === 'mariadb'
         ? ['--gtid-strict-mode=ON']
         : ['--mysqlx=OFF', '--gtid-mode=ON', '--enforce-gtid-consistency=ON']),
-      ...(process.getuid?.() === 0 ? ['--user=root'] : []),
+      ...asRoot(),
       ...extra,
     ];
   }
+}
+
+/** A server that root starts must be told that this is meant. */
+function asRoot(): string[] {
+  return process.getuid?.() === 0 ? ['--user=root'] : [];
 }
 
 function accepts(path: string): Promise<boolean> {

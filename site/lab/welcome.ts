@@ -17,7 +17,12 @@ function client({ mysql: { host, port, user, password, database } }: LabFileSite
 }
 
 function verb(words: string, dir: string): string {
-  return `npx duara lab ${words} --dir ${dir}`;
+  return `npx duara lab ${words} --dir ${inShell(dir)}`;
+}
+
+/** A path as a shell takes it. */
+function inShell(path: string): string {
+  return /^[\w./+@:-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`;
 }
 
 function demonstration(first: LabFileSite, last: LabFileSite, dir: string): readonly string[] {
@@ -39,6 +44,6 @@ function demonstration(first: LabFileSite, last: LabFileSite, dir: string): read
     `  ${verb(`heal ${there}`, dir)}`,
     `  ${verb('compare', dir)}`,
     run(first, question),
-    `  mariadb --socket ${first.backend.socket} -u root -e "SELECT rule, table_name, row_key, kept_image, lost_image FROM duara.conflicts\\G"`,
+    `  mariadb --socket ${inShell(first.backend.socket)} -u root -e "SELECT rule, table_name, row_key, kept_image, lost_image FROM duara.conflicts\\G"`,
   ];
 }
