@@ -24,7 +24,7 @@ export interface SessionState {
   /** Prepared by PREPARE … FROM, by name in lower case; null: the text is not known. */
   readonly named: Map<string, NamedStatement | null>;
   /** Temporary tables, as schema.table: they hide tables of that name. */
-  temporary: ReadonlySet<string>;
+  readonly temporary: Set<string>;
   /** The command at hand has waited for the catalog in vain: it is to be judged without. */
   catalogAway: boolean;
   /** Id that the last COM_STMT_PREPARE got: -1 in a later command means it (MariaDB). */
@@ -91,7 +91,7 @@ export function reset(state: SessionState, mode: SqlMode): void {
   state.ownInsertId = false;
   state.prepared.clear();
   state.named.clear();
-  state.temporary = new Set();
+  state.temporary.clear();
 }
 
 /** Flags of a reply. */

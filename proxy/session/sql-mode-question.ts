@@ -1,6 +1,6 @@
 import { Command } from '../wire/constants';
 import { frame, PacketFramer } from '../wire/packet-framer';
-import { PayloadReader } from '../wire/payload-reader';
+import { PayloadReader, PayloadTooShortError } from '../wire/payload-reader';
 import { type ServerReply, swallowedReply } from './pending-reply';
 import type { SessionState } from './session-state';
 import { withSqlMode } from './settings';
@@ -33,6 +33,11 @@ function rowOf(reply: Buffer): (string | null)[] {
   if (row === undefined) return [];
   const reader = new PayloadReader(row.payload);
   const values: (string | null)[] = [];
-  while (reader.remaining > 0) values.push(reader.lenencBytesOrNull()?.toString('latin1') ?? null);
+  try {
+    while (reader.remaining > 0) values.push(reader.lenencBytesOrNull()?.toString('latin1') ?? null);
+  } catch (error) {
+    if (error instanceof PayloadTooShortError) return [];
+    throw error;
+  }
   return values;
 }

@@ -1,6 +1,6 @@
-import { Command } from '../wire/constants';
+import { Capability, Command } from '../wire/constants';
 import type { CommandReply } from '../wire/command';
-import { PayloadReader } from '../wire/payload-reader';
+import { PayloadReader, PayloadTooShortError } from '../wire/payload-reader';
 import { parseServerVersion } from '../sql/sql-mode';
 import type { ClientCommand } from './client-command';
 import { CachedReads } from './cached-reads';
@@ -136,15 +136,28 @@ export class StatementHandler {
     reset(this.state, defaultSqlMode === null ? this.state.mode : withSqlMode(this.state.mode, defaultSqlMode));
   }
 
-  /** MySQL: "COM_CHANGE_USER". */
   private userChanged(payload: Buffer): void {
     this.afterReset();
-    const reader = new PayloadReader(payload, 1);
-    this.state.user = reader.nulTerminated().toString('latin1');
-    reader.skip(reader.uint8());
-    const schema = reader.remaining > 0 ? reader.nulTerminated().toString('latin1') : '';
-    this.state.schema = schema === '' ? null : schema;
-    // Without it the server's own: such sessions are alike too.
-    this.state.charset = reader.remaining >= 2 ? -1 - reader.uint16() : -1;
+    const { state } = this;
+    try {
+      Object.assign(state, changedUser(payload, state.capabilities));
+    } catch (error) {
+      if (!(error instanceof PayloadTooShortError)) throw error;
+      // The server has understood more of it than we.
+      state.schema = null;
+      this.reads.lose();
+    }
   }
+}
+
+/** MySQL: "COM_CHANGE_USER". */
+function changedUser(payload: Buffer, capabilities: number): Pick<SessionState, 'user' | 'schema' | 'charset'> {
+  const reader = new PayloadReader(payload, 1);
+  const user = reader.nulTerminated().toString('latin1');
+  if ((capabilities & Capability.secureConnection) !== 0) reader.skip(reader.uint8());
+  else reader.nulTerminated();
+  const schema = reader.remaining > 0 ? reader.nulBytes().toString('latin1') : '';
+  // Without it the server's own: such sessions are alike too.
+  const charset = reader.remaining >= 2 ? -1 - reader.uint16() : -1;
+  return { user, schema: schema === '' ? null : schema, charset };
 }

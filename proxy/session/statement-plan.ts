@@ -66,7 +66,7 @@ export interface StatementSource {
 /** What names mean at one place of a text, after what stands before it. */
 interface Scope {
   schema: string | null;
-  temporary: ReadonlySet<string>;
+  readonly temporary: Set<string>;
   /** Tables whose columns an earlier statement of the text may have changed. */
   readonly redefined: Set<string>;
   readonly named: Map<string, NamedStatement | null> | null;
@@ -75,6 +75,7 @@ interface Scope {
 /** Plans for each statement of a text. Changes nothing, so that it can be asked again after a wait. */
 export function planText(source: StatementSource, state: SessionState, services: ProxyServices): Planning {
   const { text, parsed } = source;
+  if (parsed.tooLong === true) return { kind: 'refused', error: keyRefused(tooLongMessage) };
   const needs: KeyNeed[] = [];
   const explicit: { table: TableInfo; key: bigint }[] = [];
   const effects: StatementEffects[] = [];
@@ -82,7 +83,7 @@ export function planText(source: StatementSource, state: SessionState, services:
   const prepares = parsed.statements.some(({ kind }) => kind === 'prepare');
   const scope: Scope = {
     schema: source.schema,
-    temporary: state.temporary,
+    temporary: definesTables(parsed) ? new Set(state.temporary) : state.temporary,
     redefined: new Set(),
     named: prepares ? new Map(state.named) : null,
   };
@@ -137,18 +138,14 @@ function effectsOf(run: NamedStatement, statement: Statement, scope: Scope, stat
     for (const table of changes.keyed) scope.redefined.add(full(table));
   }
   if (schema !== undefined) scope.schema = schema;
-  if (made.length > 0 || gone.length > 0) scope.temporary = withTemporary(scope.temporary, { made, gone });
+  for (const name of gone) scope.temporary.delete(name);
+  for (const name of made) scope.temporary.add(name);
   return { settings, schema, made, gone };
 }
 
-export function withTemporary(
-  temporary: ReadonlySet<string>,
-  { made, gone }: Pick<StatementEffects, 'made' | 'gone'>,
-): Set<string> {
-  const after = new Set(temporary);
-  for (const name of gone) after.delete(name);
-  for (const name of made) after.add(name);
-  return after;
+/** Statements that effectsOf may find to make or drop temporary tables. */
+function definesTables({ statements }: ParsedText): boolean {
+  return statements.some(({ kind }) => kind === 'ddl' || kind === 'execute');
 }
 
 function fullName(name: TableName, defaultSchema: string | null): string {
@@ -278,6 +275,10 @@ function keysFor(statement: Statement, scope: Scope, state: SessionState, servic
       return { kind: 'known', explicit: [], need: { table, demand: decision.demand } };
   }
 }
+
+const tooLongMessage =
+  'Duara: the text has more than 2 million words, values and signs, too many to find where keys are needed; send it in ' +
+  'several INSERTs';
 
 function redefinedMessage(table: string): string {
   return (

@@ -12,7 +12,7 @@ import type { ReplySummary } from './response-tracker';
 import { inTransaction, noteStatus, type SessionState } from './session-state';
 import { type SettingChanges, withSqlMode } from './settings';
 import { askSqlMode, sqlModeReply } from './sql-mode-question';
-import { planText, preparedByName, type StatementPlan, withTemporary } from './statement-plan';
+import { planText, preparedByName, type StatementPlan } from './statement-plan';
 import { isTemporaryDdl } from './table-definitions';
 import type { WriteTracker } from './write-tracker';
 
@@ -108,11 +108,11 @@ export class TextHandler {
     for (const [index, { settings, schema, made, gone }] of effects.entries()) {
       if (index > ran) return;
       // One that failed may have dropped some of its tables.
-      if (gone.length > 0) state.temporary = withTemporary(state.temporary, { made: [], gone });
+      for (const name of gone) state.temporary.delete(name);
       if (index === ran) return;
       this.settingsChanged(settings);
       if (schema !== undefined) state.schema = schema;
-      if (made.length > 0) state.temporary = withTemporary(state.temporary, { made, gone: [] });
+      for (const name of made) state.temporary.add(name);
     }
   }
 

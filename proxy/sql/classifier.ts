@@ -65,14 +65,20 @@ export interface ParsedText {
   readonly statements: readonly Statement[];
   /** The text could not be cut into tokens: nothing about it is known. */
   readonly broken: boolean;
+  /** It has more tokens than are read, and an INSERT among those that were. */
+  readonly tooLong?: boolean;
 }
 
 /** Cuts the text of a COM_QUERY (one character a byte) into statements and says what each does. */
 export function parseText(text: string, mode: SqlMode): ParsedText {
-  const { tokens, broken } = tokenize(text, mode);
-  if (broken) return { statements: [], broken };
+  const { tokens, broken, tooLong } = tokenize(text, mode);
+  if (broken) return { statements: [], broken, tooLong: tooLong && tokens.some(mayInsert) };
   if (definesRoutine(tokens)) return { statements: [classify(tokens)], broken };
   return { statements: splitStatements(tokens).map(classify), broken };
+}
+
+function mayInsert({ kind, upper }: Token): boolean {
+  return kind === 'word' && (upper === 'INSERT' || upper === 'REPLACE' || upper === 'EXECUTE');
 }
 
 /** The body of a routine holds `;` that do not end the statement. */

@@ -24,29 +24,33 @@ const clauseWords = new Set(
 export function tablesRead(tokens: readonly Token[], from: number): readonly TableName[] | null {
   const cursor = new TokenCursor(tokens, from);
   const tables: TableName[] = [];
-  /** For each open parenthesis: whether it holds a list of tables. */
-  const groups: boolean[] = [];
+  /** What holds outside of each open parenthesis. */
+  const groups: { readonly inTables: boolean; readonly functionFrom: boolean }[] = [];
   let inTables = false;
+  /** A FROM here belongs to the function. */
+  let functionFrom = false;
   let expectTable = false;
   while (!cursor.done) {
     const upper = cursor.upper();
     if (upper === 'WITH' && startsCommonTable(cursor)) return null;
     if (upper === '(') {
-      groups.push(inTables);
+      groups.push({ inTables, functionFrom });
+      functionFrom = functionsWithFrom.has(cursor.upper(-1));
       // "FROM (a, b)" lists tables, "FROM (SELECT …)" does not.
       inTables = expectTable;
       cursor.at += 1;
     } else if (upper === ')') {
-      inTables = groups.pop() ?? false;
+      ({ inTables, functionFrom } = groups.pop() ?? { inTables: false, functionFrom: false });
       expectTable = false;
       cursor.at += 1;
-    } else if (tableWords.has(upper) && !isFunctionFrom(tokens, cursor.at) && cursor.upper(-1) !== 'FOR') {
+    } else if (tableWords.has(upper) && !(functionFrom && upper === 'FROM') && cursor.upper(-1) !== 'FOR') {
       inTables = true;
       expectTable = true;
       cursor.at += 1;
     } else if (clauseWords.has(upper)) {
       // "ON" ends a table, but the list goes on behind the condition's comma or JOIN.
       if (upper !== 'ON' && upper !== 'USING') inTables = false;
+      if (upper === 'SELECT') functionFrom = false;
       expectTable = false;
       cursor.at += 1;
     } else if (upper === ',') {
@@ -72,21 +76,8 @@ function startsCommonTable(cursor: TokenCursor): boolean {
   return next !== 'ROLLUP' && next !== 'TIES' && next !== 'CONSISTENT' && next !== 'PARSER';
 }
 
-/** FROM inside EXTRACT, TRIM, SUBSTRING, SUBSTR, MID, POSITION: `f(… FROM …)`. */
-function isFunctionFrom(tokens: readonly Token[], at: number): boolean {
-  if (tokens[at]?.upper !== 'FROM') return false;
-  let depth = 0;
-  for (let back = at - 1; back >= 0; back--) {
-    const token = tokens[back];
-    if (token === undefined || token.kind === 'string') continue;
-    if (token.kind === 'symbol' && token.text === ')') depth += 1;
-    else if (token.kind === 'symbol' && token.text === '(' && depth-- === 0) {
-      const name = tokens[back - 1];
-      return name?.kind === 'word' && /^(EXTRACT|TRIM|SUBSTRING|SUBSTR|MID|TRIM_ORACLE)$/.test(name.upper);
-    } else if (depth === 0 && token.kind === 'word' && token.upper === 'SELECT') return false;
-  }
-  return false;
-}
+/** Functions with a FROM of their own: `f(… FROM …)`. */
+const functionsWithFrom = new Set(['EXTRACT', 'TRIM', 'SUBSTRING', 'SUBSTR', 'MID', 'TRIM_ORACLE']);
 
 /** UPDATE: every table before SET counts as written, though a join may only read it. */
 export function tablesUpdated(tokens: readonly Token[], from: number): TablesTouched {

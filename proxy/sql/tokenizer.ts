@@ -25,7 +25,12 @@ export interface Tokens {
   readonly tokens: readonly Token[];
   /** Bytes that could not be read as SQL: the statement must be relayed as it is and trusted in nothing. */
   readonly broken: boolean;
+  /** Broken off after TOKENS_MAX. */
+  readonly tooLong: boolean;
 }
+
+/** About 200 MB, and a second in which no other client is served: more than mysqldump puts into one INSERT. */
+const TOKENS_MAX = 1 << 21;
 
 const enum Char {
   newline = 10,
@@ -70,7 +75,7 @@ const longSymbols = new Set(['<=>', ':=', '<=', '>=', '<>', '!=', '||', '&&', '<
 export function tokenize(text: string, mode: SqlMode): Tokens {
   const scanner = new Scanner(text, mode);
   const broken = !scanner.scan();
-  return { tokens: scanner.tokens, broken };
+  return { tokens: scanner.tokens, broken, tooLong: scanner.tokens.length >= TOKENS_MAX };
 }
 
 class Scanner {
@@ -84,9 +89,10 @@ class Scanner {
     private readonly mode: SqlMode,
   ) {}
 
-  /** False when the text ends inside a quoted string or a comment. */
+  /** False when the text ends inside a quoted string or a comment, or is too long. */
   scan(): boolean {
     while (this.at < this.text.length) {
+      if (this.tokens.length >= TOKENS_MAX) return false;
       const code = this.text.charCodeAt(this.at);
       if (code <= 32) this.at += 1;
       else if (isWordChar(code)) this.wordOrNumber();
