@@ -114,6 +114,8 @@ export class DatabaseServer {
       '--no-defaults',
       '--auth-root-authentication-method=normal',
       '--skip-test-db',
+      // Grants name no hosts, so it need not matter that a small root or container cannot look up its own name.
+      '--force',
       `--datadir=${this.dataDir}`,
       // In its long form the script itself would act on it, and change the owner of folders of the system.
       ...(asRoot().length === 0 ? [] : ['-uroot']),
