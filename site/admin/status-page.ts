@@ -57,12 +57,17 @@ function members(status: SiteStatus): string {
   const ring = status.replication?.ring;
   const behind = new Map(lags(status).map(({ site, changeSets }) => [site, changeSets]));
   const ageOf = (scope: number): number => status.replication?.lag.find((each) => each.scope === scope)?.seconds ?? 0;
-  const missing = (changeSets: bigint, seconds: number): string =>
-    changeSets === 0n ? 'nothing' : `${changeSets} change sets, the oldest ${seconds.toFixed(1)} s old`;
+  const isUp = (site: string): boolean => ring?.links.some(({ peer, up }) => peer === site && up) ?? false;
+  const missing = (changeSets: bigint, seconds: number, up: boolean): string =>
+    changeSets === 0n
+      ? up
+        ? 'nothing'
+        : 'nothing that is known here: the link is down'
+      : `${changeSets} change sets, the oldest ${seconds.toFixed(1)} s old`;
   const rows = (ring?.members ?? []).map(({ site, scope }) => [
     site,
     String(scope),
-    site === status.site ? 'this site' : missing(behind.get(site) ?? 0n, ageOf(scope)),
+    site === status.site ? 'this site' : missing(behind.get(site) ?? 0n, ageOf(scope), isUp(site)),
   ]);
   return table(`Ring, epoch ${ring?.epoch ?? '–'}`, rows, ['site', 'scope', 'not applied here yet']);
 }

@@ -72,7 +72,9 @@ function describe(status: SiteStatus): readonly string[] {
     const lag = replication?.lag.find((each) => each.scope === scope);
     const missing = behind.get(site) ?? 0n;
     const age = `the oldest ${(lag?.seconds ?? 0).toFixed(1)} s old`;
-    const far = missing === 0n ? 'all applied here' : `${missing} change sets not applied here, ${age}`;
+    const isUp = ring?.links.some(({ peer, up }) => peer === site && up) ?? false;
+    const nothing = isUp ? 'all applied here' : 'all applied here that is known of; the link is down';
+    const far = missing === 0n ? nothing : `${missing} change sets not applied here, ${age}`;
     lines.push(`  ${site}  scope ${scope}  ${site === status.site ? 'this site' : far}`);
   }
   for (const { peer, up, bytesIn, bytesOut, roundTripMs } of ring?.links ?? []) {
