@@ -168,6 +168,21 @@ const binary = findServer();
     reader.destroy();
   });
 
+  it('reads what one statement of several has committed, before the others have ended', async () => {
+    const admin = await root();
+    await admin.query('CREATE PROCEDURE app.slowly() BEGIN DO SLEEP(0.5); UPDATE app.words SET n = n + 10; END');
+    await admin.end();
+    const reader = await connect();
+    const writer = await RawClient.connect(site.proxySocket);
+    writer.send(query('CALL slowly(); SELECT SLEEP(3)'));
+    for (let i = 0; i < 3; i++) expect(await numbers(reader)).toEqual([1, 2]);
+    expect((await writer.take(1))[0]?.payload[0]).toBe(0);
+    expect(await numbers(reader)).toEqual([11, 12]);
+    writer.destroy();
+    await reader.query('UPDATE words SET n = n - 10');
+    reader.destroy();
+  });
+
   it('refuses a command that the server would not take, and stays alive', async () => {
     const admin = await root();
     const raw = await RawClient.connect(site.proxySocket);

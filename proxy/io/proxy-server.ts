@@ -27,6 +27,7 @@ export async function startProxy(options: ProxyOptions): Promise<RunningProxy> {
     cache: options.cache ?? null,
     globalsSet: 0,
     defaultSqlMode: null,
+    stepsInFlight: 0,
     commandBytesMax: COMMAND_BYTES_MAX,
   };
   const connections = new Set<ClientConnection>();

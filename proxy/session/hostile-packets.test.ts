@@ -45,7 +45,7 @@ function services(catalog: Catalog): ProxyServices {
     sawExplicitKey: () => {},
   };
   const cache = new ReadCache({ board: versions, maxBytes: 1 << 16, counters });
-  const shared = { globalsSet: 0, defaultSqlMode: '', commandBytesMax: 1 << 26 };
+  const shared = { globalsSet: 0, defaultSqlMode: '', stepsInFlight: 0, commandBytesMax: 1 << 26 };
   return { catalog, keys, versions, counters, statements: new StatementCache(), cache, ...shared };
 }
 

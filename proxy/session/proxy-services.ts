@@ -15,6 +15,8 @@ export interface ProxyServices {
   globalsSet: number;
   /** sql_mode of new sessions on this backend; null until one was asked, or after a SET GLOBAL. */
   defaultSqlMode: string | null;
+  /** See StepsInFlight. */
+  stepsInFlight: number;
   /** max_allowed_packet of new sessions, asked together with it. */
   commandBytesMax: number;
 }

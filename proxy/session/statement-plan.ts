@@ -10,7 +10,7 @@ import type { ProxyServices } from './proxy-services';
 import type { NamedStatement, SessionState } from './session-state';
 import { noChanges, type SettingChanges, settingChanges } from './settings';
 import { definitionChanges, isTemporaryDdl } from './table-definitions';
-import { type WriteScope, writesAnything, writesNothing } from './write-tracker';
+import { type WriteScope, writesAnything, writesAnythingInSteps, writesNothing } from './write-tracker';
 
 /** Keys that one statement needs. */
 export interface KeyNeed {
@@ -113,11 +113,16 @@ export function planText(source: StatementSource, state: SessionState, services:
     effects.push(effect);
   }
   const writes: WriteScope = all
-    ? writesAnything
+    ? inSteps(parsed)
     : slots.size > 0
       ? { kind: 'tables', slots: [...slots] }
       : writesNothing;
   return { kind: 'plan', parsed, statements: parsed.statements, effects, needs, explicit, writes, unread };
+}
+
+/** Each statement of a text is answered when it has ended, before the next one has. */
+function inSteps({ statements }: ParsedText): WriteScope {
+  return statements.length > 1 ? writesAnythingInSteps : writesAnything;
 }
 
 /** What one statement does to the session; moves `scope` on behind it. */

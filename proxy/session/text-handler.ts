@@ -89,7 +89,7 @@ export class TextHandler {
     settle(plan, keys, summary);
     if (summary === null) return;
     this.noteEnd(plan, sentMs, summary);
-    if (summary.errorCode === null) collected?.store();
+    if (summary.errorCode === null && this.services.stepsInFlight === 0) collected?.store();
     // What followed an error did not run.
     const ran = summary.errorCode === null ? plan.statements.length : summary.affectedRows.length;
     if (plan.parsed.broken) this.reads.lose();

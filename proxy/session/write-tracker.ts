@@ -2,10 +2,19 @@ import type { TableVersionBoard } from '../ports';
 
 /** What a command may write. */
 export type WriteScope =
-  { readonly kind: 'none' } | { readonly kind: 'tables'; readonly slots: readonly number[] } | { readonly kind: 'all' };
+  | { readonly kind: 'none' }
+  | { readonly kind: 'tables'; readonly slots: readonly number[] }
+  /** `steps`: the client hears of parts of it before its end. */
+  | { readonly kind: 'all'; readonly steps: boolean };
 
 export const writesNothing: WriteScope = { kind: 'none' };
-export const writesAnything: WriteScope = { kind: 'all' };
+export const writesAnything: WriteScope = { kind: 'all', steps: false };
+export const writesAnythingInSteps: WriteScope = { kind: 'all', steps: true };
+
+/** Shared by all sessions: commands under way that write anything in steps. No reply may be kept meanwhile. */
+export interface StepsInFlight {
+  stepsInFlight: number;
+}
 
 /**
  * Tells the version board of one session's writes: raised when a write is sent, and again when its end was seen, before
@@ -19,7 +28,10 @@ export class WriteTracker {
   /** Scopes of commands whose replies are to come. */
   private readonly sent: WriteScope[] = [];
 
-  constructor(private readonly versions: TableVersionBoard) {}
+  constructor(
+    private readonly versions: TableVersionBoard,
+    private readonly shared: StepsInFlight,
+  ) {}
 
   /** True while the session's own transaction has written something, or may have. */
   get dirty(): boolean {
@@ -29,6 +41,7 @@ export class WriteTracker {
   begin(scope: WriteScope): void {
     if (scope.kind === 'none') return;
     this.sent.push(scope);
+    if (scope.kind === 'all' && scope.steps) this.shared.stepsInFlight += 1;
     if (scope.kind === 'all') this.versions.flushAll();
     else for (const slot of scope.slots) this.versions.beginWrite(slot);
   }
@@ -39,7 +52,10 @@ export class WriteTracker {
    */
   end(scope: WriteScope, after: { readonly inTransaction: boolean; readonly commits: boolean }): void {
     const at = this.sent.indexOf(scope);
-    if (at >= 0) this.sent.splice(at, 1);
+    if (at >= 0) {
+      this.sent.splice(at, 1);
+      this.discount(scope);
+    }
     if (scope.kind === 'all') this.heldAll = true;
     else if (scope.kind === 'tables') this.held.push(...scope.slots);
     if (!after.inTransaction) this.release();
@@ -49,6 +65,7 @@ export class WriteTracker {
   /** The connection ended, or its replies cannot be followed any more: what is in flight may or may not be committed. */
   lost(): void {
     for (const scope of this.sent) {
+      this.discount(scope);
       if (scope.kind === 'tables') this.held.push(...scope.slots);
     }
     const uncertain = this.dirty;
@@ -56,6 +73,10 @@ export class WriteTracker {
     if (!uncertain) return;
     this.heldAll = true;
     this.release();
+  }
+
+  private discount(scope: WriteScope): void {
+    if (scope.kind === 'all' && scope.steps) this.shared.stepsInFlight -= 1;
   }
 
   private raise(): void {
