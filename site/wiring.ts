@@ -26,6 +26,7 @@ import { version } from './version';
 
 /** How long an INSERT waits for the ring to let a new site in. */
 const scopeWaitMs = 5_000;
+const keysRetryMs = 2_000;
 const keepAheadEveryMs = 30_000;
 
 /** One site of a ring, in one process: proxy and admin pages here, replicator and ring in a worker thread. */
@@ -40,6 +41,7 @@ export class Site {
   private readonly keys: DeferredKeys;
   private keySource: SiteKeySource | null = null;
   private opening: Promise<void> = Promise.resolve();
+  private keysRetry: NodeJS.Timeout | undefined;
   private readonly host: ReplicationHost;
   private proxy: RunningProxy | null = null;
   private admin: AdminServer | null = null;
@@ -139,6 +141,7 @@ export class Site {
     await this.proxy?.close();
     await this.host.close();
     await this.opening;
+    clearTimeout(this.keysRetry);
     await this.keySource?.close();
     await this.database.close();
     this.unlock();
@@ -213,8 +216,13 @@ export class Site {
       this.keys.provide(this.keySource);
     } catch (error) {
       this.reason = error instanceof Error ? error.message : String(error);
-      this.alarms.raise({ code: 'DUARA_KEYS', message: this.reason });
-      this.log.error({ err: error }, 'keys cannot be issued: INSERTs that need one are refused');
+      if (this.alarms.raise({ code: 'DUARA_KEYS', message: this.reason })) {
+        this.log.error({ err: error }, 'keys cannot be issued: INSERTs that need one are refused');
+      }
+      // A disk that was full, or marks that were put back: neither is to need a restart.
+      this.keysRetry = setTimeout(() => {
+        this.opening = this.opening.then(() => this.openKeys(scope));
+      }, keysRetryMs);
     }
   }
 
