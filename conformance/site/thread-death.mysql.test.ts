@@ -64,6 +64,29 @@ const binary = findServer();
     await client.end();
   }, 60_000);
 
+  test('foreign keys that cascade are an alarm, plain ones are not', async () => {
+    const client = await createConnection(one?.proxyAccount ?? {});
+    await client.query('CREATE TABLE parent (id BIGINT PRIMARY KEY)');
+    await client.query(
+      'CREATE TABLE kept (id BIGINT PRIMARY KEY, p BIGINT, CONSTRAINT plain FOREIGN KEY (p) REFERENCES parent (id))',
+    );
+    await client.query(
+      'CREATE TABLE child (id BIGINT PRIMARY KEY, p BIGINT, CONSTRAINT gone FOREIGN KEY (p) REFERENCES parent (id) ON DELETE CASCADE)',
+    );
+    await client.end();
+    let messages: string[] = [];
+    await until(
+      async () => {
+        const { alarms } = await site.status();
+        messages = alarms.filter(({ code }) => code === 'DUARA_FOREIGN_KEY_CASCADES').map(({ message }) => message);
+        return messages.length > 0;
+      },
+      10_000,
+      () => 'no alarm',
+    );
+    expect(messages).toEqual([expect.stringContaining('(child.gone)')]);
+  }, 30_000);
+
   test('an insert that went past the proxy is an alarm', async () => {
     const root = await createConnection({ socketPath: one?.database.socket ?? '', user: 'root', database: 'app' });
     await root.query("INSERT INTO note (id, word) VALUES (77, 'past the proxy')");

@@ -11,6 +11,7 @@ import type { Ring, StreamStore } from '../../ring/api';
 import { databaseAddress, parseBytes } from '../config/values';
 import { firstPosition, forgetFirstPosition, rememberFirstPosition, rememberedScope } from '../incarnation';
 import { rulesOf } from '../rules';
+import { cascadeAlarms } from './cascades';
 import { leaseKeys } from './key-leasing';
 import type { FromWorker, LeaseAnswer, ReplicationStatus, WorkerStart } from './messages';
 import { type Phase, replicationStatus } from './replication-status';
@@ -100,11 +101,15 @@ export class Replication {
       isOwnKey: (bits, key) => bits < 64 || isOwn(this.phase.scope ?? 0, key),
       log: this.log,
       onAlarm: (alarm) => this.tell({ kind: 'alarm', alarm }),
-      onSchemaChange: (schema) => this.tell({ kind: 'schemaChanged', schema }),
+      onSchemaChange: (schema) => {
+        this.tell({ kind: 'schemaChanged', schema });
+        void this.watchCascades();
+      },
       overrides: { unsafeDurability: config.database.allowUnsafe, ...(startAt === null ? {} : { startAt }) },
     });
     forgetFirstPosition(config.data);
     this.phase = { ...this.phase, phase: 'running', reason: null };
+    void this.watchCascades();
     this.retentionTimer = setInterval(() => void this.watchRetention(), retentionWatchMs).unref();
   }
 
@@ -121,6 +126,17 @@ export class Replication {
         this.tell({ kind: 'alarm', alarm: { code: 'DUARA_FOREIGN_KEY', message } });
       },
     };
+  }
+
+  private async watchCascades(): Promise<void> {
+    const { config } = this.start;
+    try {
+      for (const alarm of await cascadeAlarms(databaseAddress(config), config.replicate.schemas)) {
+        this.tell({ kind: 'alarm', alarm });
+      }
+    } catch (error) {
+      this.log.info({ err: error }, 'the foreign keys could not be read; asked again after the next schema change');
+    }
   }
 
   private async watchRetention(): Promise<void> {
