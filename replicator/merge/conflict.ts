@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { imageColumns, primaryKeyOf, sameBytes } from './image';
+import { imageColumns, primaryKeyOf } from './image';
 import type { Conflict, MergedColumn, Operation } from './operation';
 
 export interface Loss {
@@ -11,20 +11,37 @@ export interface Loss {
   readonly columns: readonly string[] | null;
 }
 
+/** Losses by the text that their conflict's id is the hash of. */
+export type Losses = ReadonlyMap<string, Loss>;
+
 /** The losing values of one fold (G7). Losses of the same two operations on a row by one rule are one conflict. */
 export class ConflictSet {
-  private readonly losses = new Map<string, Loss>();
+  readonly losses = new Map<string, Loss>();
 
   add(loss: Loss): void {
-    const id = conflictId(loss);
-    const known = this.losses.get(id);
-    if (known === undefined) this.losses.set(id, loss);
-    else this.losses.set(id, { ...known, columns: union(known.columns, loss.columns) });
+    const text = textOf(loss);
+    const known = this.losses.get(text);
+    if (known === undefined) this.losses.set(text, loss);
+    else this.losses.set(text, { ...known, columns: union(known.columns, loss.columns) });
   }
+}
 
-  finish(): Map<string, Conflict> {
-    return new Map([...this.losses].map(([id, loss]) => [id, conflictOf(id, loss)]));
+/**
+ * The conflicts that `losses` has and `others` has not, or with other columns. Made only here: a contested row lists its
+ * whole history in every fold, and ids and images of what did not change would be most of the work.
+ */
+export function conflictsBeyond(losses: Losses, others: Losses): Conflict[] {
+  const conflicts: Conflict[] = [];
+  for (const [text, loss] of losses) {
+    const other = others.get(text);
+    if (other === undefined || !sameColumns(loss.columns, other.columns)) conflicts.push(conflictOf(text, loss));
   }
+  return conflicts;
+}
+
+function sameColumns(a: Loss['columns'], b: Loss['columns']): boolean {
+  if (a === null || b === null) return a === b;
+  return a.length === b.length && a.every((name) => b.includes(name));
 }
 
 function union(a: Loss['columns'], b: Loss['columns']): Loss['columns'] {
@@ -32,16 +49,15 @@ function union(a: Loss['columns'], b: Loss['columns']): Loss['columns'] {
 }
 
 /** A function of the operations and the rule, so that all sites agree on it. */
-function conflictId({ rule, lost, kept }: Loss): string {
+function textOf({ rule, lost, kept }: Loss): string {
   const name = (operation: Operation | null): string =>
     operation === null ? '-' : `${operation.changeSet.origin}:${operation.changeSet.seq}`;
-  const text = `${rule} ${name(lost)} ${name(kept)} ${lost.change.key}`;
-  return createHash('sha256').update(text, 'latin1').digest('hex').slice(0, 32);
+  return `${rule} ${name(lost)} ${name(kept)} ${lost.change.key}`;
 }
 
-function conflictOf(id: string, { rule, lost, kept, columns }: Loss): Conflict {
+function conflictOf(text: string, { rule, lost, kept, columns }: Loss): Conflict {
   return {
-    id,
+    id: createHash('sha256').update(text, 'latin1').digest('hex').slice(0, 32),
     rule,
     status: rule === 'M9' ? 'parked' : 'provisional',
     row: lost.change.key,
@@ -58,19 +74,4 @@ function valuesOf({ table, change }: Operation, columns: Loss['columns']): Map<s
   const image = imageColumns(table, change.after);
   if (columns === null) return image;
   return new Map([...image].filter(([name]) => columns.includes(name)));
-}
-
-/** Same losing and kept values: nothing to write anew. */
-export function sameConflict(a: Conflict, b: Conflict): boolean {
-  return a.id === b.id && sameImage(a.lostImage, b.lostImage) && sameImage(a.keptImage, b.keptImage);
-}
-
-function sameImage(a: Conflict['lostImage'], b: Conflict['lostImage']): boolean {
-  if (a === null || b === null) return a === b;
-  if (a.size !== b.size) return false;
-  for (const [name, { value }] of a) {
-    const other = b.get(name);
-    if (other === undefined || !sameBytes(value, other.value)) return false;
-  }
-  return true;
 }

@@ -1,4 +1,5 @@
 import { compareChangeSets, isCauseOf } from '../change-set';
+import type { Incarnation } from '../change-set';
 import type { Operation } from './operation';
 
 /**
@@ -17,6 +18,8 @@ export interface FoldRules {
 /** All operations on one row, in the order of FoldRules.compare. */
 export interface RowHistory {
   readonly operations: readonly Operation[];
+  /** The same, each origin's in its own list: in seq order, so that what one follows all after it follow too. */
+  readonly byOrigin: ReadonlyMap<Incarnation, readonly Operation[]>;
   readonly deletes: readonly Operation[];
   readonly inserts: readonly Operation[];
 }

@@ -1,10 +1,11 @@
 import type { RowKey, UniqueKey } from '../change-set';
 import { columnGroup } from './column-group';
 import { ConflictSet } from './conflict';
+import type { Losses } from './conflict';
 import { concurrent } from './fold-rules';
 import type { FoldRules, RowHistory } from './fold-rules';
 import { imageColumns, isPrimaryKeyColumn, sameBytes } from './image';
-import type { Conflict, Operation } from './operation';
+import type { Operation } from './operation';
 import { rowBefore } from './row-state';
 import type { RowState } from './row-state';
 import { claimUniques, yieldedColumns } from './unique-claims';
@@ -14,7 +15,8 @@ import type { ColumnRules } from './write-columns';
 
 export interface FoldResult {
   readonly rows: ReadonlyMap<RowKey, RowState>;
-  readonly conflicts: ReadonlyMap<string, Conflict>;
+  /** What lost (G7); `conflictsBeyond` makes conflicts of them. */
+  readonly losses: Losses;
 }
 
 export interface FoldInput {
@@ -49,23 +51,29 @@ export function fold({ operations, rules, foldRules, takesEffect }: FoldInput): 
     folding.step(acting.slice(i, end));
     i = end;
   }
-  return { rows, conflicts: folding.conflicts.finish() };
+  return { rows, losses: folding.conflicts.losses };
 }
 
 function historiesOf(ordered: readonly Operation[]): Map<RowKey, RowHistory> {
-  const byRow = new Map<RowKey, Operation[]>();
-  for (const operation of ordered) {
-    const known = byRow.get(operation.change.key);
-    if (known === undefined) byRow.set(operation.change.key, [operation]);
-    else known.push(operation);
-  }
+  const byRow = groupBy(ordered, ({ change }) => change.key);
   return new Map([...byRow].map(([key, ofRow]) => [key, historyOf(ofRow)]));
 }
 
 function historyOf(operations: readonly Operation[]): RowHistory {
   const deletes = operations.filter(({ change }) => change.kind === 'delete');
   const inserts = operations.filter(({ change }) => change.kind === 'insert');
-  return { operations, deletes, inserts };
+  return { operations, byOrigin: groupBy(operations, ({ changeSet }) => changeSet.origin), deletes, inserts };
+}
+
+function groupBy<K, V>(values: readonly V[], keyOf: (value: V) => K): Map<K, V[]> {
+  const groups = new Map<K, V[]>();
+  for (const value of values) {
+    const key = keyOf(value);
+    const known = groups.get(key);
+    if (known === undefined) groups.set(key, [value]);
+    else known.push(value);
+  }
+  return groups;
 }
 
 class Folding {

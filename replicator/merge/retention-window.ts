@@ -1,10 +1,10 @@
 import type { ChangeSet, Incarnation, RowKey } from '../change-set';
-import { sameConflict } from './conflict';
+import { conflictsBeyond } from './conflict';
 import { fold } from './fold';
 import type { FoldResult } from './fold';
 import { foldRules as productionRules } from './fold-rules';
 import type { FoldRules } from './fold-rules';
-import type { Conflict, MergeDecision, Operation, RowTarget } from './operation';
+import type { MergeDecision, Operation, RowTarget } from './operation';
 import { orderByUniques } from './target-order';
 import { differenceOf, effectOf, movesBetween, movesOf, rowsInOrder, targetOf, withoutLocal } from './targets';
 import type { LocalRules } from './targets';
@@ -127,15 +127,10 @@ export class RetentionWindow {
       const target = differenceOf(before.rows.get(key)!, after.rows.get(key)!);
       if (target !== null) targets.push(target);
     }
-    const missing = (from: FoldResult, to: FoldResult): Conflict[] =>
-      [...from.conflicts.values()].filter((conflict) => {
-        const other = to.conflicts.get(conflict.id);
-        return other === undefined || !sameConflict(conflict, other);
-      });
     return {
       targets: withoutLocal(orderByUniques(targets, movesBetween(before.rows, after.rows)), this.rules),
-      conflictsAdded: missing(after, before),
-      conflictsRemoved: missing(before, after),
+      conflictsAdded: conflictsBeyond(after.losses, before.losses),
+      conflictsRemoved: conflictsBeyond(before.losses, after.losses),
     };
   }
 }

@@ -51,14 +51,27 @@ function writeLater(writing: Writing, name: string, column: MergedColumn): void 
 
 /** True when a later write of the column replaced this one knowingly and meets the operation itself. */
 function isOutdated({ row, operation, foldRules }: Writing, name: string, writer: Operation): boolean {
-  const { operations } = row.history;
-  for (let i = operations.length - 1; i >= 0; i--) {
-    const later = operations[i]!;
-    if (foldRules.compare(later, operation) <= 0) return false;
-    if (!isCause(writer, later) || !concurrent(later, operation)) continue;
-    if (writes(later, name) && foldRules.lostToDelete(later, row.history) === null) return true;
+  for (const ofOrigin of row.history.byOrigin.values()) {
+    for (let i = firstAfter(ofOrigin, operation, foldRules); i < ofOrigin.length; i++) {
+      const later = ofOrigin[i]!;
+      // So do all that this origin wrote after it: only what meets the operation is looked at, not the row's whole history.
+      if (isCause(operation, later)) break;
+      if (!isCause(writer, later) || !concurrent(later, operation)) continue;
+      if (writes(later, name) && foldRules.lostToDelete(later, row.history) === null) return true;
+    }
   }
   return false;
+}
+
+/** Index of the first operation that comes after `operation` in the order; the list's length when none does. */
+function firstAfter(ordered: readonly Operation[], operation: Operation, { compare }: FoldRules): number {
+  let [low, high] = [0, ordered.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (compare(ordered[middle]!, operation) <= 0) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }
 
 function writes({ table, change }: Operation, name: string): boolean {

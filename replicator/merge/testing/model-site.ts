@@ -11,6 +11,7 @@ import type {
 import { compareChangeSets } from '../../change-set';
 import { withChangeSet } from '../../version-vector';
 import type { VersionVector } from '../../change-set';
+import { conflictsBeyond } from '../conflict';
 import { fold } from '../fold';
 import { foldRules as productionRules } from '../fold-rules';
 import type { FoldRules } from '../fold-rules';
@@ -214,7 +215,8 @@ export class ModelSite {
         rows.set(id, { ...EMPTY, ...before, id, ...Object.fromEntries(columns) });
       }
     }
-    return { rows, conflicts: result.conflicts };
+    const conflicts = conflictsBeyond(result.losses, new Map());
+    return { rows, conflicts: new Map(conflicts.map((conflict) => [conflict.id, conflict])) };
   }
 
   private note(changeSet: ChangeSet): void {
