@@ -103,9 +103,14 @@ withServer('a lab of three sites', () => {
     const { admin, name } = lab.site('b');
     const text = async (path: string): Promise<string> => (await fetch(`${admin}${path}`)).text();
     expect(JSON.parse(await text('/readyz'))).toEqual({ ready: true, waitingFor: [] });
+    // A link that was cut comes back after a pause of its own; what it missed may have come by way of the third site.
+    await until(
+      async () => (await text('/metrics')).match(/^duara_link_up\{peer="[ac]"\} 1$/gm)?.length === 2,
+      60_000,
+      () => `the links of b do not stand\n${lab.logs()}`,
+    );
     const metrics = await text('/metrics');
     expect(metrics).toMatch(/^duara_change_sets_applied_total\{origin="a"\} [1-9]/m);
-    expect(metrics).toMatch(/^duara_link_up\{peer="c"\} 1$/m);
     expect(metrics).toMatch(/^duara_ring_members\{state="linked"\} 3$/m);
     expect(await text('/')).toContain(`<h1>${name}</h1>`);
     const status = await duara(['status', '--url', admin]);
