@@ -1,4 +1,6 @@
 import { createConnection, type Socket } from 'node:net';
+import type { Channel } from './channel';
+import { SocketChannel } from './socket-channel';
 
 /** Where the database server listens. */
 export type BackendAddress = { readonly host: string; readonly port: number } | { readonly path: string };
@@ -14,7 +16,7 @@ export class BackendAwayError extends Error {
 
 /** A connection attempt that can be given up. */
 export interface BackendAttempt {
-  readonly connected: Promise<Socket>;
+  readonly connected: Promise<Channel>;
   abandon(): void;
 }
 
@@ -29,7 +31,7 @@ export function connectBackend(address: BackendAddress, waitMs: number): Backend
   let socket: Socket | null = null;
   let timer: NodeJS.Timeout | null = null;
   let giveUp: (reason: string) => void = () => {};
-  const connected = new Promise<Socket>((resolve, reject) => {
+  const connected = new Promise<Channel>((resolve, reject) => {
     giveUp = (reason) => {
       if (timer !== null) clearTimeout(timer);
       socket?.destroy();
@@ -45,7 +47,8 @@ export function connectBackend(address: BackendAddress, waitMs: number): Backend
         tried.removeAllListeners('error');
         // From here on the socket is the caller's.
         giveUp = () => {};
-        resolve(tried);
+        tried.setKeepAlive(true, 60_000);
+        resolve(new SocketChannel(tried));
       });
       tried.once('error', (error: NodeJS.ErrnoException) => {
         clearTimeout(limit);

@@ -3,15 +3,22 @@ import { backendAway } from '../errors';
 import { frame } from '../wire/packet-framer';
 import { encodeError } from '../wire/response';
 import { Session } from '../session/session';
+import type { SessionEffects } from '../session/session-effects';
 import type { ProxyServices } from '../session/proxy-services';
 import { newSessionState } from '../session/session-state';
 import { StatementHandler } from '../session/statement-handler';
 import { type BackendAttempt, connectBackend, describeBackend } from './backend-connection';
+import type { Channel } from './channel';
 import type { ProxyOptions } from './proxy-options';
+import { SocketChannel } from './socket-channel';
+
+/** A client that does not read its last bytes must not keep the connection. */
+const LAST_BYTES_MS = 5_000;
 
 /** Relays one client connection over one backend connection until either ends. */
 export class ClientConnection {
-  private backend: Socket | null = null;
+  private readonly client: Channel;
+  private backend: Channel | null = null;
   private attempt: BackendAttempt | null = null;
   private session: Session | null = null;
   private readonly state = newSessionState();
@@ -20,21 +27,30 @@ export class ClientConnection {
   private refused = false;
 
   constructor(
-    private readonly client: Socket,
+    socket: Socket,
     private readonly options: ProxyOptions,
     private readonly services: ProxyServices,
     private readonly onClose: () => void,
-  ) {}
+  ) {
+    socket.setNoDelay(true);
+    socket.setKeepAlive(true, 60_000);
+    this.client = new SocketChannel(socket);
+  }
 
   /** Connects the backend and starts to relay. Never throws: what fails here ends this connection only. */
   start(): void {
-    const { client, options } = this;
-    client.setNoDelay(true);
-    client.setKeepAlive(true, 60_000);
-    client.on('error', () => this.close());
-    client.on('close', () => this.close());
-    // The server speaks first: nothing is read from the client before its greeting.
-    client.pause();
+    const { options } = this;
+    // The server speaks first: nothing is read from the client before it is connected.
+    this.client.listen({
+      data: (bytes) => this.fromClient(bytes),
+      drain: () => {
+        this.backend?.resume();
+        this.resumeClient();
+      },
+      end: () => this.clientHasEnded(),
+      error: () => this.close(),
+      close: () => this.close(),
+    });
     this.attempt = connectBackend(options.backend, options.backendWaitMs);
     this.attempt.connected.then(
       (backend) => this.relay(backend),
@@ -57,65 +73,62 @@ export class ClientConnection {
     if (this.over) return;
     const name = describeBackend(this.options.backend);
     this.options.log.warn(`backend ${name} is away: ${error.message}`);
-    this.client.end(frame(encodeError(backendAway(name, error.message))));
-    // A client that never reads must not keep this connection.
-    this.client.resume();
-    this.client.setTimeout(5_000, () => this.close());
-    this.client.on('end', () => this.close());
+    this.refuse(frame(encodeError(backendAway(name, error.message))));
   }
 
-  private relay(backend: Socket): void {
-    const { client, options } = this;
+  /** The last bytes for the client. */
+  private refuse(bytes: Buffer): void {
+    this.refused = true;
+    this.backend?.destroy();
+    // Closed at once, bytes that are still to come would make the system throw away what was sent.
+    this.client.end(bytes);
+    this.client.destroyWhenIdle(LAST_BYTES_MS);
+    this.client.resume();
+  }
+
+  private relay(backend: Channel): void {
     if (this.over) {
       backend.destroy();
       return;
     }
     this.backend = backend;
     const { state } = this;
-    backend.setKeepAlive(true, 60_000);
-    const session = new Session(
-      {
-        toBackend: (bytes) => {
-          if (!backend.write(bytes)) client.pause();
-        },
-        toClient: (bytes) => {
-          if (client.write(bytes)) return;
-          backend.pause();
-          // Replies from memory need no backend: a client that does not read them is not listened to.
-          client.pause();
-        },
-        wait: (ready, pauseMs) => this.wait(ready, pauseMs),
-        end: (bytes) => {
-          this.refused = true;
-          backend.destroy();
-          // Closed at once, bytes that are still to come would make the system throw away what was sent.
-          client.end(bytes);
-          client.setTimeout(5_000, () => this.close());
-        },
-        close: () => this.close(),
+    const statements = new StatementHandler(state, this.services);
+    this.session = new Session(this.effects(backend), statements, state, this.options.counters);
+    backend.listen({
+      data: (bytes) => this.fromBackend(bytes),
+      drain: () => this.resumeClient(),
+      end: () => this.client.end(),
+      error: () => this.close(),
+      close: () => this.backendClosed(),
+    });
+    backend.resume();
+    this.client.resume();
+  }
+
+  private effects(backend: Channel): SessionEffects {
+    const { client } = this;
+    return {
+      toBackend: (bytes) => {
+        if (!backend.write(bytes)) client.pause();
       },
-      new StatementHandler(state, this.services),
-      state,
-      options.counters,
-    );
-    this.session = session;
-    backend.on('data', (chunk: Buffer) => this.guarded(() => this.fromBackend(session, chunk)));
-    client.on('data', (chunk: Buffer) => this.guarded(() => this.fromClient(session, chunk)));
-    backend.on('drain', () => this.resumeClient());
-    client.on('drain', () => {
-      backend.resume();
-      this.resumeClient();
-    });
-    // A client that half-closes still gets its replies; the server decides when it has had enough.
-    client.on('end', () => {
-      this.clientEnded = true;
-      if (this.refused) return this.close();
-      if (session.clientEnded()) backend.end();
-    });
-    backend.on('end', () => client.end());
-    backend.on('error', () => this.close());
-    backend.on('close', () => this.backendClosed());
-    client.resume();
+      toClient: (bytes) => {
+        if (client.write(bytes)) return;
+        backend.pause();
+        // Replies from memory need no backend: a client that does not read them is not listened to.
+        client.pause();
+      },
+      wait: (ready, pauseMs) => this.wait(ready, pauseMs),
+      end: (bytes) => this.refuse(bytes),
+      close: () => this.close(),
+    };
+  }
+
+  /** A client that half-closes still gets its replies; the server decides when it has had enough. */
+  private clientHasEnded(): void {
+    this.clientEnded = true;
+    if (this.refused) return this.close();
+    if (this.session?.clientEnded() ?? true) this.backend?.end();
   }
 
   private wait(ready: Promise<void>, pauseMs: number): void {
@@ -132,50 +145,57 @@ export class ClientConnection {
     });
   }
 
-  private fromClient(session: Session, chunk: Buffer): void {
-    this.backend?.cork();
-    session.fromClient(chunk);
-    this.backend?.uncork();
-    if (session.holding) this.client.pause();
+  private fromClient(bytes: Buffer): void {
+    const { session, backend } = this;
+    // Bytes of a client that was refused before there was a session are thrown away.
+    if (session === null || backend === null) return;
+    this.guarded(() => {
+      backend.cork();
+      session.fromClient(bytes);
+      backend.uncork();
+      if (session.holding) this.client.pause();
+    });
   }
 
-  private fromBackend(session: Session, chunk: Buffer): void {
-    this.backend?.cork();
-    session.fromBackend(chunk);
-    this.backend?.uncork();
-    this.afterProgress(session);
+  private fromBackend(bytes: Buffer): void {
+    const { session, backend } = this;
+    if (session === null || backend === null) return;
+    this.guarded(() => {
+      backend.cork();
+      session.fromBackend(bytes);
+      backend.uncork();
+      this.afterProgress(session, backend);
+    });
   }
 
   private resumeSession(): void {
-    const { session } = this;
-    if (session === null || this.over) return;
-    this.backend?.cork();
+    const { session, backend } = this;
+    if (session === null || backend === null || this.over) return;
+    backend.cork();
     session.resume();
-    this.backend?.uncork();
-    this.afterProgress(session);
+    backend.uncork();
+    this.afterProgress(session, backend);
   }
 
   /** Held commands may have gone out. */
-  private afterProgress(session: Session): void {
+  private afterProgress(session: Session, backend: Channel): void {
     if (session.holding) return;
-    if (this.clientEnded) this.backend?.end();
+    if (this.clientEnded) backend.end();
     else this.resumeClient();
   }
 
   private resumeClient(): void {
-    const full = (this.backend?.writableNeedDrain ?? false) || this.client.writableNeedDrain;
-    if (!full && !(this.session?.holding ?? false) && this.client.isPaused()) this.client.resume();
+    const full = (this.backend?.needsDrain ?? false) || this.client.needsDrain;
+    if (!full && !(this.session?.holding ?? false) && this.client.paused) this.client.resume();
   }
 
   private backendClosed(): void {
     if (this.refused) return;
     // What the client has not read yet still goes out; then it sees the end, as it would without us.
-    const { client } = this;
-    if (client.writableFinished) return this.close();
-    client.once('finish', () => this.close());
-    // An end after an end would make an error object, at every page's end.
-    if (!client.writableEnded) client.end();
-    client.setTimeout(5_000, () => this.close());
+    this.client.whenSent(() => this.close());
+    if (this.over) return;
+    this.client.end();
+    this.client.destroyWhenIdle(LAST_BYTES_MS);
   }
 
   /** A bug in one session must not take the others down. */

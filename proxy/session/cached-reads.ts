@@ -26,17 +26,24 @@ export class ReplyCollector {
   push(part: Buffer): void {
     this.bytes += part.length;
     if (this.bytes > this.cache.replyBytesMax) this.parts = [];
-    else this.parts.push(part);
+    else this.parts.push(ownBytes([part], part.length));
   }
 
-  /** The reply has ended well. Copied to memory of its own: a part of a larger chunk would keep all of that. */
+  /** The reply has ended well. */
   store(): void {
     if (this.bytes > this.cache.replyBytesMax) return;
-    const reply = Buffer.allocUnsafeSlow(this.bytes);
-    let at = 0;
-    for (const part of this.parts) at += part.copy(reply, at);
+    const [only] = this.parts;
+    const reply = this.parts.length === 1 && only !== undefined ? only : ownBytes(this.parts, this.bytes);
     this.cache.store(this.ticket, reply);
   }
+}
+
+/** Joined in memory that holds nothing else: the bytes that came may be used again, and are part of a larger chunk. */
+function ownBytes(parts: readonly Buffer[], bytes: number): Buffer {
+  const own = Buffer.allocUnsafeSlow(bytes);
+  let at = 0;
+  for (const part of parts) at += part.copy(own, at);
+  return own;
 }
 
 /** One session's reads that the cache may answer. Without a cache it says nothing and costs nothing. */

@@ -16,6 +16,20 @@ export function framedBytes(packet: Packet): Buffer {
   return Buffer.from(payload.buffer, payload.byteOffset - PACKET_HEADER_BYTES, payload.length + PACKET_HEADER_BYTES);
 }
 
+/** The packet in memory of its own: what is kept longer than the call that brought its bytes (see io/channel.ts). */
+export function ownPacket(packet: Packet): Packet {
+  return { sequence: packet.sequence, payload: Buffer.from(framedBytes(packet)).subarray(PACKET_HEADER_BYTES) };
+}
+
+/** As `ownPacket`, for a command. */
+export function ownCommand({ payload, framed, sequence }: ClientCommand): ClientCommand {
+  const [first] = framed;
+  // Of several packets, all were kept before, and are its own already.
+  if (framed.length !== 1 || first === undefined) return { payload, framed, sequence };
+  const own = Buffer.from(first);
+  return { payload: own.subarray(PACKET_HEADER_BYTES), framed: [own], sequence };
+}
+
 /** Joins packets into commands. */
 export class CommandAssembler {
   private parts: Packet[] = [];
@@ -33,13 +47,13 @@ export class CommandAssembler {
   /** The command that ends with this packet; null when more of it is to come. */
   push(packet: Packet): ClientCommand | null {
     if (packet.payload.length === PACKET_PAYLOAD_MAX) {
-      this.parts.push(packet);
+      this.parts.push(ownPacket(packet));
       return null;
     }
     if (this.parts.length === 0) {
       return { payload: packet.payload, framed: [framedBytes(packet)], sequence: packet.sequence };
     }
-    const packets = [...this.parts, packet];
+    const packets = [...this.parts, ownPacket(packet)];
     this.parts = [];
     return {
       payload: Buffer.concat(packets.map(({ payload }) => payload)),

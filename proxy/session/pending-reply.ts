@@ -3,8 +3,8 @@ import type { ReplyKind, ReplySummary } from './response-tracker';
 /** A reply that is still to come, in the order of the commands. */
 export type PendingReply = ServerReply | OwnReply;
 
-/** An array of buffers is one. */
 export interface ReplySink {
+  /** `bytes` are lent for the call only: copy what is kept. */
   push(bytes: Buffer): unknown;
 }
 
@@ -44,7 +44,7 @@ export function serverReply(
 /** The reply to a command that the client did not send. */
 export function swallowedReply(
   ended: ServerReply['ended'] = () => {},
-  collected: Buffer[] | null = null,
+  collected: ReplySink | null = null,
   barrier = false,
 ): ServerReply {
   return { from: 'server', kind: 'result', swallowed: true, barrier, collected, sequenceShift: 0, ended };

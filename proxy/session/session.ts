@@ -1,34 +1,21 @@
-import { Capability, Command } from '../wire/constants';
-import { decodeGreeting } from '../wire/handshake';
-import { decodeHandshakeResponse } from '../wire/handshake-response';
+import { Command } from '../wire/constants';
 import { PacketFramer, frame, type Packet } from '../wire/packet-framer';
-import { PayloadTooShortError } from '../wire/payload-reader';
 import { replyTo } from '../wire/command';
 import { encodeError } from '../wire/response';
 import { commandTooLarge } from '../errors';
 import type { ProxyCounters } from '../ports';
-import { type ClientCommand, CommandAssembler, framedBytes } from './client-command';
-import {
-  clearUnfollowed,
-  clearUnoffered,
-  followedCapabilities,
-  followedMariaDbCapabilities,
-} from './greeting-capabilities';
-import type { PendingReply, ServerReply } from './pending-reply';
-import { type ReplySummary, ResponseTracker } from './response-tracker';
-import type { SessionEffects } from './session-effects';
+import { type ClientCommand, CommandAssembler, framedBytes, ownCommand } from './client-command';
 import type { CommandOutcome } from './command-outcome';
+import { ConnectionPhase } from './connection-phase';
+import { ReplyRelay } from './reply-relay';
+import type { SessionEffects } from './session-effects';
+import type { SessionState } from './session-state';
 import type { StatementHandler } from './statement-handler';
-import { type SessionState, connected } from './session-state';
 
 type Phase =
-  /** The backend's first packet has not come. */
-  | { readonly kind: 'greeting' }
-  /** The client's first packet has not come. */
-  | { readonly kind: 'response'; readonly capabilities: number; readonly mariaDbCapabilities: number }
-  /** Authentication packets go both ways until OK or an error. */
-  | { readonly kind: 'authentication' }
-  | { readonly kind: 'ready'; readonly tracker: ResponseTracker }
+  /** Until the backend lets the client in. */
+  | { readonly kind: 'connection'; readonly connection: ConnectionPhase }
+  | { readonly kind: 'command'; readonly replies: ReplyRelay }
   /** Both directions are relayed without looking: we lost track, or the connection turned into something else. */
   | { readonly kind: 'raw' }
   /** A command of the client was refused, and the connection with it. */
@@ -50,43 +37,55 @@ const streams: ReadonlySet<number> = new Set([
 
 /**
  * One client connection and its backend connection: follows both directions, and decides for each command of the client
- * whether it goes on as it is, changed, answered here, or has to wait.
+ * whether it goes on as it is, changed, answered here, or has to wait. The chunks given to it are lent for the call only:
+ * what it keeps longer, it copies.
  */
 export class Session {
-  private phase: Phase = { kind: 'greeting' };
+  private phase: Phase;
   private readonly fromClientFramer = new PacketFramer();
-  /** Only used until the session is ready; then the tracker follows the backend's bytes. */
+  /** Only used until the client is let in; then ReplyRelay follows the backend's bytes. */
   private readonly fromBackendFramer = new PacketFramer();
   private readonly commands = new CommandAssembler();
-  private readonly pending: PendingReply[] = [];
-  /** The head of `pending` was told to the tracker. */
-  private expecting = false;
-  /** Commands that came while an earlier one had to wait. */
+  /** Once the client was let in; kept when the phase turns raw, since commands may still be in flight. */
+  private replies: ReplyRelay | null = null;
+  /** Commands that came while an earlier one had to wait, in memory of their own. */
   private readonly held: ClientCommand[] = [];
   private waiting = false;
   /** Of the command that waits: how often it did, and since when. */
   private waits = 0;
   private waitsSinceMs = 0;
-  /** Packets that came before the backend's greeting. */
-  private readonly early: Packet[] = [];
-  private barriers = 0;
 
   constructor(
     private readonly effects: SessionEffects,
     private readonly statements: StatementHandler,
     private readonly state: SessionState,
     private readonly counters: ProxyCounters,
-  ) {}
+  ) {
+    const connection = new ConnectionPhase(
+      {
+        toBackend: (bytes) => effects.toBackend(bytes),
+        toClient: (bytes) => effects.toClient(bytes),
+        greeted: (serverVersion) => statements.greeted(serverVersion),
+        pipelined: (packet) => this.holdPipelined(packet),
+        authenticated: (ok) => this.authenticated(ok),
+        lost: () => this.turnRaw(),
+        close: () => effects.close(),
+      },
+      state,
+    );
+    this.phase = { kind: 'connection', connection };
+  }
 
   /** True while commands are held back: the runner stops reading from the client. */
   get holding(): boolean {
     // While authentication goes on, the client's next packet may be a step of it.
-    return this.held.length > 0 && this.phase.kind !== 'authentication' && !this.changesUser;
+    return this.held.length > 0 && !this.authenticating;
   }
 
-  private get changesUser(): boolean {
-    const head = this.pending[0];
-    return head?.from === 'server' && head.kind === 'authentication';
+  private get authenticating(): boolean {
+    const { phase } = this;
+    if (phase.kind === 'connection') return phase.connection.authenticating;
+    return phase.kind === 'command' && phase.replies.changesUser;
   }
 
   fromClient(chunk: Buffer): void {
@@ -106,13 +105,18 @@ export class Session {
 
   fromBackend(chunk: Buffer): void {
     switch (this.phase.kind) {
-      case 'greeting':
-      case 'response':
-      case 'authentication':
-        for (const packet of this.fromBackendFramer.push(chunk)) this.connectionPacket(packet);
+      case 'connection': {
+        const { connection } = this.phase;
+        for (const packet of this.fromBackendFramer.push(chunk)) connection.fromBackend(packet);
+        if ((this.phase as Phase).kind !== 'connection') this.flushBackendRest();
         return;
-      case 'ready':
-        return this.replyBytes(chunk, this.phase.tracker);
+      }
+      case 'command':
+        if (!this.phase.replies.push(chunk)) {
+          this.turnRaw();
+          this.flushClientRest();
+        }
+        return this.drainHeld();
       case 'raw':
         return this.effects.toClient(chunk);
       case 'ended':
@@ -128,105 +132,56 @@ export class Session {
 
   /** One of the two connections is gone; outcomes of what was in flight are unknown. */
   closed(): void {
-    for (const reply of this.pending.splice(0)) if (reply.from === 'server') reply.ended(null);
+    this.replies?.closed();
     this.statements.closed();
   }
 
-  private connectionPacket(packet: Packet): void {
-    const { payload } = packet;
-    if (this.phase.kind === 'ready') {
-      // The OK and more came in one chunk; nothing was asked yet, so it is no reply.
-      return this.effects.toClient(framedBytes(packet));
-    }
-    if (this.phase.kind === 'greeting') {
-      this.greeting(payload);
-    } else if (this.phase.kind === 'authentication' && payload[0] === 0x00) {
-      this.authenticated(payload);
-    }
-    this.effects.toClient(framedBytes(packet));
-    for (const early of this.early.splice(0)) this.clientPacket(early);
-  }
-
-  private greeting(payload: Buffer): void {
-    if (payload[0] === 0xff) return;
-    try {
-      const greeting = decodeGreeting(payload);
-      clearUnfollowed(payload);
-      this.statements.greeted(greeting.serverVersion);
-      this.phase = {
-        kind: 'response',
-        capabilities: followedCapabilities(greeting.capabilities),
-        mariaDbCapabilities: followedMariaDbCapabilities(greeting.mariaDbCapabilities),
-      };
-    } catch {
-      this.turnRaw();
-    }
-  }
-
-  private authenticated(payload: Buffer): void {
+  private authenticated(ok: Buffer): void {
     const { capabilities, mariaDbCapabilities } = this.state;
-    const tracker = new ResponseTracker(capabilities, mariaDbCapabilities);
-    tracker.expect('packet');
-    tracker.push(frame(payload), 0);
-    this.phase = { kind: 'ready', tracker };
-    this.carryOut(this.statements.ready(tracker.summary));
+    const replies = new ReplyRelay(
+      (bytes) => this.effects.toClient(bytes),
+      this.counters,
+      capabilities,
+      mariaDbCapabilities,
+    );
+    this.replies = replies;
+    this.phase = { kind: 'command', replies };
+    this.carryOut(this.statements.ready(replies.authenticated(frame(ok))), replies);
   }
 
   private clientPacket(packet: Packet): void {
     switch (this.phase.kind) {
-      case 'greeting':
-        this.early.push(packet);
-        if (this.early.length > EARLY_MAX) this.effects.close();
-        return;
+      case 'connection':
+        return this.phase.connection.fromClient(packet);
+      case 'command':
+        return this.commandPacket(packet, this.phase.replies);
       case 'raw':
         return this.effects.toBackend(framedBytes(packet));
-      case 'authentication':
-        // Steps of the exchange go on counting; a command that does not wait for its end begins anew.
-        if (packet.sequence === 0) return this.hold(this.commands.push(packet));
-        return this.effects.toBackend(framedBytes(packet));
-      case 'response':
-        this.handshakeResponse(packet.payload, this.phase);
-        return this.effects.toBackend(framedBytes(packet));
-      case 'ready':
-        return this.readyPacket(packet, this.phase.tracker);
       case 'ended':
         return;
     }
   }
 
-  private handshakeResponse(payload: Buffer, offered: { capabilities: number; mariaDbCapabilities: number }): void {
-    try {
-      clearUnoffered(payload, offered);
-      const response = decodeHandshakeResponse(payload);
-      connected(this.state, {
-        user: response.user.toString('latin1'),
-        schema: response.database === null ? null : response.database.toString('latin1'),
-        capabilities: (response.capabilities & offered.capabilities) >>> 0,
-        mariaDbCapabilities: (response.mariaDbCapabilities & offered.mariaDbCapabilities) >>> 0,
-        charset: response.charset,
-      });
-      this.phase = (response.capabilities & Capability.ssl) !== 0 ? { kind: 'raw' } : { kind: 'authentication' };
-    } catch {
-      this.turnRaw();
-    }
-  }
-
-  private readyPacket(packet: Packet, tracker: ResponseTracker): void {
-    if (tracker.wantsFile) {
+  private commandPacket(packet: Packet, replies: ReplyRelay): void {
+    if (replies.wantsFile) {
       this.effects.toBackend(framedBytes(packet));
-      if (packet.payload.length === 0) tracker.fileSent();
+      if (packet.payload.length === 0) replies.fileSent();
       return;
     }
-    if (this.changesUser && packet.sequence !== 0) return this.effects.toBackend(framedBytes(packet));
+    if (packet.sequence !== 0 && replies.changesUser) return this.effects.toBackend(framedBytes(packet));
     const command = this.commands.push(packet);
     if (command === null) return;
-    if (this.mustHold()) this.hold(command);
-    else this.command(command);
+    if (this.waiting || replies.barriers > 0 || this.held.length > 0) this.hold(command);
+    else this.command(command, replies);
   }
 
-  private hold(command: ClientCommand | null): void {
-    if (command === null) return;
-    this.held.push(command);
+  private holdPipelined(packet: Packet): void {
+    const command = this.commands.push(packet);
+    if (command !== null) this.hold(command);
+  }
+
+  private hold(command: ClientCommand): void {
+    this.held.push(ownCommand(command));
     // Only one that cannot be held back by not reading from it can come here.
     if (!this.holding && this.held.length > EARLY_MAX) this.effects.close();
   }
@@ -239,36 +194,37 @@ export class Session {
     this.effects.end(frame(encodeError(commandTooLarge()), (first?.sequence ?? 0) + 1));
   }
 
-  private mustHold(): boolean {
-    return this.waiting || this.barriers > 0 || this.held.length > 0;
-  }
-
   private drainHeld(): void {
-    while (!this.waiting && this.barriers === 0) {
+    while (!this.waiting) {
+      const { phase } = this;
+      if (phase.kind === 'command' && phase.replies.barriers > 0) return;
       const command = this.held.shift();
       if (command === undefined) return;
-      if (this.phase.kind === 'raw') for (const bytes of command.framed) this.effects.toBackend(bytes);
-      else this.command(command);
+      if (phase.kind === 'command') this.command(command, phase.replies);
+      else if (phase.kind === 'raw') this.sendUnchanged(command);
     }
   }
 
-  private command(command: ClientCommand): void {
+  private sendUnchanged(command: ClientCommand): void {
+    for (const bytes of command.framed) this.effects.toBackend(bytes);
+  }
+
+  private command(command: ClientCommand, replies: ReplyRelay): void {
     let kind = replyTo(command.payload[0]);
     if (kind === 'unknown') {
       this.counters.unclassified += 1;
       if (streams.has(command.payload[0] ?? 0)) {
         this.turnRaw();
-        for (const bytes of command.framed) this.effects.toBackend(bytes);
-        return;
+        return this.sendUnchanged(command);
       }
       // The server does not know it either, and says so in one packet.
       kind = 'packet';
     }
-    const outcome = this.statements.handle(command, kind, this.pending.length === 0);
+    const outcome = this.statements.handle(command, kind, replies.idle);
     if (outcome.kind === 'wait') return this.wait(command, outcome.ready);
     this.waits = 0;
     this.state.catalogAway = false;
-    this.carryOut(outcome);
+    this.carryOut(outcome, replies);
   }
 
   /** Keys bound their own wait; what the catalog cannot read is given up here. */
@@ -276,110 +232,39 @@ export class Session {
     if (this.waits === 0) this.waitsSinceMs = this.state.nowMs;
     this.waits += 1;
     this.state.catalogAway = this.state.nowMs - this.waitsSinceMs >= CATALOG_WAIT_MS;
-    this.held.unshift(command);
+    this.held.unshift(ownCommand(command));
     this.waiting = true;
     // DDL may have voided what was read: then at once again. What keeps failing must not keep us busy.
     this.effects.wait(ready, this.waits <= 2 ? 0 : Math.min(10 * 2 ** this.waits, PAUSE_MAX_MS));
   }
 
-  private carryOut(outcome: Exclude<CommandOutcome, { kind: 'wait' }>): void {
+  private carryOut(outcome: Exclude<CommandOutcome, { kind: 'wait' }>, replies: ReplyRelay): void {
     switch (outcome.kind) {
       case 'answer':
-        this.enqueue({ from: 'proxy', bytes: outcome.bytes, ended: outcome.ended });
-        return this.sendOwnReplies();
+        replies.enqueue({ from: 'proxy', bytes: outcome.bytes, ended: outcome.ended });
+        return replies.sendOwnReplies();
       case 'send':
-        for (const reply of outcome.replies) this.enqueue(reply);
+        for (const reply of outcome.replies) replies.enqueue(reply);
         for (const bytes of outcome.bytes) this.effects.toBackend(bytes);
         return;
     }
-  }
-
-  private enqueue(reply: PendingReply): void {
-    if (reply.from === 'server' && reply.barrier) this.barriers += 1;
-    this.pending.push(reply);
-  }
-
-  private sendOwnReplies(): void {
-    for (let head = this.pending[0]; head?.from === 'proxy'; head = this.pending[0]) {
-      this.pending.shift();
-      head.ended();
-      this.effects.toClient(head.bytes);
-    }
-  }
-
-  private replyBytes(chunk: Buffer, tracker: ResponseTracker): void {
-    let at = 0;
-    /** Bytes from here to `at` may go to the client as one piece. */
-    let unsent = 0;
-    const send = (to: number): void => {
-      if (to > unsent) this.effects.toClient(unsent === 0 && to === chunk.length ? chunk : chunk.subarray(unsent, to));
-      unsent = to;
-    };
-    while (at < chunk.length) {
-      const head = this.pending[0];
-      if (head === undefined) {
-        // Unasked: the server says goodbye (shutdown, killed). Nothing more can be followed.
-        this.counters.unclassified += 1;
-        break;
-      }
-      if (head.from === 'proxy') {
-        send(at);
-        this.sendOwnReplies();
-        continue;
-      }
-      if (!this.expecting) {
-        tracker.expect(head.kind, head.sequenceShift);
-        this.expecting = true;
-      }
-      const end = pushed(tracker, chunk, at);
-      if (end === null) {
-        // Bytes that are no reply we know: relay on, follow nothing.
-        this.counters.unclassified += 1;
-        this.turnRaw();
-        this.flushClientRest();
-        break;
-      }
-      head.collected?.push(chunk.subarray(at, end));
-      if (head.swallowed) unsent = end;
-      at = end;
-      if (tracker.ended) {
-        this.replyEnded(head, tracker.summary);
-        const next = this.pending[0];
-        // What comes next is kept apart when it is ours or not for the client.
-        if (next !== undefined && (next.from === 'proxy' || next.swallowed)) send(at);
-      }
-    }
-    send(chunk.length);
-    this.sendOwnReplies();
-    this.drainHeld();
-  }
-
-  private replyEnded(reply: ServerReply, summary: ReplySummary): void {
-    this.pending.shift();
-    this.expecting = false;
-    if (reply.barrier) this.barriers -= 1;
-    reply.ended(summary);
   }
 
   private turnRaw(): void {
     this.phase = { kind: 'raw' };
     this.statements.lostTrack();
     for (const packet of this.commands.takeParts()) this.effects.toBackend(framedBytes(packet));
-    for (const command of this.held.splice(0)) for (const bytes of command.framed) this.effects.toBackend(bytes);
+    for (const command of this.held.splice(0)) this.sendUnchanged(command);
+  }
+
+  private flushBackendRest(): void {
+    const rest = this.fromBackendFramer.takeRest();
+    if (rest.length > 0) this.effects.toClient(rest);
   }
 
   /** An incomplete packet that the framer kept. */
   private flushClientRest(): void {
     const rest = this.fromClientFramer.takeRest();
     if (rest.length > 0) this.effects.toBackend(rest);
-  }
-}
-
-function pushed(tracker: ResponseTracker, chunk: Buffer, at: number): number | null {
-  try {
-    return tracker.push(chunk, at);
-  } catch (error) {
-    if (error instanceof PayloadTooShortError) return null;
-    throw error;
   }
 }

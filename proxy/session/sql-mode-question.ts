@@ -23,7 +23,8 @@ export function sqlModeReply(
     state.mode = withSqlMode(state.mode, value);
     learned(value, Number(bytes ?? 0) || null);
   };
-  return swallowedReply(ended, collected, true);
+  // Bytes of a chunk are lent for the call only.
+  return swallowedReply(ended, { push: (bytes) => collected.push(Buffer.from(bytes)) }, true);
 }
 
 /** The values of a text result set of one row: the packet before the last one. */

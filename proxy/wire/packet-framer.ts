@@ -6,7 +6,10 @@ export interface Packet {
   readonly payload: Buffer;
 }
 
-/** Cuts a byte stream into packets. Keeps at most one incomplete packet. */
+/**
+ * Cuts a byte stream into packets, which may lie in the memory of the chunk and last as long as that. Keeps at most one
+ * incomplete packet, in memory of its own.
+ */
 export class PacketFramer {
   private pending: Buffer[] = [];
   /** Sum of the lengths in `pending`. */
@@ -20,11 +23,16 @@ export class PacketFramer {
   /** The packets completed by `chunk`, in order. */
   push(chunk: Buffer): Packet[] {
     const packets: Packet[] = [];
-    this.pending.push(chunk);
+    if (this.pending.length === 0) return this.cut(chunk, packets);
+    this.pending.push(Buffer.from(chunk));
     this.pendingBytes += chunk.length;
-    if (this.pendingBytes < PACKET_HEADER_BYTES) return packets;
-    if (this.pending.length > 1 && this.pendingBytes < this.wantedBytes()) return packets;
-    const bytes = this.pending.length === 1 ? chunk : Buffer.concat(this.pending);
+    if (this.pendingBytes < this.wantedBytes()) return packets;
+    const joined = Buffer.concat(this.pending);
+    this.pending = [];
+    return this.cut(joined, packets);
+  }
+
+  private cut(bytes: Buffer, packets: Packet[]): Packet[] {
     let at = 0;
     while (bytes.length - at >= PACKET_HEADER_BYTES) {
       const end = at + PACKET_HEADER_BYTES + bytes.readUIntLE(at, 3);
@@ -32,7 +40,7 @@ export class PacketFramer {
       packets.push({ sequence: bytes[at + 3] ?? 0, payload: bytes.subarray(at + PACKET_HEADER_BYTES, end) });
       at = end;
     }
-    this.pending = at < bytes.length ? [bytes.subarray(at)] : [];
+    if (at < bytes.length) this.pending.push(Buffer.from(bytes.subarray(at)));
     this.pendingBytes = bytes.length - at;
     return packets;
   }
@@ -48,7 +56,8 @@ export class PacketFramer {
   /** Total bytes of the first pending packet, so that a large one is joined once and not at every chunk. */
   private wantedBytes(): number {
     const first = this.pending[0];
-    if (first === undefined || first.length < 3) return PACKET_HEADER_BYTES;
+    // Less than a header came before: joined at once, so that the length can be read.
+    if (first === undefined || first.length < PACKET_HEADER_BYTES) return PACKET_HEADER_BYTES;
     return PACKET_HEADER_BYTES + first.readUIntLE(0, 3);
   }
 }

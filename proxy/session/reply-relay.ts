@@ -1,0 +1,138 @@
+import type { ProxyCounters } from '../ports';
+import { PayloadTooShortError } from '../wire/payload-reader';
+import type { PendingReply, ServerReply } from './pending-reply';
+import { type ReplySummary, ResponseTracker } from './response-tracker';
+
+/** The replies of one session that are to come, and their way to the client. */
+export class ReplyRelay {
+  private readonly pending: PendingReply[] = [];
+  /** The head of `pending` was told to the tracker. */
+  private expecting = false;
+  private barriersPending = 0;
+  private readonly tracker: ResponseTracker;
+
+  /** Capabilities that both sides agreed on. */
+  constructor(
+    private readonly toClient: (bytes: Buffer) => void,
+    private readonly counters: ProxyCounters,
+    capabilities: number,
+    mariaDbCapabilities: number,
+  ) {
+    this.tracker = new ResponseTracker(capabilities, mariaDbCapabilities);
+  }
+
+  /** No reply is to come. */
+  get idle(): boolean {
+    return this.pending.length === 0;
+  }
+
+  /** How many replies are to come that decide how later commands are judged. */
+  get barriers(): number {
+    return this.barriersPending;
+  }
+
+  /** The reply at hand is an authentication: what the client sends may be a step of it. */
+  get changesUser(): boolean {
+    const head = this.pending[0];
+    return head?.from === 'server' && head.kind === 'authentication';
+  }
+
+  /** See ResponseTracker. */
+  get wantsFile(): boolean {
+    return this.tracker.wantsFile;
+  }
+
+  fileSent(): void {
+    this.tracker.fileSent();
+  }
+
+  /** What the OK of the authentication says; `packet` with its header. */
+  authenticated(packet: Buffer): ReplySummary {
+    this.tracker.expect('packet');
+    this.tracker.push(packet, 0);
+    return this.tracker.summary;
+  }
+
+  enqueue(reply: PendingReply): void {
+    if (reply.from === 'server' && reply.barrier) this.barriersPending += 1;
+    this.pending.push(reply);
+  }
+
+  /** Those that nothing of the server's stands before any more. */
+  sendOwnReplies(): void {
+    for (let head = this.pending[0]; head?.from === 'proxy'; head = this.pending[0]) {
+      this.pending.shift();
+      head.ended();
+      this.toClient(head.bytes);
+    }
+  }
+
+  /** Bytes of the backend go to the client. False: they are no reply we know, and cannot be followed any more. */
+  push(chunk: Buffer): boolean {
+    const { tracker } = this;
+    let at = 0;
+    let followed = true;
+    /** Bytes from here to `at` may go to the client as one piece. */
+    let unsent = 0;
+    const send = (to: number): void => {
+      if (to > unsent) this.toClient(unsent === 0 && to === chunk.length ? chunk : chunk.subarray(unsent, to));
+      unsent = to;
+    };
+    while (at < chunk.length) {
+      const head = this.pending[0];
+      if (head === undefined) {
+        // Unasked: the server says goodbye (shutdown, killed). Nothing more can be followed.
+        this.counters.unclassified += 1;
+        break;
+      }
+      if (head.from === 'proxy') {
+        send(at);
+        this.sendOwnReplies();
+        continue;
+      }
+      if (!this.expecting) {
+        tracker.expect(head.kind, head.sequenceShift);
+        this.expecting = true;
+      }
+      const end = pushed(tracker, chunk, at);
+      if (end === null) {
+        this.counters.unclassified += 1;
+        followed = false;
+        break;
+      }
+      head.collected?.push(chunk.subarray(at, end));
+      if (head.swallowed) unsent = end;
+      at = end;
+      if (tracker.ended) {
+        this.replyEnded(head, tracker.summary);
+        const next = this.pending[0];
+        // What comes next is kept apart when it is ours or not for the client.
+        if (next !== undefined && (next.from === 'proxy' || next.swallowed)) send(at);
+      }
+    }
+    send(chunk.length);
+    this.sendOwnReplies();
+    return followed;
+  }
+
+  /** No more replies will come; outcomes of what was in flight are unknown. */
+  closed(): void {
+    for (const reply of this.pending.splice(0)) if (reply.from === 'server') reply.ended(null);
+  }
+
+  private replyEnded(reply: ServerReply, summary: ReplySummary): void {
+    this.pending.shift();
+    this.expecting = false;
+    if (reply.barrier) this.barriersPending -= 1;
+    reply.ended(summary);
+  }
+}
+
+function pushed(tracker: ResponseTracker, chunk: Buffer, at: number): number | null {
+  try {
+    return tracker.push(chunk, at);
+  } catch (error) {
+    if (error instanceof PayloadTooShortError) return null;
+    throw error;
+  }
+}
