@@ -1,114 +1,235 @@
-import { type ChildProcess, fork } from 'node:child_process';
-import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Command } from 'commander';
-import { type LabSite, LabProcess } from '../lab/lab-process';
-import type { Target } from './lean-client';
+import type { DatabaseServer } from '../../site/lab/database-server';
+import { findOrInstallServer } from '../../site/lab/find-server';
+import { moodleDirectory } from '../moodle/recording';
+import { BenchSite, backendOf, startDatabase } from './bench-sites';
+import { classReplay } from './class-replay';
+import { idleConnections } from './idle-connections';
+import { type Peer, startPeers } from './peers';
+import { cpuTime } from './process-usage';
+import { type Goal, type Measured, type ProxyWorkload, proxyWorkloads, type VariantName } from './proxy-workloads';
 import { median, report } from './report';
-import { type Workload, rowsInTable, tableName } from './workloads';
+import { findProgram, runLoad, type Target } from './sysbench';
 
 interface Options {
   readonly quick?: boolean;
   readonly json?: string;
-  readonly rounds: string;
+  readonly rounds?: string;
+  readonly seconds?: string;
   readonly clients: string;
+  readonly only: readonly string[];
 }
 
-/** One way to reach the database, measured in turn with the others. */
+/** One way to reach a database. */
 interface Variant {
-  readonly name: string;
+  readonly name: VariantName;
   readonly target: Target;
-  /** The variant this one is a share of, in the same round. */
-  readonly direct: string;
+  /** Of the relay; null: there is none. */
+  readonly pid: number | null;
 }
 
-const workloads: readonly Workload[] = ['point-selects', 'php-page'];
+type Row = Record<string, string | number>;
 
-async function main(): Promise<void> {
-  const options = new Command('bench:proxy')
+const otherParts = ['idle connections', 'Moodle class'];
+
+function say(line: string): void {
+  process.stderr.write(`${line}\n`);
+}
+
+function readOptions(): Options {
+  const names = [...proxyWorkloads.map(({ name }) => name), ...otherParts];
+  return new Command('bench:proxy')
     .description(
-      'Throughput direct, through Duara without cache and with it, in turn; medians of rounds as shares of direct.',
+      'Relays side by side: throughput as a share of direct in the same round, CPU of the relay, and what Duara is to ' +
+        'reach (exit code 1 when it does not). Variants take turns in every round; figures are medians over the rounds. ' +
+        'The load comes from sysbench (C and LuaJIT): of what was tried it uses the least CPU itself, about half of a ' +
+        'lean Node client. PROXYSQL=/path/to/proxysql adds ProxySQL; what is absent is said.',
     )
-    .option('--quick', 'three short rounds, under a minute')
-    .option('--rounds <n>', 'rounds', '5')
+    .option('--quick', 'one round of one second, fewer variants, no replay: under a minute')
+    .option('--rounds <n>', 'rounds (5; quick 1)')
+    .option('--seconds <n>', 'whole seconds of each measurement (3; quick 1)')
     .option('--clients <n>', 'connections at once', '8')
+    .option(
+      '--only <name>',
+      `a workload, may be given again: ${names.join('; ')}`,
+      (name: string, all: readonly string[]) => [...all, name],
+      [] as readonly string[],
+    )
     .option('--json <file>', 'write the table as JSON too')
     .parse()
     .opts<Options>();
-  const cached = await LabProcess.start(['--sites', '1']);
-  // The same program with its cache switched off, on a server of its own.
-  const uncached = await LabProcess.start(['--sites', '1', '--no-cache']);
-  const worker = fork(join(__dirname, 'load-worker.js'));
+}
+
+async function main(): Promise<void> {
+  const options = readOptions();
+  if (findProgram('sysbench', ['sysbench'], say) === null) {
+    throw new Error('sysbench not found; run: sudo apt-get install -y sysbench');
+  }
+  const dir = mkdtempSync(join(tmpdir(), 'duara-bench-'));
+  const rows: Row[] = [];
+  const goals: Goal[] = [];
+  const databases: DatabaseServer[] = [];
+  const started: { stop(): Promise<void> }[] = [];
   try {
-    for (const lab of [cached, uncached]) await fill(lab);
-    const variants = [...variantsOf(uncached, 'uncached'), ...variantsOf(cached, 'cached')];
-    const rows: Record<string, string | number>[] = [];
-    for (const workload of workloads) rows.push(...(await measure(worker, workload, variants, options)));
-    report('proxy throughput (median per second, and share of direct in the same round)', rows, options.json);
+    const binary = findOrInstallServer(say);
+    for (const id of [1, 2, 3]) databases.push(await startDatabase(binary, join(dir, `db${id}`), id));
+    const [plain, behindUncached, behindCached] = databases as [DatabaseServer, DatabaseServer, DatabaseServer];
+    const uncached = await BenchSite.start(behindUncached, { dir: join(dir, 'uncached'), cacheBytes: '0B' });
+    started.push(uncached);
+    const cached = await BenchSite.start(behindCached, { dir: join(dir, 'cached'), cacheBytes: '64MB' });
+    started.push(cached);
+    const peers = await startPeers(dir, backendOf(plain), { quick: options.quick === true, say });
+    started.push(...peers);
+    const wanted = (name: string): boolean => options.only.length === 0 || options.only.includes(name);
+    // First, while the process has done nothing else: what it keeps of other work is not the connections'.
+    if (wanted('idle connections')) await idle(cached, rows, goals);
+    const variants = variantsOf(plain, peers, uncached, cached);
+    await Promise.all([uncached, cached].map((site) => warmUp(site)));
+    for (const workload of proxyWorkloads) {
+      if (!wanted(workload.name)) continue;
+      say(`measuring: ${workload.name}`);
+      const measured = await measure(workload, variants, options);
+      rows.push(...measured.rows);
+      goals.push(...measured.goals);
+    }
+    if (wanted('Moodle class') && options.quick !== true) await moodle(plain, cached, rows, goals);
   } finally {
-    worker.kill();
-    await Promise.all([cached.stop(), uncached.stop()]);
+    // Peers and Duara first: a relay whose database goes away would say so at length.
+    await Promise.all(started.map((each) => each.stop()));
+    await Promise.all(databases.map((each) => each.stop()));
+    rmSync(dir, { recursive: true, force: true });
+  }
+  const reached = goals.map(({ text, reached }) => `${mark(reached)}  ${text}`);
+  report(['relays side by side (medians; CPU is the relay’s own)', ''].join('\n'), rows, options.json);
+  process.stdout.write(`\n${reached.join('\n')}\n`);
+  if (goals.some(({ reached }) => reached === false)) process.exitCode = 1;
+}
+
+/** A process that has just started has not compiled its code to the end: it serves for months. */
+async function warmUp({ target }: BenchSite): Promise<void> {
+  for (const script of ['point-selects.lua', 'php-page.lua']) {
+    await runLoad(target, { script, clients: 4, seconds: 2, seed: 1 });
   }
 }
 
-async function fill(lab: LabProcess): Promise<void> {
-  const client = await lab.connect('a');
-  await client.query(
-    `CREATE TABLE ${tableName} (id BIGINT PRIMARY KEY, title VARCHAR(100) NOT NULL, body TEXT NOT NULL)`,
-  );
-  for (let id = 1; id <= rowsInTable; id += 500) {
-    const rows = Array.from({ length: 500 }, (_, i) => `(${id + i}, 'Somo la ${id + i}', '${'maneno '.repeat(20)}')`);
-    await client.query(`INSERT INTO ${tableName} VALUES ${rows.join(',')}`);
-  }
-  await client.end();
+function mark(reached: boolean | null): string {
+  return reached === null ? 'unknown    ' : reached ? 'reached    ' : 'NOT REACHED';
 }
 
-function variantsOf(lab: LabProcess, name: string): Variant[] {
-  const site: LabSite = lab.site('a');
-  const direct = `direct (${name})`;
+function variantsOf(plain: DatabaseServer, peers: readonly Peer[], uncached: BenchSite, cached: BenchSite): Variant[] {
   return [
-    { name: direct, target: { ...site.mysql, host: '127.0.0.1', port: site.backend.port }, direct },
-    { name: `Duara ${name}`, target: site.mysql, direct },
+    { name: 'direct', target: backendOf(plain), pid: null },
+    ...peers.map(({ name, target, pid }) => ({ name: name as VariantName, target, pid })),
+    { name: 'Duara, uncached', target: uncached.target, pid: uncached.pid },
+    { name: 'Duara, cached', target: cached.target, pid: cached.pid },
   ];
 }
 
+/** Figures of one variant, one for each round. */
+interface Rounds {
+  readonly rates: number[];
+  readonly p95s: number[];
+  readonly cpus: number[];
+  readonly relays: number[];
+}
+
 async function measure(
-  worker: ChildProcess,
-  workload: Workload,
-  variants: readonly Variant[],
+  workload: ProxyWorkload,
+  all: readonly Variant[],
   options: Options,
-): Promise<Record<string, string | number>[]> {
-  const rounds = options.quick === true ? 3 : Number(options.rounds);
-  const seconds = options.quick === true ? 1.5 : 5;
-  const rates = new Map<string, number[]>(variants.map(({ name }) => [name, []]));
+): Promise<{ rows: Row[]; goals: Goal[] }> {
+  const quick = options.quick === true;
+  const names = quick ? workload.quickVariants : workload.variants;
+  const variants = all.filter(({ name }) => names.includes(name));
+  const rounds = Number(options.rounds ?? (quick ? 1 : 5));
+  const seconds = Number(options.seconds ?? (quick ? 1 : 3));
+  const found = new Map<VariantName, Rounds>();
+  for (const { name } of variants) found.set(name, { rates: [], p95s: [], cpus: [], relays: [] });
   // Round 0 warms every variant up and is not counted.
-  for (let round = 0; round <= rounds; round++) {
-    for (const { name, target } of variants) {
-      worker.send({
-        workload,
-        target,
-        clients: Number(options.clients),
-        seconds: round === 0 ? 0.5 : seconds,
-        seed: round,
-      });
-      const [answer] = (await once(worker, 'message')) as [{ count: number; error?: string }];
-      if (answer.error !== undefined) throw new Error(`${name}: ${answer.error}`);
-      if (round > 0) rates.get(name)?.push(answer.count / seconds);
+  for (let round = quick ? 1 : 0; round <= rounds; round++) {
+    for (const { name, target, pid } of variants) {
+      const pids = pid === null ? [] : [pid];
+      const before = cpuTime(pids);
+      const { script, unit } = workload;
+      const load = { script, clients: Number(options.clients), seconds: round === 0 ? 1 : seconds, seed: round + 1 };
+      const run = await runLoad(target, load);
+      if (round === 0) continue;
+      const after = cpuTime(pids);
+      const units = unit === 'query' ? run.queries : run.events;
+      const into = found.get(name);
+      into?.rates.push(run.events / run.seconds);
+      into?.p95s.push(run.p95Ms);
+      into?.cpus.push(((after.total - before.total) / units) * 1e6);
+      into?.relays.push(((after.firstThread - before.firstThread) / units) * 1e6);
     }
   }
-  return variants.map(({ name, direct }) => {
-    const own = rates.get(name) ?? [];
-    const base = rates.get(direct) ?? [];
-    const shares = own.map((rate, i) => rate / (base[i] ?? Number.NaN));
+  return summary(workload, found);
+}
+
+function summary(workload: ProxyWorkload, found: ReadonlyMap<VariantName, Rounds>): { rows: Row[]; goals: Goal[] } {
+  const direct = found.get('direct')?.rates ?? [];
+  const results: Partial<Record<VariantName, Measured>> = {};
+  const rows = [...found].map(([name, { rates, p95s, cpus, relays }]) => {
+    const shares = rates.map((rate, round) => rate / (direct[round] ?? Number.NaN));
+    results[name] = { share: median(shares), cpuMicros: median(cpus), relayMicros: median(relays) };
     return {
-      workload,
+      workload: workload.name,
       variant: name,
-      'per second': Math.round(median(own)),
+      'per second': Math.round(median(rates)),
       'share of direct': median(shares).toFixed(2),
-      'lowest share': Math.min(...shares).toFixed(2),
-      'highest share': Math.max(...shares).toFixed(2),
+      lowest: Math.min(...shares).toFixed(2),
+      highest: Math.max(...shares).toFixed(2),
+      'p95 ms': median(p95s).toFixed(2),
+      [`CPU µs`]: name === 'direct' ? '' : median(cpus).toFixed(1),
+      'main thread µs': name === 'direct' ? '' : median(relays).toFixed(1),
+      per: workload.unit,
     };
   });
+  return { rows, goals: workload.goals(results).map(named(workload.name)) };
+}
+
+function named(workload: string): (goal: Goal) => Goal {
+  return ({ text, reached }) => ({ text: `${workload}: ${text}`, reached });
+}
+
+async function idle(site: BenchSite, rows: Row[], goals: Goal[]): Promise<void> {
+  say('measuring: idle connections');
+  const megabytes = (bytes: number): number => Math.round(bytes / 1e6);
+  const { connections, before, after } = await idleConnections(site.target, site.pid, 5_000);
+  rows.push({
+    workload: 'idle connections',
+    variant: 'Duara, cached',
+    'per second': `${connections} open: ${megabytes(after)} MB (${megabytes(before)} MB before)`,
+  });
+  goals.push({
+    text: `${connections} idle connections: whole process ${megabytes(after)} MB < 150 MB`,
+    reached: after < 150e6,
+  });
+}
+
+async function moodle(plain: DatabaseServer, site: BenchSite, rows: Row[], goals: Goal[]): Promise<void> {
+  const name = 'Moodle class';
+  const dir = moodleDirectory();
+  if (dir === null) {
+    goals.push({ text: `${name}: no recording here (DUARA_MOODLE names its folder)`, reached: null });
+    return;
+  }
+  say(`measuring: ${name}`);
+  const { directSeconds, cachedSeconds, hitRate } = await classReplay(dir, plain, site);
+  const share = cachedSeconds / directSeconds;
+  rows.push({
+    workload: name,
+    variant: 'Duara, cached',
+    'per second': `SQL ${cachedSeconds.toFixed(1)} s, direct ${directSeconds.toFixed(1)} s`,
+    'share of direct': share.toFixed(2),
+  });
+  goals.push(
+    { text: `${name}: SQL time as a share of direct's: ${share.toFixed(2)} ≤ 0.75`, reached: share <= 0.75 },
+    { text: `${name}: hit rate ${(hitRate * 100).toFixed(0)} % ≥ 70 %`, reached: hitRate >= 0.7 },
+  );
 }
 
 main().catch((error: unknown) => {

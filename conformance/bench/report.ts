@@ -16,7 +16,7 @@ export function report(
   rows: readonly Record<string, string | number>[],
   jsonFile: string | undefined,
 ): void {
-  const columns = Object.keys(rows[0] ?? {});
+  const columns = [...new Set(rows.flatMap((row) => Object.keys(row)))];
   const width = (column: string): number =>
     Math.max(column.length, ...rows.map((row) => String(row[column] ?? '').length));
   const line = (cells: readonly string[]): string =>
