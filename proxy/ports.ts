@@ -3,7 +3,7 @@
 /** The auto-increment column of a table. */
 export interface AutoIncrementColumn {
   readonly name: string;
-  /** Position in the table's column order, from 0. */
+  /** Position among the columns that an INSERT without a list fills (invisible ones are not), from 0; -1: it is not one. */
   readonly index: number;
   readonly bits: 8 | 16 | 24 | 32 | 64;
   readonly unsigned: boolean;
@@ -22,7 +22,10 @@ export interface TableInfo {
   readonly primaryKey: readonly string[];
   /** A trigger on INSERT, UPDATE or DELETE, or a foreign key that cascades from here: writes may touch other tables. */
   readonly hasTriggers: boolean;
+  /** A BEFORE INSERT trigger that may insert elsewhere: it would take the key meant for the row. */
   readonly hasBeforeInsertTrigger: boolean;
+  /** A trigger of Duara's gives the table its keys (see keys/key-trigger.ts): inserts are sent without one. */
+  readonly keyedByTrigger?: boolean;
   readonly hasCascades: boolean;
 }
 

@@ -1,4 +1,4 @@
-import { type Connection, createConnection } from 'mysql2/promise';
+import { type Connection, createConnection, type ResultSetHeader } from 'mysql2/promise';
 import { findServer } from '../../site/lab/find-server';
 import { type ProxiedServer, startProxiedServer } from './proxied-server';
 import { command, query, RawClient } from './raw-client';
@@ -21,10 +21,11 @@ const base = 1_000_000_000_000n;
   });
   beforeEach(async () => {
     db = await connect();
-    await db.query('DROP TABLE IF EXISTS post, made');
+    await db.query('DROP TABLE IF EXISTS post, made, passing');
     await db.query('CREATE TABLE post (id BIGINT AUTO_INCREMENT PRIMARY KEY, v VARCHAR(50), n INT DEFAULT 7)');
     site.keys.next = base;
     site.keys.settled.length = 0;
+    site.keys.explicit.length = 0;
     site.counters.unclassified = 0;
   });
   afterEach(() => {
@@ -162,13 +163,35 @@ const base = 1_000_000_000_000n;
     expect(await ids()).toEqual([base]);
   });
 
-  it('refuses rows with and without keys in one prepared statement', async () => {
-    const sql = 'INSERT INTO post (id, v) VALUES (?, ?), (?, ?)';
-    await db.execute(sql, [null, 'a', null, 'b']);
-    expect(await ids()).toEqual([base, base + 1n]);
-    await db.execute(sql, [5, 'c', 6, 'd']);
-    await expect(db.execute(sql, [7, 'e', null, 'f'])).rejects.toMatchObject({ errno: 1467 });
-    expect(await ids()).toEqual([5n, 6n, base, base + 1n]);
+  it('gives keys to the rows of a prepared statement that bring none', async () => {
+    const sql = 'INSERT INTO post (id, v) VALUES (?, ?), (?, ?), (0, ?)';
+    const far = String(base + 500n);
+    await db.execute(sql, [null, 'a', null, 'b', 'c']);
+    expect(await ids()).toEqual([base, base + 1n, base + 2n]);
+    await db.execute(sql, [5, 'd', 6, 'e', 'f']);
+    expect(await ids()).toEqual([5n, 6n, base, base + 1n, base + 2n, base + 3n]);
+    const [mixed] = await db.execute(sql, [null, 'g', far, 'h', 'i']);
+    expect(String((mixed as ResultSetHeader).insertId)).toBe(String(base + 4n));
+    expect((await ids()).slice(5)).toEqual([base + 3n, base + 4n, base + 5n, base + 500n]);
+    // The variables of the row before are not in force any more.
+    await db.execute(sql, [7, 'j', null, 'k', 'l']);
+    expect((await ids()).slice(9)).toEqual([base + 6n, base + 7n, base + 500n]);
+    expect(site.keys.explicit).toEqual([5n, 6n, base + 500n, 7n]);
+  });
+
+  it('keys an INSERT that was prepared for a table without a key column', async () => {
+    await db.query('CREATE TABLE made (id BIGINT PRIMARY KEY DEFAULT 1, v INT)');
+    const statement = await db.prepare('INSERT INTO made (v) VALUES (?)');
+    await statement.execute([1]);
+    await db.query('ALTER TABLE made MODIFY id BIGINT AUTO_INCREMENT');
+    await statement.execute([2]);
+    await statement.execute([3]);
+    await db.query(
+      'CREATE TEMPORARY TABLE passing (id INT AUTO_INCREMENT PRIMARY KEY, v INT); INSERT INTO passing (v) VALUES (1)',
+    );
+    expect(await ids('made')).toEqual([1n, base, base + 1n]);
+    expect(await ids('passing')).toEqual([1n]);
+    await statement.close();
   });
 
   it('goes on with keys after a command that it does not know', async () => {

@@ -94,7 +94,7 @@ export class InformationSchemaCatalog implements Catalog {
       `SELECT column_name AS name, extra, column_type AS type, column_key AS k FROM information_schema.columns WHERE ${where} ORDER BY ordinal_position`,
     );
     const triggers = await rows(
-      `SELECT action_timing AS timing, event_manipulation AS event FROM information_schema.triggers WHERE event_object_schema = ? AND event_object_table = ?`,
+      `SELECT action_timing AS timing, event_manipulation AS event, action_statement AS body FROM information_schema.triggers WHERE event_object_schema = ? AND event_object_table = ?`,
     );
     const index = columns.findIndex(({ extra }) => String(extra).includes('auto_increment'));
     const column = columns[index];
@@ -118,7 +118,9 @@ export class InformationSchemaCatalog implements Catalog {
                   },
             primaryKey: columns.filter(({ k }) => k === 'PRI').map(({ name }) => String(name)),
             hasTriggers: triggers.length > 0,
-            hasBeforeInsertTrigger: triggers.some(({ timing, event }) => timing === 'BEFORE' && event === 'INSERT'),
+            hasBeforeInsertTrigger: triggers.some(
+              ({ timing, event, body }) => timing === 'BEFORE' && event === 'INSERT' && /insert/i.test(String(body)),
+            ),
             hasCascades: false,
           };
     this.tables.set(`${schema}.${table}`, info);

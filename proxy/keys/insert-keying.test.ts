@@ -2,7 +2,9 @@ import type { TableInfo } from '../ports';
 import { parseText } from '../sql/classifier';
 import { defaultSqlMode } from '../sql/sql-mode';
 import { withEdits } from '../sql/text-edit';
-import { decideKeying, keyEdit, keyVariable } from './insert-keying';
+import { decideKeying } from './insert-keying';
+import { keyEdit, keyVariable, rowEdits, rowVariableEdits } from './key-edits';
+import { rowKeys } from './row-keys';
 
 const table: TableInfo = {
   schema: 'app',
@@ -19,9 +21,9 @@ const table: TableInfo = {
 const decide = (sql: string, changes: Partial<TableInfo> = {}, noAutoValueOnZero = false): string => {
   const shape = parseText(sql, defaultSqlMode).statements[0]?.insert;
   if (shape === null || shape === undefined) return 'not understood';
-  const decision = decideKeying(shape, { ...table, ...changes }, { ...defaultSqlMode, noAutoValueOnZero });
+  const decision = decideKeying(shape, { ...table, ...changes }, sql, { ...defaultSqlMode, noAutoValueOnZero });
   if (decision.kind === 'none') return `none ${decision.explicit.join(' ')}`.trim();
-  if (decision.kind === 'refused') return 'refused';
+  if (decision.kind !== 'keys') return decision.kind;
   return decision.demand.kind === 'rows' ? `keys ${decision.demand.count}` : 'keys ?';
 };
 
@@ -30,8 +32,11 @@ const cases: [sql: string, decision: string, why: string, changes?: Partial<Tabl
   ['INSERT INTO t VALUES (1, NULL, 2), (1, 0, 2), (1, DEFAULT, (2))', 'keys 3', 'by position'],
   ['INSERT INTO t (b, ID) VALUES ((1, 2), NULL)', 'keys 1', 'by name, in any case, behind a group'],
   ['INSERT INTO t (a, `id`) VALUES (1, 5), (2, -6)', 'none 5 -6', 'own keys'],
-  ['INSERT INTO t (a, id) VALUES (1, 5), (2, NULL)', 'refused', 'mixed'],
-  ['INSERT INTO t (a, id) VALUES (1, @x), (2, NULL)', 'refused', 'perhaps mixed'],
+  ['INSERT INTO t (a, id) VALUES (1, 5), (2, NULL)', 'keys 1', 'mixed'],
+  ['INSERT INTO t (a, id) VALUES (1, @x), (2, NULL)', 'keys 2', 'perhaps mixed'],
+  [`INSERT INTO t (a, id) VALUES (1, '5'), (2, " -7 ")`, 'none 5 -7', 'quoted keys'],
+  [`INSERT INTO t (a, id) VALUES (1, '0'), (2, ''), (3, '8')`, 'keys 2', 'quoted zeros'],
+  [`INSERT INTO t (a, id) VALUES (1, x'35'), (2, '5.2'), (3, 'a' 'b')`, 'keys 3', 'strings that take a closer look'],
   ['INSERT INTO t (a, id) VALUES (1, @x)', 'keys 1', 'may be NULL'],
   ['INSERT INTO t (a, id) VALUES (1, 1+1)', 'keys 1', 'an expression that is not computed here'],
   ['INSERT INTO t (a, id) VALUES (1, ?), (?, ?)', 'keys 2', 'parameters'],
@@ -50,6 +55,14 @@ const cases: [sql: string, decision: string, why: string, changes?: Partial<Tabl
   ['INSERT INTO t (a) VALUES (1)', 'none', 'no such column', { autoIncrement: null }],
   ['INSERT INTO t (a) VALUES (1)', 'refused', 'the trigger takes the key', { hasBeforeInsertTrigger: true }],
   ['INSERT INTO t (a, id) VALUES (1, 7)', 'none 7', 'an own key beside a trigger', { hasBeforeInsertTrigger: true }],
+  ['INSERT INTO t (a, id) VALUES (1, 7), (1, NULL)', 'trigger', 'keys from the trigger', { keyedByTrigger: true }],
+  ['INSERT INTO t (a, id) VALUES (1, 7)', 'none 7', 'none from the trigger', { keyedByTrigger: true }],
+  [
+    "INSERT INTO t VALUES (1, 'x')",
+    'keys 1',
+    'an invisible key column',
+    { autoIncrement: { name: 'id', index: -1, bits: 64, unsigned: false } },
+  ],
 ];
 it.each(cases)('%s', (sql, decision, _why, changes = {}) => {
   expect(decide(sql, changes)).toBe(decision);
@@ -76,5 +89,29 @@ describe('the text with its key', () => {
     expect(edit('SET STATEMENT a=1 FOR INSERT t VALUES ()', keyVariable)).toBe(
       `SET STATEMENT insert_id=@duara_nid,${pins},a=1 FOR INSERT t VALUES ()`,
     );
+  });
+
+  const rows = (sql: string): ReturnType<typeof rowKeys> => {
+    const shape = parseText(sql, defaultSqlMode).statements[0]?.insert;
+    return shape === null || shape === undefined ? null : rowKeys(shape, table.autoIncrement!, sql, defaultSqlMode);
+  };
+  const given: [sql: string, after: string, why: string][] = [
+    ['(NULL),(5),(NULL),(5000),(NULL)', '(NULL),(5),(NULL),(5000),(1002)', 'the server would go on at 5001'],
+    ['(5000),(NULL),(DEFAULT)', '(5000),(NULL),(DEFAULT)', 'nothing was generated before it'],
+    ["(NULL),('1001'),('0'),(0)", "(NULL),('1001'),(1001),(1002)", 'zeros, quoted or not'],
+    ['(@x),(5000),(NULL),(NULL)', '(@x),(5000),(LAST_INSERT_ID(1001)),(1002)', 'perhaps the first generated'],
+    ['(@x),(900),(NULL)', '(@x),(900),(NULL)', 'below what comes next'],
+  ];
+  it.each(given)('%s', (values, after) => {
+    const sql = `INSERT INTO t (id) VALUES ${values}`;
+    expect(withEdits(sql, rowEdits(rows(sql) ?? [], 1000n))).toBe(`INSERT INTO t (id) VALUES ${after}`);
+  });
+  it('takes them from variables when it is prepared', () => {
+    const sql = 'INSERT INTO t (id, a) VALUES (?, ?), (7, ?), (NULL, 1)';
+    expect(withEdits(sql, rowVariableEdits(rows(sql) ?? []))).toBe(
+      'INSERT INTO t (id, a) VALUES (IF(@duara_k0 IS NULL,?,@duara_k0), ?), (7, ?), (@duara_k2, 1)',
+    );
+    const single = 'INSERT INTO t (id) VALUES (?)';
+    expect(rowVariableEdits(rows(single) ?? [])).toEqual([]);
   });
 });

@@ -20,6 +20,12 @@ export interface SendOutcome {
   readonly parsed?: ParsedText;
 }
 
+/** A command that the client did not send. */
+export interface SwallowedCommand {
+  readonly bytes: Buffer;
+  readonly reply: PendingReply;
+}
+
 /** A command that may look at anything. */
 export const unreadText: ParsedText = { statements: [], broken: true };
 

@@ -38,7 +38,7 @@ export function reserveKeys(needs: readonly KeyNeed[], source: KeySource): Reser
       settle: (rows) => reservation.settle(rows),
       settleUnknown: () => reservation.settle(everything),
     });
-    edits.push(need.edit(reservation.first));
+    edits.push(...need.edits(reservation.first));
   }
   return { kind: 'reserved', keys, edits };
 }

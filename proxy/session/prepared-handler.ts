@@ -1,12 +1,11 @@
 import { Command } from '../wire/constants';
-import { frame } from '../wire/packet-framer';
-import { keyRefused } from '../errors';
-import { keyVariable, mixedParameters } from '../keys/insert-keying';
+import { keyEdit, keyVariable } from '../keys/key-edits';
 import type { CachedReads } from './cached-reads';
 import type { ClientCommand } from './client-command';
 import { type HeldKeys, reserveKeys } from './key-reservations';
 import { type CommandOutcome, errorAnswer, unreadText } from './command-outcome';
-import { serverReply, swallowedReply } from './pending-reply';
+import { serverReply } from './pending-reply';
+import { type ExecutionKeys, PreparedKeys } from './prepared-keys';
 import type { ProxyServices } from './proxy-services';
 import type { ReplySummary } from './response-tracker';
 import type { PreparedStatement, SessionState } from './session-state';
@@ -19,13 +18,22 @@ const lastPreparedId = 0xffffffff;
 
 /** COM_STMT_PREPARE and COM_STMT_EXECUTE. */
 export class PreparedHandler {
+  private readonly keys: PreparedKeys;
+
   constructor(
     private readonly state: SessionState,
     private readonly services: ProxyServices,
     private readonly writes: WriteTracker,
     private readonly texts: TextHandler,
     private readonly reads: CachedReads,
-  ) {}
+  ) {
+    this.keys = new PreparedKeys(state);
+  }
+
+  /** COM_STMT_SEND_LONG_DATA. */
+  longData(payload: Buffer): void {
+    this.keys.longData(payload);
+  }
 
   prepare(command: ClientCommand): CommandOutcome {
     const text = command.payload.toString('latin1', 1);
@@ -35,25 +43,27 @@ export class PreparedHandler {
     if (plan.kind === 'wait') return plan;
     if (plan.kind === 'refused') return errorAnswer(plan.error, command);
     const edits = [
-      ...plan.effects.flatMap(({ settings }) => settings.edits),
-      ...plan.needs.map((need) => need.edit(keyVariable)),
+      ...plan.edits,
+      ...plan.keyedByTrigger.map((place) => keyEdit(place, keyVariable)),
+      ...plan.needs.flatMap((need) => need.edits(keyVariable)),
     ];
     const bytes = edits.length === 0 ? command.framed : [edited(Command.stmtPrepare, text, edits)];
-    const keyed = plan.needs.length > 0;
+    const keyed = plan.needs.length + plan.keyedByTrigger.length > 0;
     const sequenceShift = addedPackets(command, bytes);
     const reply = serverReply(
       'prepare',
       (summary) => {
         if (summary === null || summary.errorCode !== null) return;
         const { parameterCount, statementId } = summary;
-        this.state.prepared.set(statementId, { text, parsed, schema, parameterCount, keyed });
+        const statement = { text, parsed, schema, parameterCount, keyed, types: null, long: new Set<number>() };
+        this.state.prepared.set(statementId, statement);
         this.state.lastPrepared = statementId;
       },
       { barrier: true, sequenceShift },
     );
     if (!keyed) return { kind: 'send', bytes, replies: [reply], parsed };
-    // The server looks at the variable's type already when it prepares: NULL would be refused.
-    return { kind: 'send', bytes: [setVariable(0n), ...bytes], replies: [swallowedReply(), reply], parsed };
+    const before = this.keys.beforePrepare();
+    return { kind: 'send', bytes: [before.bytes, ...bytes], replies: [before.reply, reply], parsed };
   }
 
   execute(command: ClientCommand): CommandOutcome {
@@ -63,33 +73,32 @@ export class PreparedHandler {
     const plan = planText(prepared, this.state, this.services);
     if (plan.kind === 'wait') return plan;
     if (plan.kind === 'refused') return errorAnswer(plan.error, command);
-    const refused = refusedExecution(prepared, plan, command.payload);
-    if (refused !== null) return errorAnswer(keyRefused(refused), command);
-    const reserved = reserveKeys(prepared.keyed ? plan.needs : [], this.services.keys);
+    const execution = this.keys.execution(prepared, plan, command.payload);
+    const reserved = reserveKeys(execution.needs, this.services.keys);
     if (reserved.kind === 'wait') return reserved;
     if (reserved.kind === 'refused') return errorAnswer(reserved.error, command);
     for (const { table, key } of plan.explicit) this.services.keys.sawExplicitKey(table, key);
-    return this.send(command, prepared, plan, reserved.keys[0] ?? null);
+    const [need] = plan.needs;
+    if (need !== undefined) for (const key of execution.explicit) this.services.keys.sawExplicitKey(need.table, key);
+    return this.send(command, prepared, plan, { held: reserved.keys[0] ?? null, rows: execution.rows });
   }
 
   private send(
     command: ClientCommand,
     prepared: PreparedStatement,
     plan: StatementPlan,
-    held: HeldKeys | null,
+    { held, rows }: { readonly held: HeldKeys | null; readonly rows: ExecutionKeys['rows'] },
   ): CommandOutcome {
     const sentMs = this.state.nowMs;
     this.writes.begin(plan.writes);
     const reply = serverReply('result', (summary) => this.ended(prepared.text, plan, { held, sentMs }, summary), {
       barrier: changesSession(plan),
     });
-    if (!prepared.keyed) return { kind: 'send', bytes: command.framed, replies: [reply], parsed: prepared.parsed };
-    // Without a key at hand (the table is no longer ours to key) the variable must not hold an old one.
-    const setKey = setVariable(held?.first ?? 0n);
+    const { before, after } = this.keys.around(prepared, rows, held?.first ?? null);
     return {
       kind: 'send',
-      bytes: [setKey, ...command.framed],
-      replies: [swallowedReply(), reply],
+      bytes: [...before.map(({ bytes }) => bytes), ...command.framed, ...after.map(({ bytes }) => bytes)],
+      replies: [...before.map((own) => own.reply), reply, ...after.map((own) => own.reply)],
       parsed: prepared.parsed,
     };
   }
@@ -123,27 +132,4 @@ export class PreparedHandler {
 
 function changesSession({ statements }: StatementPlan): boolean {
   return statements.some(({ kind }) => kind === 'set' || kind === 'ddl' || kind === 'use');
-}
-
-/** MySQL: "COM_STMT_EXECUTE": command, statement id, flags, iterations; then the bitmap of NULLs. */
-const nullBitmapAt = 1 + 4 + 1 + 4;
-
-function refusedExecution(prepared: PreparedStatement, { needs }: StatementPlan, payload: Buffer): string | null {
-  const [need] = needs;
-  const insert = prepared.parsed.statements[0]?.insert ?? null;
-  if (need === undefined || insert === null) return null;
-  const { table } = need;
-  if (!prepared.keyed) {
-    // It was a temporary table then, or had no key column.
-    return `Duara: ${table.schema}.${table.table} was another table when this INSERT was prepared; prepare it again`;
-  }
-  return mixedParameters(insert, table, (parameter) => {
-    const byte = payload[nullBitmapAt + (parameter >> 3)] ?? 0;
-    return (byte & (1 << (parameter & 7))) !== 0;
-  });
-}
-
-/** 0: no key, the server's own. */
-function setVariable(key: bigint): Buffer {
-  return frame(Buffer.from(`\x03SET ${keyVariable}=${key}`, 'latin1'));
 }

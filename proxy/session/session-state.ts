@@ -45,6 +45,10 @@ export interface PreparedStatement {
   readonly parameterCount: number;
   /** The text was changed to take its key from `keyVariable`. */
   readonly keyed: boolean;
+  /** Types of its parameters, as last sent. */
+  types: Buffer | null;
+  /** Parameters whose values were sent ahead of the next execution. */
+  readonly long: Set<number>;
 }
 
 export function newSessionState(): SessionState {

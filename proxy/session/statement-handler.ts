@@ -65,6 +65,9 @@ export class StatementHandler {
         return this.prepared.prepare(command);
       case Command.stmtExecute:
         return this.prepared.execute(command);
+      case Command.stmtSendLongData:
+        this.prepared.longData(payload);
+        return { kind: 'send', bytes: framed, replies: [] };
       case Command.stmtClose:
         if (payload.length >= 5) this.state.prepared.delete(payload.readUInt32LE(1));
         return { kind: 'send', bytes: framed, replies: [] };

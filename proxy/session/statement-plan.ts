@@ -1,6 +1,8 @@
 import type { ErrorPacket } from '../wire/response';
 import { keyRefused, settingRefused, tableUnreadable } from '../errors';
-import { decideKeying, keyEdit, keyVariable } from '../keys/insert-keying';
+import { decideKeying } from '../keys/insert-keying';
+import { keyEdit, type KeyPlace, keyVariable, rowEdits, rowVariableEdits } from '../keys/key-edits';
+import type { RowKey } from '../keys/row-keys';
 import type { KeyDemand, TableInfo } from '../ports';
 import type { ParsedText, Statement } from '../sql/classifier';
 import type { TextEdit } from '../sql/text-edit';
@@ -18,8 +20,10 @@ export interface KeyNeed {
   readonly statement: number;
   readonly table: TableInfo;
   readonly demand: KeyDemand;
-  /** The edit that gives the statement its key, once there is one. */
-  edit(key: bigint | typeof keyVariable): TextEdit;
+  /** As they stand in the statement; empty when they cannot be seen. */
+  readonly rows: readonly RowKey[];
+  /** The edits that give the statement its keys, once there are some. */
+  edits(key: bigint | typeof keyVariable): readonly TextEdit[];
 }
 
 /** What the session is after one statement of the text. */
@@ -40,6 +44,10 @@ export interface StatementPlan {
   /** One for each statement. */
   readonly effects: readonly StatementEffects[];
   readonly needs: readonly KeyNeed[];
+  /** Where statements start whose tables get their keys from triggers of Duara's. */
+  readonly keyedByTrigger: readonly KeyPlace[];
+  /** Changes of the text that have nothing to do with keys. */
+  readonly edits: readonly TextEdit[];
   readonly explicit: readonly { readonly table: TableInfo; readonly key: bigint }[];
   readonly writes: WriteScope;
   /** It runs a prepared statement whose text is not known. */
@@ -79,6 +87,8 @@ export function planText(source: StatementSource, state: SessionState, services:
   const needs: KeyNeed[] = [];
   const explicit: { table: TableInfo; key: bigint }[] = [];
   const effects: StatementEffects[] = [];
+  const edits: TextEdit[] = [];
+  const keyedByTrigger: KeyPlace[] = [];
   const slots = new Set<number>();
   const prepares = parsed.statements.some(({ kind }) => kind === 'prepare');
   const scope: Scope = {
@@ -99,25 +109,48 @@ export function planText(source: StatementSource, state: SessionState, services:
       if (written.kind === 'wait') return written;
       if (written.kind === 'all') all = true;
       else if (written.kind === 'tables') for (const slot of written.slots) slots.add(slot);
-      const keyed = keysFor(inner, scope, state, services);
+      const keyed = keysFor(run.text, inner, scope, state, services);
       if (keyed.kind === 'wait' || keyed.kind === 'refused') return keyed;
       for (const key of keyed.explicit) explicit.push(key);
-      if (keyed.need !== null) {
-        const place = { start: statement.tokens[0]?.start ?? 0, listStart: statement.prefix?.listStart ?? null };
-        needs.push({ ...keyed.need, statement: index, edit: (key) => keyEdit(place, key) });
-      }
+      const place = { start: statement.tokens[0]?.start ?? 0, listStart: statement.prefix?.listStart ?? null };
+      if (keyed.byTrigger) keyedByTrigger.push(place);
+      // Rows of a text inside a literal cannot be edited.
+      if (keyed.need !== null) needs.push(keyNeed(index, keyed.need, place, inner === statement));
     }
     const effect = effectsOf(run, statement, scope, state);
     const { refused } = effect.settings;
     if (refused !== null) return { kind: 'refused', error: settingRefused(refused) };
     effects.push(effect);
+    edits.push(...effect.settings.edits);
   }
   const writes: WriteScope = all
     ? inSteps(parsed)
     : slots.size > 0
       ? { kind: 'tables', slots: [...slots] }
       : writesNothing;
-  return { kind: 'plan', parsed, statements: parsed.statements, effects, needs, explicit, writes, unread };
+  return {
+    kind: 'plan',
+    parsed,
+    statements: parsed.statements,
+    effects,
+    keyedByTrigger,
+    edits,
+    needs,
+    explicit,
+    writes,
+    unread,
+  };
+}
+
+type Need = Pick<KeyNeed, 'table' | 'demand' | 'rows'>;
+
+function keyNeed(statement: number, need: Need, place: KeyPlace, editable: boolean): KeyNeed {
+  const { rows } = need;
+  const edits = (key: bigint | typeof keyVariable): readonly TextEdit[] => {
+    if (!editable) return [keyEdit(place, key)];
+    return [keyEdit(place, key), ...(key === keyVariable ? rowVariableEdits(rows) : rowEdits(rows, key))];
+  };
+  return { ...need, statement, edits };
 }
 
 /** Each statement of a text is answered when it has ended, before the next one has. */
@@ -249,15 +282,22 @@ type Keyed =
   | {
       readonly kind: 'known';
       readonly explicit: readonly { readonly table: TableInfo; readonly key: bigint }[];
-      readonly need: { readonly table: TableInfo; readonly demand: KeyDemand } | null;
+      readonly need: Need | null;
+      readonly byTrigger: boolean;
     }
   | { readonly kind: 'wait'; readonly ready: Promise<void> }
   | { readonly kind: 'refused'; readonly error: ErrorPacket };
 
-const noKeys: Keyed = { kind: 'known', explicit: [], need: null };
+const noKeys: Keyed = { kind: 'known', explicit: [], need: null, byTrigger: false };
 
-/** Keys the statement needs. */
-function keysFor(statement: Statement, scope: Scope, state: SessionState, services: ProxyServices): Keyed {
+/** Keys the statement (of `text`) needs. */
+function keysFor(
+  text: string,
+  statement: Statement,
+  scope: Scope,
+  state: SessionState,
+  services: ProxyServices,
+): Keyed {
   // A client that sets insert_id itself (a replayed binary log) brings its key.
   if (statement.insert === null || state.ownInsertId || setsInsertId(statement)) return noKeys;
   const found = lookUp(statement.insert.table, scope, state, services);
@@ -270,15 +310,11 @@ function keysFor(statement: Statement, scope: Scope, state: SessionState, servic
   }
   if (found.info === null) return noKeys;
   const table = found.info;
-  const decision = decideKeying(statement.insert, table, state.mode);
-  switch (decision.kind) {
-    case 'refused':
-      return { kind: 'refused', error: keyRefused(decision.message) };
-    case 'none':
-      return { kind: 'known', explicit: decision.explicit.map((key) => ({ table, key })), need: null };
-    case 'keys':
-      return { kind: 'known', explicit: [], need: { table, demand: decision.demand } };
-  }
+  const decision = decideKeying(statement.insert, table, text, state.mode);
+  if (decision.kind === 'refused') return { kind: 'refused', error: keyRefused(decision.message) };
+  const explicit = decision.explicit.map((key) => ({ table, key }));
+  const need = decision.kind === 'keys' ? { table, demand: decision.demand, rows: decision.rows } : null;
+  return { kind: 'known', explicit, need, byTrigger: decision.kind === 'trigger' };
 }
 
 const tooLongMessage =

@@ -1,6 +1,7 @@
 import { Command, PACKET_HEADER_BYTES, PACKET_PAYLOAD_MAX } from '../wire/constants';
 import { frame } from '../wire/packet-framer';
 import type { Statement } from '../sql/classifier';
+import { keyEdit } from '../keys/key-edits';
 import { type TextEdit, withEdits } from '../sql/text-edit';
 import type { CachedReads, ReplyCollector } from './cached-reads';
 import type { ClientCommand } from './client-command';
@@ -42,7 +43,7 @@ export class TextHandler {
     for (const { table, key } of plan.explicit) this.services.keys.sawExplicitKey(table, key);
     if (parsed.broken || plan.unread || plan.statements.some(isUnclassified)) this.services.counters.unclassified += 1;
     const collected = idle ? this.reads.collect(command, text, parsed) : null;
-    const edits = [...plan.effects.flatMap(({ settings }) => settings.edits), ...reserved.edits];
+    const edits = [...plan.edits, ...plan.keyedByTrigger.map((place) => keyEdit(place, 0n)), ...reserved.edits];
     const bytes = edits.length === 0 ? command.framed : [edited(Command.query, text, edits)];
     return this.send(text, { bytes, sequenceShift: addedPackets(command, bytes), collected }, plan, reserved.keys);
   }

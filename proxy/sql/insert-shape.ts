@@ -8,6 +8,8 @@ export type ValueShape =
   /** An integer literal. A 0 generates unless sql_mode has NO_AUTO_VALUE_ON_ZERO. */
   | { readonly kind: 'integer'; readonly value: bigint }
   | { readonly kind: 'parameter' }
+  /** One string literal; `stringValue` reads it. */
+  | { readonly kind: 'string' }
   /** Known only to the server. */
   | { readonly kind: 'expression' };
 
@@ -149,15 +151,10 @@ function loadShape(cursor: TokenCursor): InsertShape | null {
 }
 
 /**
- * What stands in column `position` of the row that starts at token `start`; null when the row has fewer values.
- * `()` (all defaults) has none.
+ * Token index of what stands in column `position` of the row that starts at token `start`; null when the row has fewer
+ * values. `()` (all defaults) has none.
  */
-export function valueInRow(tokens: readonly Token[], start: number, position: number): ValueShape | null {
-  const at = valueStart(tokens, start, position);
-  return at === null ? null : valueAt(tokens, at);
-}
-
-function valueStart(tokens: readonly Token[], start: number, position: number): number | null {
+export function valueStart(tokens: readonly Token[], start: number, position: number): number | null {
   const cursor = new TokenCursor(tokens, start);
   for (let skipped = 0; skipped < position; skipped++) {
     if (cursor.seek(',', ')') !== ',') return null;
@@ -166,20 +163,13 @@ function valueStart(tokens: readonly Token[], start: number, position: number): 
   return cursor.upper() === ')' ? null : cursor.at;
 }
 
-/** Numbers, from 0, of the parameters that stand alone in column `position` of the rows. */
-export function parametersInColumn(tokens: readonly Token[], rows: readonly number[], position: number): number[] {
-  const places = new Set<number>();
-  for (const start of rows) {
-    const at = valueStart(tokens, start, position);
-    if (at !== null && valueAt(tokens, at).kind === 'parameter') places.add(at);
-  }
-  const found: number[] = [];
-  let number = 0;
+/** Numbers, from 0, of the parameters of a statement by their token index. */
+export function parameterNumbers(tokens: readonly Token[]): ReadonlyMap<number, number> {
+  const numbers = new Map<number, number>();
   tokens.forEach(({ kind }, at) => {
-    if (places.has(at)) found.push(number);
-    if (kind === 'parameter') number += 1;
+    if (kind === 'parameter') numbers.set(at, numbers.size);
   });
-  return found;
+  return numbers;
 }
 
 const endsOfValue = ['', ',', ')'];
@@ -194,6 +184,7 @@ export function valueAt(tokens: readonly Token[], start: number): ValueShape {
   if (token === undefined || (!ends && !['ON', 'RETURNING'].includes(cursor.upper()))) return { kind: 'expression' };
   if (!negative) {
     if (token.kind === 'parameter') return { kind: 'parameter' };
+    if (token.kind === 'string') return { kind: 'string' };
     if (token.kind === 'word' && token.upper === 'NULL') return { kind: 'null' };
     if (token.kind === 'word' && token.upper === 'DEFAULT') return { kind: 'default' };
   }

@@ -1,0 +1,101 @@
+import { Command } from '../wire/constants';
+import { PayloadTooShortError } from '../wire/payload-reader';
+import { frame } from '../wire/packet-framer';
+import { executeParameters, type ParameterValue } from '../wire/statement-parameters';
+import { keyVariable, rowVariable, usesRowVariables } from '../keys/key-edits';
+import { givenKeys, type RowKey, withParameters } from '../keys/row-keys';
+import { type SwallowedCommand } from './command-outcome';
+import { swallowedReply } from './pending-reply';
+import type { PreparedStatement, SessionState } from './session-state';
+import type { KeyNeed, StatementPlan } from './statement-plan';
+
+/** What one execution of a prepared statement needs, from the values of its parameters. */
+export interface ExecutionKeys {
+  readonly needs: readonly KeyNeed[];
+  /** Keys that the parameters bring. */
+  readonly explicit: readonly bigint[];
+  /** Those that take their keys from variables; empty when they do not. */
+  readonly rows: readonly RowKey[];
+}
+
+/** Keys of prepared statements, which travel in user variables of the session. */
+export class PreparedKeys {
+  /** Row variables below this number may hold a key. */
+  private rowVariablesSet = 0;
+
+  constructor(private readonly state: SessionState) {}
+
+  /** COM_STMT_SEND_LONG_DATA. */
+  longData(payload: Buffer): void {
+    if (payload.length < 7) return;
+    this.state.prepared.get(payload.readUInt32LE(1))?.long.add(payload.readUInt16LE(5));
+  }
+
+  execution(prepared: PreparedStatement, { needs }: StatementPlan, payload: Buffer): ExecutionKeys {
+    const values = parameters(prepared, payload);
+    const [need] = needs;
+    if (need === undefined) return { needs, explicit: [], rows: [] };
+    const valueOf = (number: number): null | bigint | string | undefined => {
+      const value = values?.[number];
+      return value === 'other' ? undefined : value;
+    };
+    const rows = withParameters(need.rows, valueOf, this.state.mode);
+    // Rows that cannot be seen: a query.
+    if (rows.length === 0) return { needs, explicit: [], rows: [] };
+    const explicit = rows.flatMap((row) => (row.kind === 'explicit' ? [row.key] : []));
+    const count = rows.length - explicit.length;
+    const own = count === 0 ? [] : [{ ...need, demand: { kind: 'rows' as const, count } }];
+    return { needs: own, explicit, rows: usesRowVariables(need.rows) ? rows : [] };
+  }
+
+  /**
+   * Commands around an execution that give it its keys from `first` on; null: none. A statement whose text was not changed
+   * for it (its table had no key then) takes a plain insert_id, which must not stay pending behind it.
+   */
+  around(
+    prepared: PreparedStatement,
+    rows: readonly RowKey[],
+    first: bigint | null,
+  ): { readonly before: readonly SwallowedCommand[]; readonly after: readonly SwallowedCommand[] } {
+    if (prepared.keyed) return { before: [swallowed(this.assignments(rows, first))], after: [] };
+    if (first === null) return { before: [], after: [] };
+    return { before: [swallowed(`SET insert_id=${first}`)], after: [swallowed('SET insert_id=0')] };
+  }
+
+  /** The server looks at the variable's type already when it prepares: NULL would be refused. */
+  beforePrepare(): SwallowedCommand {
+    return swallowed(`SET ${keyVariable}=0`);
+  }
+
+  private assignments(rows: readonly RowKey[], first: bigint | null): string {
+    // Without a key at hand the variable must not hold an old one. 0: no key, the server's own.
+    const list = [`${keyVariable}=${first ?? 0n}`];
+    const given = first === null ? [] : givenKeys(rows, first);
+    const keys = new Map(given.map(({ row, key }) => [row, key]));
+    const count = Math.max(this.rowVariablesSet, ...[...keys.keys()].map((row) => row + 1));
+    for (let row = 0; row < count; row++) list.push(`${rowVariable(row)}=${keys.get(row) ?? 'NULL'}`);
+    this.rowVariablesSet = keys.size === 0 ? 0 : count;
+    return `SET ${list.join(',')}`;
+  }
+}
+
+function parameters(prepared: PreparedStatement, payload: Buffer): readonly ParameterValue[] | null {
+  const { types: before, long, parameterCount } = prepared;
+  try {
+    const read = executeParameters(payload, parameterCount, { before, long });
+    if (read !== null) prepared.types = read.types;
+    return read?.values ?? null;
+  } catch (error) {
+    if (error instanceof PayloadTooShortError) return null;
+    throw error;
+  } finally {
+    long.clear();
+  }
+}
+
+function swallowed(text: string): SwallowedCommand {
+  return {
+    bytes: frame(Buffer.from(`${String.fromCharCode(Command.query)}${text}`, 'latin1')),
+    reply: swallowedReply(),
+  };
+}
