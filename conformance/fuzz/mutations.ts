@@ -67,9 +67,9 @@ export function mutatedOrder<Message>(messages: readonly Message[], chance: Chan
   return changed;
 }
 
-/** `bytes` in pieces, as a network may deliver them. */
+/** A copy of `bytes` in pieces, as a network may deliver them. */
 export function chopped(bytes: Buffer, chance: Chance): Buffer[] {
-  if (bytes.length < 2 || !chance.oneIn(3)) return [bytes];
+  if (bytes.length < 2 || !chance.oneIn(3)) return [Buffer.from(bytes)];
   const pieces: Buffer[] = [];
   let at = 0;
   for (let count = 1 + chance.below(3); count > 0 && at < bytes.length; count--) {

@@ -1,4 +1,5 @@
 import { Capability, MariaDbCapability } from '../../proxy/wire/constants';
+import { frame } from '../../proxy/wire/packet-framer';
 import { BackendVoice } from './backend-voice';
 import { caseSeed, Chance } from './chance';
 import { clientCommand, command, handshakeResponse } from './client-voice';
@@ -102,9 +103,9 @@ class Play {
 
   private noise(): void {
     if (this.transparent) this.rig.mustRelay();
-    if (this.chance.oneIn(2)) this.give('backend', this.voice.greeting());
-    for (let count = this.chance.below(PACKETS_EACH); count > 0; count--) {
-      this.give(this.chance.oneIn(2) ? 'client' : 'backend', this.chance.bytes(this.chance.length(60)));
+    for (let count = this.chance.below(PACKETS_EACH); count > 0 && !this.rig.over; count--) {
+      const bytes = this.chance.bytes(this.chance.length(60));
+      this.give(this.chance.oneIn(2) ? 'client' : 'backend', this.chance.oneIn(2) ? frame(bytes) : bytes);
     }
   }
 
@@ -159,6 +160,8 @@ class Play {
       if (from === 'backend') rig.fromBackend(piece);
       // The runner does not read from a client whose session holds commands back.
       else if (!rig.session.holding) rig.fromClient(piece);
+      // The bytes were lent for the call only.
+      piece.fill(0xee);
       for (let tries = 0; rig.waits && !chance.oneIn(4); tries++) {
         if (tries > 1_000) throw new FuzzFinding('a command waits for ever');
         rig.proceed();
