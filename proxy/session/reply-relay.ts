@@ -46,11 +46,10 @@ export class ReplyRelay {
     this.tracker.fileSent();
   }
 
-  /** What the OK of the authentication says; `packet` with its header. */
-  authenticated(packet: Buffer): ReplySummary {
+  /** What the OK of the authentication says; `packet` with its header. null: it is cut short. */
+  authenticated(packet: Buffer): ReplySummary | null {
     this.tracker.expect('packet');
-    this.tracker.push(packet, 0);
-    return this.tracker.summary;
+    return pushed(this.tracker, packet, 0) === null ? null : this.tracker.summary;
   }
 
   enqueue(reply: PendingReply): void {

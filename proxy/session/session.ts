@@ -109,13 +109,11 @@ export class Session {
         const { connection } = this.phase;
         for (const packet of this.fromBackendFramer.push(chunk)) connection.fromBackend(packet);
         if ((this.phase as Phase).kind !== 'connection') this.flushBackendRest();
+        if ((this.phase as Phase).kind === 'raw') this.flushClientRest();
         return;
       }
       case 'command':
-        if (!this.phase.replies.push(chunk)) {
-          this.turnRaw();
-          this.flushClientRest();
-        }
+        if (!this.phase.replies.push(chunk)) this.turnRaw();
         return this.drainHeld();
       case 'raw':
         return this.effects.toClient(chunk);
@@ -144,9 +142,11 @@ export class Session {
       capabilities,
       mariaDbCapabilities,
     );
+    const summary = replies.authenticated(frame(ok));
+    if (summary === null) return this.turnRaw();
     this.replies = replies;
     this.phase = { kind: 'command', replies };
-    this.carryOut(this.statements.ready(replies.authenticated(frame(ok))), replies);
+    this.carryOut(this.statements.ready(summary), replies);
   }
 
   private clientPacket(packet: Packet): void {
@@ -199,10 +199,11 @@ export class Session {
       const { phase } = this;
       if (phase.kind === 'command' && phase.replies.barriers > 0) return;
       const command = this.held.shift();
-      if (command === undefined) return;
+      if (command === undefined) break;
       if (phase.kind === 'command') this.command(command, phase.replies);
       else if (phase.kind === 'raw') this.sendUnchanged(command);
     }
+    if (this.phase.kind === 'raw') this.flushClientRest();
   }
 
   private sendUnchanged(command: ClientCommand): void {
@@ -214,8 +215,9 @@ export class Session {
     if (kind === 'unknown') {
       this.counters.unclassified += 1;
       if (streams.has(command.payload[0] ?? 0)) {
-        this.turnRaw();
-        return this.sendUnchanged(command);
+        // Before those that were held behind it.
+        this.sendUnchanged(command);
+        return this.turnRaw();
       }
       // The server does not know it either, and says so in one packet.
       kind = 'packet';
