@@ -98,7 +98,8 @@ export class ClientConnection {
     backend.listen({
       data: (bytes) => this.fromBackend(bytes),
       drain: () => this.resumeClient(),
-      end: () => this.client.end(),
+      // A server that says no more listens no more either; and a client that is held back would not tell us of its end.
+      end: () => backend.destroy(),
       error: () => this.close(),
       close: () => this.backendClosed(),
     });
