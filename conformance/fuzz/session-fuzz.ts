@@ -11,25 +11,15 @@ import { FuzzFinding, SessionRig, SharedParts } from './session-rig';
 const SESSIONS_EACH = 1_000;
 const PACKETS_EACH = 60;
 
-/** Where a run stands; also the way back to what it found. */
-export interface FuzzProgress {
-  readonly session: number;
-  readonly packets: number;
-}
-
-export interface FoundInSession {
-  readonly session: number;
-  readonly message: string;
-  readonly stack: string;
-}
-
 /**
- * Random sessions through the proxy's pure step, one `next()` each. What is found is thrown as it came; `session` says in
+ * Random sessions through the proxy's pure step, one `next()` each. What is found is thrown as it came; `case` says in
  * which one. Sessions of one block share a proxy, so a block is repeated from its start.
  */
 export class SessionFuzzer {
-  session = -1;
-  packets = 0;
+  /** The session at hand. */
+  case: number;
+  /** Packets so far. */
+  count = 0;
   private parts: readonly [SharedParts, SharedParts] | null = null;
 
   constructor(
@@ -37,21 +27,21 @@ export class SessionFuzzer {
     /** The first session that is to be run; those before it in its block run too, to bring the shared parts there. */
     from = 0,
   ) {
-    this.session = Math.floor(from / SESSIONS_EACH) * SESSIONS_EACH - 1;
+    this.case = Math.floor(from / SESSIONS_EACH) * SESSIONS_EACH - 1;
   }
 
   next(): void {
-    this.session += 1;
-    const chance = new Chance(caseSeed(this.seed, this.session));
-    if (this.parts === null || this.session % SESSIONS_EACH === 0) {
-      const shared = new Chance(caseSeed(~this.seed, this.session));
+    this.case += 1;
+    const chance = new Chance(caseSeed(this.seed, this.case));
+    if (this.parts === null || this.case % SESSIONS_EACH === 0) {
+      const shared = new Chance(caseSeed(~this.seed, this.case));
       this.parts = [new SharedParts(shared, false), new SharedParts(shared, true)];
     }
     const transparent = chance.oneIn(4);
     const parts = this.parts[transparent ? 1 : 0];
     const play = new Play(parts, chance, transparent);
     play.run(chance.below(10));
-    this.packets += play.packets;
+    this.count += play.packets;
   }
 }
 
@@ -113,7 +103,7 @@ class Play {
   private handshake(): void {
     const { chance, voice } = this;
     const harmed = (bytes: Buffer): Buffer => (chance.oneIn(2) ? mutatedBytes(bytes, chance) : bytes);
-    if (chance.oneIn(6)) this.give('client', clientCommand(chance, { settings: true }));
+    if (chance.oneIn(6)) this.give('client', clientCommand(chance, { settings: !this.transparent }));
     this.give('backend', harmed(voice.greeting()));
     const asked = chance.oneIn(2) ? this.capabilities : chance.below(2 ** 32);
     this.give(
@@ -125,7 +115,9 @@ class Play {
       else
         this.give(
           'client',
-          harmed(chance.oneIn(2) ? clientCommand(chance, { settings: true }) : chance.bytes(chance.below(40))),
+          harmed(
+            chance.oneIn(2) ? clientCommand(chance, { settings: !this.transparent }) : chance.bytes(chance.below(40)),
+          ),
         );
     }
   }

@@ -8,15 +8,22 @@ import { sqlSoup } from './sql-soup';
 
 /** Texts through the tokenizer and the classifier alone. */
 export class SqlFuzzer {
+  /** The text at hand. */
+  case: number;
+  count = 0;
   text = '';
 
   constructor(
     private readonly seed: number,
-    private index = 0,
-  ) {}
+    from = 0,
+  ) {
+    this.case = from - 1;
+  }
 
   next(): void {
-    const chance = new Chance(caseSeed(this.seed, this.index++));
+    this.case += 1;
+    this.count += 1;
+    const chance = new Chance(caseSeed(this.seed, this.case));
     this.text = sqlSoup(chance, { settings: true });
     if (chance.oneIn(500)) this.text = this.text.repeat(chance.below(2_000));
     const mode: SqlMode = {

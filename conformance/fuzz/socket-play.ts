@@ -1,0 +1,139 @@
+import { createConnection, type NetConnectOpts, type Socket } from 'node:net';
+import { nativePasswordAnswer } from '../../proxy/wire/auth';
+import { Capability } from '../../proxy/wire/constants';
+import { decodeGreeting, scrambleOf } from '../../proxy/wire/handshake';
+import { encodeHandshakeResponse } from '../../proxy/wire/handshake-response';
+import { frame } from '../../proxy/wire/packet-framer';
+import type { Chance } from './chance';
+import { clientCommand, handshakeResponse } from './client-voice';
+import { chopped, mutatedBytes } from './mutations';
+
+const PACKETS_MAX = 40;
+/** A connection whose client has gone must end by then. */
+const END_MS = 15_000;
+
+const capabilities =
+  Capability.protocol41 |
+  Capability.secureConnection |
+  Capability.pluginAuth |
+  Capability.connectWithDb |
+  Capability.multiStatements |
+  Capability.multiResults |
+  Capability.transactions |
+  Capability.longPassword;
+
+/** How a client leaves. */
+const endings = ['end', 'end', 'end', 'destroy', 'reset', 'stall'] as const;
+
+/** One client over a socket: logs in, talks, all of it more or less damaged, and leaves in one of many ways. */
+export class SocketPlay {
+  packets = 0;
+  private greeting: Buffer | null = null;
+  private closed = false;
+  private wake = (): void => {};
+
+  constructor(
+    private readonly chance: Chance,
+    /** The backend is a real server: then most logins are right. */
+    private readonly honest: boolean,
+  ) {}
+
+  async run(where: NetConnectOpts, at: number): Promise<void> {
+    const { chance } = this;
+    const socket = createConnection({ ...where, allowHalfOpen: true });
+    socket.on('error', () => {});
+    socket.on('data', (bytes: Buffer) => {
+      this.greeting ??= Buffer.from(bytes);
+      this.wake();
+    });
+    socket.on('end', () => socket.end());
+    socket.on('close', () => {
+      this.closed = true;
+      this.wake();
+    });
+    const harm = chance.of([2, 8, 40]);
+    // A client that speaks first, and one that never does.
+    if (!chance.oneIn(20)) await this.until(() => this.greeting !== null, 'was not greeted', at);
+    if (!chance.oneIn(20)) this.write(socket, this.login(), harm);
+    await this.turns(chance.below(3));
+    for (let left = chance.below(PACKETS_MAX); left > 0 && !this.closed; left--) {
+      this.write(socket, clientCommand(chance, { settings: true }), harm);
+      if (chance.oneIn(3)) await this.turns(1 + chance.below(3));
+    }
+    await this.leave(socket, at);
+  }
+
+  private async leave(socket: Socket, at: number): Promise<void> {
+    switch (this.chance.of(endings)) {
+      case 'end':
+        socket.end();
+        break;
+      case 'destroy':
+        socket.destroy();
+        break;
+      case 'reset':
+        if (socket.remoteAddress !== undefined) socket.resetAndDestroy();
+        else socket.destroy();
+        break;
+      case 'stall':
+        // Reads nothing of what is on its way, then goes.
+        socket.pause();
+        await this.turns(20);
+        socket.destroy();
+    }
+    await this.until(() => this.closed, 'was not ended after its client had gone', at);
+  }
+
+  private login(): Buffer {
+    const { chance, greeting } = this;
+    if (!this.honest || greeting === null) return handshakeResponse(chance, this.someCapabilities(), 0);
+    try {
+      const scramble = scrambleOf(decodeGreeting(greeting.subarray(4)).authData);
+      return frame(
+        encodeHandshakeResponse({
+          capabilities: chance.oneIn(2) ? capabilities : (capabilities | Capability.deprecateEof) >>> 0,
+          mariaDbCapabilities: 0,
+          maxPacketBytes: 1 << 24,
+          charset: 45,
+          user: Buffer.from('app'),
+          authResponse: nativePasswordAnswer('secret', scramble),
+          database: Buffer.from('app'),
+          authPlugin: 'mysql_native_password',
+          connectAttributes: null,
+          zstdLevel: null,
+        }),
+        1,
+      );
+    } catch {
+      return chance.bytes(40);
+    }
+  }
+
+  private someCapabilities(): number {
+    return this.chance.oneIn(3) ? capabilities : (capabilities | Capability.deprecateEof | Capability.localFiles) >>> 0;
+  }
+
+  private write(socket: Socket, bytes: Buffer, harm: number): void {
+    this.packets += 1;
+    const harmed = this.chance.oneIn(harm) ? mutatedBytes(bytes, this.chance) : bytes;
+    for (const piece of chopped(harmed, this.chance)) socket.write(piece);
+  }
+
+  private async turns(count: number): Promise<void> {
+    for (let left = count; left > 0; left--) await new Promise((resolve) => setImmediate(resolve));
+  }
+
+  private async until(condition: () => boolean, problem: string, at: number): Promise<void> {
+    const deadline = performance.now() + END_MS;
+    while (!condition() && !this.closed) {
+      if (performance.now() > deadline) throw new Error(`connection ${at} ${problem}`);
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, 1_000);
+        this.wake = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+      });
+    }
+  }
+}
