@@ -1,5 +1,5 @@
 import { ServerStatus } from '../wire/constants';
-import { frame } from '../wire/packet-framer';
+import { ownQuery } from '../wire/command';
 import type { CacheTicket, ReadCache } from '../cache/read-cache';
 import { type SessionFacts, SessionCache } from '../cache/session-cache';
 import type { ParsedText, Statement } from '../sql/classifier';
@@ -8,7 +8,7 @@ import type { CommandOutcome } from './command-outcome';
 import { swallowedReply } from './pending-reply';
 import type { ProxyServices } from './proxy-services';
 import { SessionFingerprint } from './session-fingerprint';
-import { inTransaction, type SessionState } from './session-state';
+import { inTransaction, queryAttributes, type SessionState } from './session-state';
 import type { WriteTracker } from './write-tracker';
 
 const nothing = (): void => {};
@@ -104,7 +104,7 @@ export class CachedReads {
     if (this.asked === null || outcome.kind !== 'send' || outcome.parsed === undefined) return outcome;
     const unsent = this.asked.sendFirst(outcome.parsed);
     if (unsent === null) return outcome;
-    const select = frame(Buffer.from(`\x03${unsent}`, 'latin1'));
+    const select = ownQuery(unsent, queryAttributes(this.state));
     return { ...outcome, bytes: [select, ...outcome.bytes], replies: [swallowedReply(), ...outcome.replies] };
   }
 

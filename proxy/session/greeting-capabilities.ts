@@ -1,15 +1,20 @@
 import { Capability, MariaDbCapability } from '../wire/constants';
 
 /** What the relay cannot follow yet, so that no client may ask for it. */
-const cleared =
-  Capability.ssl |
-  Capability.compress |
-  Capability.zstdCompression |
+const cleared = Capability.ssl | Capability.compress | Capability.zstdCompression;
+/** What changes how packets are to be read: a client that asks for it without having been offered it is not heard. */
+const changesPackets =
+  cleared |
+  Capability.sessionTrack |
+  Capability.deprecateEof |
   Capability.optionalResultsetMetadata |
   Capability.queryAttributes;
-const clearedMariaDb =
-  MariaDbCapability.comMulti | MariaDbCapability.bulkOperations | MariaDbCapability.bulkUnitResults;
-const knownMariaDb = MariaDbCapability.progress | MariaDbCapability.extendedMetadata | MariaDbCapability.cacheMetadata;
+const knownMariaDb =
+  MariaDbCapability.progress |
+  MariaDbCapability.bulkOperations |
+  MariaDbCapability.extendedMetadata |
+  MariaDbCapability.cacheMetadata |
+  MariaDbCapability.bulkUnitResults;
 /** Bits 0 to 27, without those that mean something else or nothing in the documents we follow; 28 and up are unknown. */
 const known = 0x0fffffff;
 
@@ -19,7 +24,7 @@ export function followedCapabilities(offered: number): number {
 }
 
 export function followedMariaDbCapabilities(offered: number): number {
-  return (offered & knownMariaDb & ~clearedMariaDb) >>> 0;
+  return (offered & knownMariaDb) >>> 0;
 }
 
 /**
@@ -30,7 +35,7 @@ export function clearUnoffered(response: Buffer, offered: { capabilities: number
   if (response.length < 32) return;
   const asked = response.readUInt32LE(0);
   if ((asked & Capability.protocol41) === 0) return;
-  response.writeUInt32LE((asked & ~(cleared & ~offered.capabilities)) >>> 0, 0);
+  response.writeUInt32LE((asked & ~(changesPackets & ~offered.capabilities)) >>> 0, 0);
   if ((asked & Capability.longPassword) === 0) {
     response.writeUInt32LE((response.readUInt32LE(28) & offered.mariaDbCapabilities) >>> 0, 28);
   }

@@ -1,9 +1,10 @@
-import { Command } from '../wire/constants';
+import { bulkRows, type BulkRow, decodeBulkExecute } from '../wire/bulk-execute';
+import { keyRefused } from '../errors';
 import { keyEdit, keyVariable } from '../keys/key-edits';
 import type { CachedReads } from './cached-reads';
 import type { ClientCommand } from './client-command';
 import { type HeldKeys, reserveKeys } from './key-reservations';
-import { type CommandOutcome, errorAnswer, unreadText } from './command-outcome';
+import { type CommandOutcome, errorAnswer } from './command-outcome';
 import { serverReply } from './pending-reply';
 import { type ExecutionKeys, PreparedKeys } from './prepared-keys';
 import type { ProxyServices } from './proxy-services';
@@ -11,12 +12,14 @@ import type { ReplySummary } from './response-tracker';
 import type { PreparedStatement, SessionState } from './session-state';
 import { planText, type StatementPlan } from './statement-plan';
 import { addedPackets, edited, type TextHandler } from './text-handler';
-import { type WriteTracker, writesAnything } from './write-tracker';
+import type { WriteTracker } from './write-tracker';
 
 /** MariaDB: the statement that was prepared last. */
 const lastPreparedId = 0xffffffff;
+/** No statement has it: the server counts from 1. */
+const noStatement = 0;
 
-/** COM_STMT_PREPARE and COM_STMT_EXECUTE. */
+/** COM_STMT_PREPARE, COM_STMT_EXECUTE and COM_STMT_BULK_EXECUTE. */
 export class PreparedHandler {
   private readonly keys: PreparedKeys;
 
@@ -47,17 +50,19 @@ export class PreparedHandler {
       ...plan.keyedByTrigger.map((place) => keyEdit(place, keyVariable)),
       ...plan.needs.flatMap((need) => need.edits(keyVariable)),
     ];
-    const bytes = edits.length === 0 ? command.framed : [edited(Command.stmtPrepare, text, edits)];
+    const bytes = edits.length === 0 ? command.framed : [edited(command.payload.subarray(0, 1), text, edits)];
     const keyed = plan.needs.length + plan.keyedByTrigger.length > 0;
     const sequenceShift = addedPackets(command, bytes);
     const reply = serverReply(
       'prepare',
       (summary) => {
-        if (summary === null || summary.errorCode !== null) return;
+        if (summary === null) return;
+        const failed = summary.errorCode !== null;
         const { parameterCount, statementId } = summary;
+        this.state.lastPrepared = failed ? noStatement : statementId;
+        if (failed) return;
         const statement = { text, parsed, schema, parameterCount, keyed, types: null, long: new Set<number>() };
         this.state.prepared.set(statementId, statement);
-        this.state.lastPrepared = statementId;
       },
       { barrier: true, sequenceShift },
     );
@@ -67,20 +72,58 @@ export class PreparedHandler {
   }
 
   execute(command: ClientCommand): CommandOutcome {
-    const id = command.payload.length >= 5 ? command.payload.readUInt32LE(1) : -1;
-    const prepared = this.state.prepared.get(id === lastPreparedId ? this.state.lastPrepared : id);
-    if (prepared === undefined) return this.executeUnknown(command);
+    const { payload } = command;
+    const prepared = this.state.prepared.get(this.statementId(payload));
+    if (prepared === undefined) return this.texts.unreadable(command);
+    return this.run(command, prepared, (plan) => this.keys.execution(prepared, plan, payload));
+  }
+
+  /** MariaDB: COM_STMT_BULK_EXECUTE. */
+  bulkExecute(command: ClientCommand): CommandOutcome {
+    const { payload } = command;
+    const prepared = this.state.prepared.get(this.statementId(payload));
+    const bulk = prepared === undefined ? null : decodeBulkExecute(payload, prepared.parameterCount);
+    // Without types the server refuses it.
+    const types = bulk?.types ?? prepared?.types ?? null;
+    if (prepared === undefined || bulk === null || types === null) return this.texts.unreadable(command);
+    prepared.types = types;
+    const rows = (): Iterable<BulkRow> => bulkRows(payload, bulk, types);
+    return this.run(command, prepared, (plan) => this.keys.bulkExecution(plan, rows));
+  }
+
+  /** COM_STMT_CLOSE. */
+  close(payload: Buffer): void {
+    this.state.prepared.delete(this.statementId(payload));
+  }
+
+  /** The statement a command means; `noStatement` when it is too short to say. */
+  private statementId(payload: Buffer): number {
+    if (payload.length < 5) return noStatement;
+    const id = payload.readUInt32LE(1);
+    return id === lastPreparedId ? this.state.lastPrepared : id;
+  }
+
+  private run(
+    command: ClientCommand,
+    prepared: PreparedStatement,
+    keysFor: (plan: StatementPlan) => ExecutionKeys,
+  ): CommandOutcome {
     const plan = planText(prepared, this.state, this.services);
     if (plan.kind === 'wait') return plan;
     if (plan.kind === 'refused') return errorAnswer(plan.error, command);
-    const execution = this.keys.execution(prepared, plan, command.payload);
+    const execution = keysFor(plan);
     const reserved = reserveKeys(execution.needs, this.services.keys);
     if (reserved.kind === 'wait') return reserved;
     if (reserved.kind === 'refused') return errorAnswer(reserved.error, command);
+    const held = reserved.keys[0] ?? null;
+    if (held !== null && execution.jumpsAt !== null && execution.jumpsAt >= held.first) {
+      held.settle(0n);
+      return errorAnswer(keyRefused(mixedBulkMessage), command);
+    }
     for (const { table, key } of plan.explicit) this.services.keys.sawExplicitKey(table, key);
     const [need] = plan.needs;
     if (need !== undefined) for (const key of execution.explicit) this.services.keys.sawExplicitKey(need.table, key);
-    return this.send(command, prepared, plan, { held: reserved.keys[0] ?? null, rows: execution.rows });
+    return this.send(command, prepared, plan, { held, rows: execution.rows });
   }
 
   private send(
@@ -115,20 +158,11 @@ export class PreparedHandler {
     for (const statement of plan.statements) this.reads.note(text, statement, summary.errorCode === null);
     this.texts.follow(plan, summary.errorCode === null ? plan.statements.length : 0);
   }
-
-  /** Prepared before we could follow, or not at all: it may write anything. */
-  private executeUnknown(command: ClientCommand): CommandOutcome {
-    this.services.counters.unclassified += 1;
-    const sentMs = this.state.nowMs;
-    this.writes.begin(writesAnything);
-    this.reads.lose();
-    const plan = { statements: [], writes: writesAnything };
-    const reply = serverReply('result', (summary) => {
-      if (summary !== null) this.texts.noteEnd(plan, sentMs, summary);
-    });
-    return { kind: 'send', bytes: command.framed, replies: [reply], parsed: unreadText };
-  }
 }
+
+const mixedBulkMessage =
+  'Duara: a bulk INSERT brings some keys of its own that lie above those this site would give to the other rows; send the ' +
+  'rows that bring their own key in a statement of their own';
 
 function changesSession({ statements }: StatementPlan): boolean {
   return statements.some(({ kind }) => kind === 'set' || kind === 'ddl' || kind === 'use');

@@ -1,12 +1,12 @@
-import { Command } from '../wire/constants';
+import type { BulkRow } from '../wire/bulk-execute';
+import { ownQuery } from '../wire/command';
 import { PayloadTooShortError } from '../wire/payload-reader';
-import { frame } from '../wire/packet-framer';
 import { executeParameters, type ParameterValue } from '../wire/statement-parameters';
 import { keyVariable, rowVariable, usesRowVariables } from '../keys/key-edits';
 import { givenKeys, type RowKey, withParameters } from '../keys/row-keys';
 import { type SwallowedCommand } from './command-outcome';
 import { swallowedReply } from './pending-reply';
-import type { PreparedStatement, SessionState } from './session-state';
+import { type PreparedStatement, queryAttributes, type SessionState } from './session-state';
 import type { KeyNeed, StatementPlan } from './statement-plan';
 
 /** What one execution of a prepared statement needs, from the values of its parameters. */
@@ -16,6 +16,11 @@ export interface ExecutionKeys {
   readonly explicit: readonly bigint[];
   /** Those that take their keys from variables; empty when they do not. */
   readonly rows: readonly RowKey[];
+  /**
+   * Of a bulk execution with and without keys: an explicit key so large, less the rows before it that have none, would
+   * make the server go on behind it. null: there is none.
+   */
+  readonly jumpsAt: bigint | null;
 }
 
 /** Keys of prepared statements, which travel in user variables of the session. */
@@ -32,20 +37,44 @@ export class PreparedKeys {
   }
 
   execution(prepared: PreparedStatement, { needs }: StatementPlan, payload: Buffer): ExecutionKeys {
-    const values = parameters(prepared, payload);
+    const values = parameters(prepared, payload, queryAttributes(this.state));
     const [need] = needs;
-    if (need === undefined) return { needs, explicit: [], rows: [] };
+    if (need === undefined) return { needs, explicit: [], rows: [], jumpsAt: null };
     const valueOf = (number: number): null | bigint | string | undefined => {
       const value = values?.[number];
       return value === 'other' ? undefined : value;
     };
     const rows = withParameters(need.rows, valueOf, this.state.mode);
     // Rows that cannot be seen: a query.
-    if (rows.length === 0) return { needs, explicit: [], rows: [] };
+    if (rows.length === 0) return { needs, explicit: [], rows: [], jumpsAt: null };
     const explicit = rows.flatMap((row) => (row.kind === 'explicit' ? [row.key] : []));
     const count = rows.length - explicit.length;
     const own = count === 0 ? [] : [{ ...need, demand: { kind: 'rows' as const, count } }];
-    return { needs: own, explicit, rows: usesRowVariables(need.rows) ? rows : [] };
+    return { needs: own, explicit, rows: usesRowVariables(need.rows) ? rows : [], jumpsAt: null };
+  }
+
+  /** As `execution`, for COM_STMT_BULK_EXECUTE: the statement is carried out for each of `rows`. */
+  bulkExecution({ needs }: StatementPlan, rows: () => Iterable<BulkRow>): ExecutionKeys {
+    const [need] = needs;
+    if (need === undefined || need.rows.length === 0) return { needs, explicit: [], rows: [], jumpsAt: null };
+    const explicit: bigint[] = [];
+    let count = 0;
+    let jump: bigint | null = null;
+    let jumpsAt: bigint | null = null;
+    for (const values of wellFormed(rows())) {
+      for (const row of withParameters(need.rows, (number) => ofBulkRow(values, number), this.state.mode)) {
+        if (row.kind !== 'explicit') {
+          jumpsAt = jump;
+          count += 1;
+          continue;
+        }
+        explicit.push(row.key);
+        const from = row.key - BigInt(count);
+        if (count > 0 && (jump === null || from > jump)) jump = from;
+      }
+    }
+    const own = count === 0 ? [] : [{ ...need, demand: { kind: 'rows' as const, count } }];
+    return { needs: own, explicit, rows: [], jumpsAt };
   }
 
   /**
@@ -57,14 +86,14 @@ export class PreparedKeys {
     rows: readonly RowKey[],
     first: bigint | null,
   ): { readonly before: readonly SwallowedCommand[]; readonly after: readonly SwallowedCommand[] } {
-    if (prepared.keyed) return { before: [swallowed(this.assignments(rows, first))], after: [] };
+    if (prepared.keyed) return { before: [this.swallowed(this.assignments(rows, first))], after: [] };
     if (first === null) return { before: [], after: [] };
-    return { before: [swallowed(`SET insert_id=${first}`)], after: [swallowed('SET insert_id=0')] };
+    return { before: [this.swallowed(`SET insert_id=${first}`)], after: [this.swallowed('SET insert_id=0')] };
   }
 
   /** The server looks at the variable's type already when it prepares: NULL would be refused. */
   beforePrepare(): SwallowedCommand {
-    return swallowed(`SET ${keyVariable}=0`);
+    return this.swallowed(`SET ${keyVariable}=0`);
   }
 
   private assignments(rows: readonly RowKey[], first: bigint | null): string {
@@ -77,12 +106,20 @@ export class PreparedKeys {
     this.rowVariablesSet = keys.size === 0 ? 0 : count;
     return `SET ${list.join(',')}`;
   }
+
+  private swallowed(text: string): SwallowedCommand {
+    return { bytes: ownQuery(text, queryAttributes(this.state)), reply: swallowedReply() };
+  }
 }
 
-function parameters(prepared: PreparedStatement, payload: Buffer): readonly ParameterValue[] | null {
+function parameters(
+  prepared: PreparedStatement,
+  payload: Buffer,
+  queryAttributes: boolean,
+): readonly ParameterValue[] | null {
   const { types: before, long, parameterCount } = prepared;
   try {
-    const read = executeParameters(payload, parameterCount, { before, long });
+    const read = executeParameters(payload, parameterCount, { before, long, queryAttributes });
     if (read !== null) prepared.types = read.types;
     return read?.values ?? null;
   } catch (error) {
@@ -93,9 +130,17 @@ function parameters(prepared: PreparedStatement, payload: Buffer): readonly Para
   }
 }
 
-function swallowed(text: string): SwallowedCommand {
-  return {
-    bytes: frame(Buffer.from(`${String.fromCharCode(Command.query)}${text}`, 'latin1')),
-    reply: swallowedReply(),
-  };
+/** NULL and a default are generated; undefined: not known. */
+function ofBulkRow(values: BulkRow, number: number): null | bigint | string | undefined {
+  const value = values[number];
+  return value === 'other' ? undefined : value;
+}
+
+/** Up to the first row that is malformed, where the server stops too. */
+function* wellFormed(rows: Iterable<BulkRow>): Generator<BulkRow, void, undefined> {
+  try {
+    yield* rows;
+  } catch (error) {
+    if (!(error instanceof PayloadTooShortError)) throw error;
+  }
 }

@@ -57,6 +57,7 @@ export class ResponseTracker {
   private kind: ReplyKind = 'result';
   private phase: Phase = { kind: 'ended' };
   private columnsAfterParameters = 0;
+  private definitionsSkipped = false;
   private rows = 0;
   private sequenceShift = 0;
   private readonly header = Buffer.alloc(PACKET_HEADER_BYTES);
@@ -70,12 +71,15 @@ export class ResponseTracker {
   /** The packet goes on in the next one. */
   private continues = false;
   private readonly deprecateEof: boolean;
-  private readonly cacheMetadata: boolean;
+  /** Whether definitions follow is said in a byte of its own. */
+  private readonly metadataFlag: boolean;
+  private readonly optionalMetadata: boolean;
 
   /** Capabilities that both sides agreed on. */
   constructor(capabilities: number, mariaDbCapabilities: number) {
     this.deprecateEof = (capabilities & Capability.deprecateEof) !== 0;
-    this.cacheMetadata = (mariaDbCapabilities & MariaDbCapability.cacheMetadata) !== 0;
+    this.optionalMetadata = (capabilities & Capability.optionalResultsetMetadata) !== 0;
+    this.metadataFlag = this.optionalMetadata || (mariaDbCapabilities & MariaDbCapability.cacheMetadata) !== 0;
   }
 
   /**
@@ -231,10 +235,9 @@ export class ResponseTracker {
     }
     const reader = new PayloadReader(this.head.subarray(0, this.headWanted));
     const columns = Number(reader.lenenc());
-    const skipped = this.cacheMetadata && reader.remaining > 0 && reader.uint8() === 0;
+    this.definitionsSkipped = this.metadataFlag && reader.remaining > 0 && reader.uint8() === 0;
     this.rows = 0;
-    if (skipped) this.endOfDefinitions('rows');
-    else this.phase = { kind: 'definitions', left: columns, then: 'rows' };
+    this.definitions(columns, 'rows');
   }
 
   private prepared(): void {
@@ -245,7 +248,9 @@ export class ResponseTracker {
     const parameters = reader.uint16();
     this.summary.parameterCount = parameters;
     this.columnsAfterParameters = columns;
-    if (parameters > 0) this.phase = { kind: 'definitions', left: parameters, then: 'columns' };
+    // filler, warnings, then MySQL's flag: 0 for no definitions (MySQL: "COM_STMT_PREPARE_OK")
+    this.definitionsSkipped = this.optionalMetadata && this.payloadLength >= 13 && this.head[12] === 0;
+    if (parameters > 0) this.definitions(parameters, 'columns');
     else this.afterDefinitions('columns');
   }
 
@@ -261,6 +266,11 @@ export class ResponseTracker {
     if (phase.left === 0) this.endOfDefinitions(phase.then);
   }
 
+  private definitions(left: number, then: 'rows' | 'columns' | 'end'): void {
+    if (this.definitionsSkipped) this.endOfDefinitions(then);
+    else this.phase = { kind: 'definitions', left, then };
+  }
+
   private endOfDefinitions(then: 'rows' | 'columns' | 'end'): void {
     if (this.deprecateEof) this.afterDefinitions(then);
     else this.phase = { kind: 'definitionsEof', then };
@@ -268,8 +278,7 @@ export class ResponseTracker {
 
   private afterDefinitions(then: 'rows' | 'columns' | 'end'): void {
     if (then === 'columns' && this.columnsAfterParameters > 0) {
-      this.phase = { kind: 'definitions', left: this.columnsAfterParameters, then: 'end' };
-      return;
+      return this.definitions(this.columnsAfterParameters, 'end');
     }
     if (then !== 'rows') {
       this.phase = { kind: 'ended' };

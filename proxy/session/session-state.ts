@@ -1,4 +1,4 @@
-import { ServerStatus } from '../wire/constants';
+import { Capability, ServerStatus } from '../wire/constants';
 import { defaultSqlMode, doubleByteOfCollation, type SqlMode } from '../sql/sql-mode';
 import type { ParsedText, Statement } from '../sql/classifier';
 
@@ -103,6 +103,11 @@ export function noteStatus(state: SessionState, status: number): void {
   state.status = status;
   const noBackslashEscapes = (status & ServerStatus.noBackslashEscapes) !== 0;
   if (noBackslashEscapes !== state.mode.noBackslashEscapes) state.mode = { ...state.mode, noBackslashEscapes };
+}
+
+/** COM_QUERY begins with attributes, and COM_STMT_EXECUTE may have more parameters than its statement. */
+export function queryAttributes(state: SessionState): boolean {
+  return (state.capabilities & Capability.queryAttributes) !== 0;
 }
 
 export function inTransaction(state: SessionState): boolean {

@@ -1,14 +1,18 @@
-import { Command } from '../wire/constants';
-import { frame, PacketFramer } from '../wire/packet-framer';
+import { ownQuery } from '../wire/command';
+import { PacketFramer } from '../wire/packet-framer';
 import { PayloadReader, PayloadTooShortError } from '../wire/payload-reader';
 import { type ServerReply, swallowedReply } from './pending-reply';
-import type { SessionState } from './session-state';
+import { queryAttributes, type SessionState } from './session-state';
 import { withSqlMode } from './settings';
 
 /** The command that asks the backend for the session's sql_mode, when the text of a SET does not tell, and more. */
-export const askSqlMode = frame(
-  Buffer.concat([Buffer.from([Command.query]), Buffer.from('SELECT @@SESSION.sql_mode, @@GLOBAL.max_allowed_packet')]),
-);
+export function askSqlMode(state: SessionState): Buffer {
+  return queryAttributes(state) ? askWithAttributes : ask;
+}
+
+const sql = 'SELECT @@SESSION.sql_mode, @@GLOBAL.max_allowed_packet';
+const ask = ownQuery(sql, false);
+const askWithAttributes = ownQuery(sql, true);
 
 /** The reply to it, which the client does not see. */
 export function sqlModeReply(

@@ -48,7 +48,7 @@ export class StatementHandler {
       this.services.defaultSqlMode = value;
       this.services.commandBytesMax = commandBytesMax ?? this.services.commandBytesMax;
     });
-    return { kind: 'send', bytes: [askSqlMode], replies: [reply] };
+    return { kind: 'send', bytes: [askSqlMode(this.state)], replies: [reply] };
   }
 
   /** `idle`: no reply is to come, so that the cache may answer. */
@@ -65,11 +65,13 @@ export class StatementHandler {
         return this.prepared.prepare(command);
       case Command.stmtExecute:
         return this.prepared.execute(command);
+      case Command.stmtBulkExecute:
+        return this.prepared.bulkExecute(command);
       case Command.stmtSendLongData:
         this.prepared.longData(payload);
         return { kind: 'send', bytes: framed, replies: [] };
       case Command.stmtClose:
-        if (payload.length >= 5) this.state.prepared.delete(payload.readUInt32LE(1));
+        this.prepared.close(payload);
         return { kind: 'send', bytes: framed, replies: [] };
       case Command.initDb: {
         const schema = payload.toString('latin1', 1);

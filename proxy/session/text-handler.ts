@@ -1,21 +1,22 @@
-import { Command, PACKET_HEADER_BYTES, PACKET_PAYLOAD_MAX } from '../wire/constants';
+import { PACKET_HEADER_BYTES, PACKET_PAYLOAD_MAX } from '../wire/constants';
 import { frame } from '../wire/packet-framer';
+import { queryTextAt } from '../wire/statement-parameters';
 import type { Statement } from '../sql/classifier';
 import { keyEdit } from '../keys/key-edits';
 import { type TextEdit, withEdits } from '../sql/text-edit';
 import type { CachedReads, ReplyCollector } from './cached-reads';
 import type { ClientCommand } from './client-command';
 import { type HeldKeys, reserveKeys } from './key-reservations';
-import { type CommandOutcome, errorAnswer } from './command-outcome';
+import { type CommandOutcome, errorAnswer, unreadText } from './command-outcome';
 import { type PendingReply, serverReply } from './pending-reply';
 import type { ProxyServices } from './proxy-services';
 import type { ReplySummary } from './response-tracker';
-import { inTransaction, noteStatus, type SessionState } from './session-state';
+import { inTransaction, noteStatus, queryAttributes, type SessionState } from './session-state';
 import { type SettingChanges, withSqlMode } from './settings';
 import { askSqlMode, sqlModeReply } from './sql-mode-question';
 import { planText, preparedByName, type StatementPlan } from './statement-plan';
 import { isTemporaryDdl } from './table-definitions';
-import type { WriteTracker } from './write-tracker';
+import { type WriteTracker, writesAnything } from './write-tracker';
 
 /** COM_QUERY. */
 export class TextHandler {
@@ -27,7 +28,10 @@ export class TextHandler {
   ) {}
 
   query(command: ClientCommand, idle: boolean): CommandOutcome {
-    const text = command.payload.toString('latin1', 1);
+    const textAt = queryAttributes(this.state) ? queryTextAt(command.payload) : 1;
+    // The server refuses it, or reads it as we do not.
+    if (textAt === null) return this.unreadable(command);
+    const text = command.payload.toString('latin1', textAt);
     const hit = idle ? this.reads.hit(command, text) : null;
     if (hit !== null) {
       this.services.counters.queries('select', 0);
@@ -44,8 +48,21 @@ export class TextHandler {
     if (parsed.broken || plan.unread || plan.statements.some(isUnclassified)) this.services.counters.unclassified += 1;
     const collected = idle ? this.reads.collect(command, text, parsed) : null;
     const edits = [...plan.edits, ...plan.keyedByTrigger.map((place) => keyEdit(place, 0n)), ...reserved.edits];
-    const bytes = edits.length === 0 ? command.framed : [edited(Command.query, text, edits)];
+    const bytes = edits.length === 0 ? command.framed : [edited(command.payload.subarray(0, textAt), text, edits)];
     return this.send(text, { bytes, sequenceShift: addedPackets(command, bytes), collected }, plan, reserved.keys);
+  }
+
+  /** What a command does is not known: it may do anything. */
+  unreadable(command: ClientCommand): CommandOutcome {
+    this.services.counters.unclassified += 1;
+    const sentMs = this.state.nowMs;
+    this.writes.begin(writesAnything);
+    this.reads.lose();
+    const plan = { statements: [], writes: writesAnything };
+    const reply = serverReply('result', (summary) => {
+      if (summary !== null) this.noteEnd(plan, sentMs, summary);
+    });
+    return { kind: 'send', bytes: command.framed, replies: [reply], parsed: unreadText };
   }
 
   private send(
@@ -74,7 +91,7 @@ export class TextHandler {
       }),
     ];
     if (ask) replies.push(sqlModeReply(this.state));
-    return { kind: 'send', bytes: ask ? [...bytes, askSqlMode] : bytes, replies, parsed: plan.parsed };
+    return { kind: 'send', bytes: ask ? [...bytes, askSqlMode(this.state)] : bytes, replies, parsed: plan.parsed };
   }
 
   private ended(
@@ -183,12 +200,12 @@ function changesSession({ kind }: Statement): boolean {
   return ['set', 'use', 'ddl', 'prepare', 'deallocate', 'execute'].includes(kind);
 }
 
-/** A command whose text was changed, cut into packets anew. */
-export function edited(command: number, text: string, edits: readonly TextEdit[]): Buffer {
+/** A command whose text was changed, cut into packets anew. `head`: what stands before the text. */
+export function edited(head: Uint8Array, text: string, edits: readonly TextEdit[]): Buffer {
   const changed = withEdits(text, edits);
-  const payload = Buffer.allocUnsafe(1 + changed.length);
-  payload[0] = command;
-  payload.write(changed, 1, 'latin1');
+  const payload = Buffer.allocUnsafe(head.length + changed.length);
+  payload.set(head);
+  payload.write(changed, head.length, 'latin1');
   return frame(payload);
 }
 

@@ -1,4 +1,5 @@
 import { Command } from './constants';
+import { frame } from './packet-framer';
 
 /** What the server answers to a command; 'nothing' has no reply, 'unknown' cannot be followed. */
 export type CommandReply =
@@ -9,6 +10,7 @@ export function replyTo(command: number | undefined): CommandReply {
   switch (command) {
     case Command.query:
     case Command.stmtExecute:
+    case Command.stmtBulkExecute:
     case Command.processInfo:
       return 'result';
     case Command.stmtPrepare:
@@ -41,4 +43,9 @@ export function replyTo(command: number | undefined): CommandReply {
     default:
       return 'unknown';
   }
+}
+
+/** A COM_QUERY of our own, framed. `queryAttributes`: the session has that capability; none are sent. */
+export function ownQuery(sql: string, queryAttributes: boolean): Buffer {
+  return frame(Buffer.from(`${queryAttributes ? '\x03\0\x01' : '\x03'}${sql}`, 'latin1'));
 }

@@ -1,4 +1,4 @@
-import { PayloadReader } from './payload-reader';
+import { PayloadReader, PayloadTooShortError } from './payload-reader';
 
 /** The value of one parameter: NULL, an integer, text, or 'other' for what is neither. */
 export type ParameterValue = null | bigint | string | 'other';
@@ -8,9 +8,19 @@ export type ParameterTypes = Buffer;
 
 /** Command, statement id, flags, iterations. */
 const HEAD_BYTES = 1 + 4 + 1 + 4;
-/** Flag: a parameter count follows, and names (MySQL's query attributes). */
-const COUNT_AVAILABLE = 8;
 const UNSIGNED = 0x80;
+/** The server takes no more query attributes. */
+const ATTRIBUTES_MAX = 65_535;
+
+/** What has to be known to read a COM_STMT_EXECUTE. */
+export interface ExecuteContext {
+  /** The types last sent for the statement. */
+  readonly before: ParameterTypes | null;
+  /** Parameters whose values went ahead by COM_STMT_SEND_LONG_DATA. */
+  readonly long: ReadonlySet<number>;
+  /** The session has that capability: a count of parameters goes before them, and each has a name. */
+  readonly queryAttributes: boolean;
+}
 
 export interface ExecuteParameters {
   /** Of this execution; later ones may leave them out. */
@@ -19,19 +29,21 @@ export interface ExecuteParameters {
 }
 
 /**
- * The parameters of a COM_STMT_EXECUTE payload; null when they cannot be read. `before`: the types last sent for the
- * statement. `long`: parameters whose values went ahead by COM_STMT_SEND_LONG_DATA. Throws PayloadTooShortError.
- * Source: MariaDB, "COM_STMT_EXECUTE"; MySQL, "Binary Protocol Value".
+ * The `count` parameters of a COM_STMT_EXECUTE payload, without query attributes that may follow them; null when they
+ * cannot be read. Throws PayloadTooShortError. Source: MariaDB, "COM_STMT_EXECUTE"; MySQL, "Binary Protocol Value", and
+ * parse_query_bind_params in its sql/protocol_classic.cc.
  */
 export function executeParameters(
   payload: Buffer,
   count: number,
-  { before, long }: { readonly before: ParameterTypes | null; readonly long: ReadonlySet<number> },
+  { before, long, queryAttributes }: ExecuteContext,
 ): ExecuteParameters | null {
-  if (count === 0 || ((payload[5] ?? 0) & COUNT_AVAILABLE) !== 0) return null;
+  if (count === 0) return null;
   const reader = new PayloadReader(payload, HEAD_BYTES);
-  const nulls = reader.take((count + 7) >> 3);
-  const types = reader.uint8() === 1 ? Buffer.from(reader.take(2 * count)) : before;
+  const sent = queryAttributes ? Number(reader.lenenc()) : count;
+  if (sent < count || sent > ATTRIBUTES_MAX) return null;
+  const nulls = reader.take((sent + 7) >> 3);
+  const types = reader.uint8() === 1 ? readTypes(reader, sent, queryAttributes).subarray(0, 2 * count) : before;
   if (types === null) return null;
   const values: ParameterValue[] = [];
   for (let number = 0; number < count; number++) {
@@ -40,6 +52,45 @@ export function executeParameters(
     else values.push(parameterValue(reader, types[2 * number] ?? 0, types[2 * number + 1] ?? 0));
   }
   return { types, values };
+}
+
+function readTypes(reader: PayloadReader, count: number, named: boolean): ParameterTypes {
+  if (!named) return Buffer.from(reader.take(2 * count));
+  const types = Buffer.alloc(2 * count);
+  for (let number = 0; number < count; number++) {
+    types.set(reader.take(2), 2 * number);
+    reader.lenencBytes();
+  }
+  return types;
+}
+
+/**
+ * Where the SQL text starts in a COM_QUERY payload of a session with query attributes; null when the server would call it
+ * malformed. Source: MySQL, "COM_QUERY", and parse_query_bind_params in its sql/protocol_classic.cc.
+ */
+export function queryTextAt(payload: Buffer): number | null {
+  // Nearly all: no attributes, one set of them.
+  if (payload[1] === 0 && payload[2] === 1) return 3;
+  try {
+    return behindAttributes(new PayloadReader(payload, 1));
+  } catch (error) {
+    if (error instanceof PayloadTooShortError) return null;
+    throw error;
+  }
+}
+
+function behindAttributes(reader: PayloadReader): number | null {
+  const count = Number(reader.lenenc());
+  if (reader.lenenc() !== 1n || count > ATTRIBUTES_MAX) return null;
+  if (count === 0) return reader.offset;
+  const nulls = reader.take((count + 7) >> 3);
+  if (reader.uint8() !== 1) return null;
+  const types = readTypes(reader, count, true);
+  for (let number = 0; number < count; number++) {
+    const isNull = ((nulls[number >> 3] ?? 0) & (1 << (number & 7))) !== 0;
+    if (!isNull) parameterValue(reader, types[2 * number] ?? 0, types[2 * number + 1] ?? 0);
+  }
+  return reader.offset;
 }
 
 /** One value in binary form; moves `reader` behind it. `type` and `flags` as in the packet. */
