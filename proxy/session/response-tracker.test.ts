@@ -19,8 +19,11 @@ const progress = Buffer.from([0xff, 0xff, 0xff, 1, 1, 2, 0, 0, 0]);
 const count = (columns: number): Buffer => new PayloadWriter().lenenc(columns).finish();
 const definition = Buffer.from('\x03def\x03app\x01t\x01t\x01v\x01v\x0c\x21\0\0\x01\0\0\xfd\0\0\0\0\0', 'latin1');
 const row = (value: string): Buffer => new PayloadWriter().lenencBytes(value).finish();
-const prepared = (columns: number, parameters: number): Buffer =>
-  new PayloadWriter().uint8(0).uint32(77).uint16(columns).uint16(parameters).uint8(0).uint16(0).finish();
+/** `metadataFollows`: MySQL's flag, only there with optionalResultsetMetadata. */
+const prepared = (columns: number, parameters: number, metadataFollows?: number): Buffer => {
+  const writer = new PayloadWriter().uint8(0).uint32(77).uint16(columns).uint16(parameters).uint8(0).uint16(0);
+  return (metadataFollows === undefined ? writer : writer.uint8(metadataFollows)).finish();
+};
 
 interface Case {
   readonly why: string;
@@ -31,7 +34,7 @@ interface Case {
   readonly summary?: Partial<ReplySummary>;
 }
 
-const { deprecateEof } = Capability;
+const { deprecateEof, optionalResultsetMetadata } = Capability;
 const resultSet = [count(1), definition, eof(), row('a'), row(''), eof()];
 
 const cases: readonly Case[] = [
@@ -172,6 +175,40 @@ const cases: readonly Case[] = [
     packets: [prepared(2, 1), definition, definition, definition],
   },
   { why: 'prepare that failed', kind: 'prepare', packets: [error(1146)], summary: { errorCode: 1146, statementId: 0 } },
+  {
+    why: 'MySQL: no definitions, resultset_metadata = NONE',
+    kind: 'result',
+    capabilities: deprecateEof | optionalResultsetMetadata,
+    packets: [Buffer.from([2, 0]), row('a'), okEnd(moreResultsExist), Buffer.from([1, 1]), definition, okEnd()],
+    summary: { affectedRows: [1n, 0n] },
+  },
+  {
+    why: 'MySQL: no definitions, but the EOF that ends them',
+    kind: 'result',
+    capabilities: optionalResultsetMetadata,
+    packets: [Buffer.from([1, 0]), eof(), row('a'), eof()],
+    summary: { affectedRows: [1n] },
+  },
+  {
+    why: 'MySQL: prepare with the flag, definitions follow',
+    kind: 'prepare',
+    capabilities: deprecateEof | optionalResultsetMetadata,
+    packets: [prepared(1, 1, 1), definition, definition],
+    summary: { parameterCount: 1 },
+  },
+  {
+    why: 'MySQL: prepare without definitions',
+    kind: 'prepare',
+    capabilities: deprecateEof | optionalResultsetMetadata,
+    packets: [prepared(3, 2, 0)],
+    summary: { parameterCount: 2, statementId: 77 },
+  },
+  {
+    why: 'MySQL: prepare without definitions, EOF packets',
+    kind: 'prepare',
+    capabilities: optionalResultsetMetadata,
+    packets: [prepared(3, 2, 0), eof(), eof()],
+  },
   { why: 'COM_STATISTICS: a bare text', kind: 'packet', packets: [Buffer.from('Uptime: 5  Threads: 1')] },
   { why: 'COM_PING', kind: 'packet', packets: [ok()], summary: { status: autocommit } },
   { why: 'COM_SET_OPTION', kind: 'packet', packets: [eof()], summary: { status: autocommit } },

@@ -1,0 +1,146 @@
+import { BulkIndicator, bulkRows, decodeBulkExecute } from './bulk-execute';
+import { PayloadWriter } from './payload-writer';
+import { executeParameters, isNull, queryTextAt, valueEnd } from './statement-parameters';
+
+const text = 'INSERT INTO t VALUES (1)';
+
+interface Attribute {
+  readonly name: string;
+  readonly type: number;
+  readonly value: Buffer | null;
+}
+
+const varString = (value: string): Buffer => new PayloadWriter().lenencBytes(value).finish();
+
+/** COM_QUERY with query attributes, as MySQL's documents have it. */
+function queryWith(attributes: readonly Attribute[], sets = 1): Buffer {
+  const writer = new PayloadWriter().uint8(3).lenenc(attributes.length).lenenc(sets);
+  if (attributes.length > 0) {
+    const nulls = Buffer.alloc((attributes.length + 7) >> 3);
+    attributes.forEach(({ value }, index) => {
+      if (value === null) nulls[index >> 3] = (nulls[index >> 3] ?? 0) | (1 << (index & 7));
+    });
+    writer.raw(nulls).uint8(1);
+    for (const { name, type } of attributes) writer.uint16(type).lenencBytes(name);
+    for (const { value } of attributes) if (value !== null) writer.raw(value);
+  }
+  return writer.raw(Buffer.from(text)).finish();
+}
+
+describe('where the text of a COM_QUERY with attributes starts', () => {
+  const cases: readonly (readonly [string, readonly Attribute[]])[] = [
+    ['no attributes', []],
+    ['a string', [{ name: 'traceparent', type: 0xfd, value: varString('00-4bf9') }]],
+    ['a NULL has no value', [{ name: 'n', type: 0x06, value: null }]],
+    ['an unnamed integer, unsigned', [{ name: '', type: 0x8008, value: Buffer.alloc(8, 7) }]],
+    [
+      'nine, of every width, one NULL among them',
+      [
+        { name: 'tiny', type: 0x01, value: Buffer.alloc(1) },
+        { name: 'short', type: 0x02, value: Buffer.alloc(2) },
+        { name: 'long', type: 0x03, value: Buffer.alloc(4) },
+        { name: 'float', type: 0x04, value: Buffer.alloc(4) },
+        { name: 'double', type: 0x05, value: Buffer.alloc(8) },
+        { name: 'null', type: 0xfd, value: null },
+        { name: 'date', type: 0x0a, value: Buffer.from([4, 1, 2, 3, 4]) },
+        { name: 'time of nothing', type: 0x0b, value: Buffer.from([0]) },
+        { name: 'blob', type: 0xfc, value: varString('x'.repeat(70_000)) },
+      ],
+    ],
+  ];
+  it.each(cases)('%s', (_why, attributes) => {
+    const payload = queryWith(attributes);
+    expect(payload.toString('latin1', queryTextAt(payload) ?? 0)).toBe(text);
+  });
+
+  const malformed: readonly (readonly [string, Buffer])[] = [
+    ['two sets', queryWith([], 2)],
+    ['nothing behind the command', Buffer.from([3])],
+    ['no types', Buffer.from([3, 1, 1, 0, 0, 0x31])],
+    ['a value longer than the packet', Buffer.from([3, 1, 1, 0, 1, 0xfd, 0, 0, 200, 0x31])],
+    ['more than the server takes', new PayloadWriter().uint8(3).lenenc(70_000).lenenc(1).zeros(100).finish()],
+  ];
+  it.each(malformed)('malformed: %s', (_why, payload) => expect(queryTextAt(payload)).toBeNull());
+});
+
+describe('the parameters of a COM_STMT_EXECUTE', () => {
+  const head = (flags: number): PayloadWriter => new PayloadWriter().uint8(0x17).uint32(5).uint8(flags).uint32(1);
+
+  it('stand behind the iteration count', () => {
+    const payload = head(0).uint8(0b10).uint8(1).uint16(8).uint16(6).raw(Buffer.alloc(8)).finish();
+    const bound = executeParameters(payload, { parameterCount: 2, queryAttributes: false });
+    expect(bound).toEqual({ count: 2, nullBitmapAt: 10, types: [8, 6], valuesAt: 16 });
+    expect([0, 1].map((parameter) => isNull(payload, 10, parameter))).toEqual([false, true]);
+  });
+
+  it('are counted with query attributes, and may be more than the statement has', () => {
+    const payload = head(8).lenenc(2).uint8(0b10).uint8(1).uint16(8).lenencBytes('').uint16(6).lenencBytes('why');
+    const bound = executeParameters(payload.finish(), { parameterCount: 1, queryAttributes: true });
+    expect(bound).toMatchObject({ count: 2, nullBitmapAt: 11, types: [8, 6] });
+  });
+
+  it.each([
+    [8, 1],
+    [0, 0],
+  ])('without any of its own, flags %i: %i', (flags, count) => {
+    const payload = head(flags).lenenc(1).uint8(0).uint8(1).uint16(1).lenencBytes('a').uint8(9).finish();
+    expect(executeParameters(payload, { parameterCount: 0, queryAttributes: true })?.count).toBe(count);
+  });
+
+  it('may leave the types to the execution before', () => {
+    const payload = head(0).uint8(0).uint8(0).uint8(9).finish();
+    expect(executeParameters(payload, { parameterCount: 1, queryAttributes: false })?.types).toBeNull();
+    expect(executeParameters(payload.subarray(0, 11), { parameterCount: 1, queryAttributes: false })).toBeNull();
+  });
+});
+
+describe('the rows of a COM_STMT_BULK_EXECUTE', () => {
+  const { value, null: none, default: byDefault, ignore } = BulkIndicator;
+  const payload = new PayloadWriter()
+    .uint8(0xfa)
+    .uint32(7)
+    .uint16(128)
+    .uint16(3)
+    .uint16(0xfd)
+    .raw(Buffer.from([value, 1, 0, 0, 0, value, 2, 0x61, 0x62]))
+    .raw(Buffer.from([none, byDefault]))
+    .raw(Buffer.from([ignore, value, 0]))
+    .finish();
+
+  it('are cut by indicators and types', () => {
+    const bulk = decodeBulkExecute(payload, 2);
+    if (bulk === null) throw new Error('not decoded');
+    expect(bulk).toEqual({ statementId: 7, flags: 128, types: [3, 0xfd], rowsAt: 11 });
+    const rows = [...bulkRows(payload, bulk, bulk.types ?? [])];
+    expect(rows.map((row) => row.map(({ indicator }) => indicator))).toEqual([
+      [value, value],
+      [none, byDefault],
+      [ignore, value],
+    ]);
+    expect(rows.map((row) => row.map(({ start, end }) => payload.toString('latin1', start, end)))).toEqual([
+      ['\x01\0\0\0', '\x02ab'],
+      ['', ''],
+      ['', '\0'],
+    ]);
+  });
+
+  it('end where the payload ends, or throw within a row', () => {
+    for (let cut = 7; cut < payload.length; cut++) {
+      const bulk = decodeBulkExecute(payload.subarray(0, cut), 2);
+      if (bulk === null) continue;
+      const rows = (): unknown[] => [...bulkRows(payload.subarray(0, cut), bulk, [3, 0xfd])];
+      if ([11, 20, 22].includes(cut)) expect(rows()).toHaveLength([11, 20, 22].indexOf(cut));
+      else expect(rows).toThrow('payload ends early');
+    }
+  });
+
+  it('are none without parameters', () => {
+    expect([...bulkRows(payload, { statementId: 7, flags: 0, types: null, rowsAt: 7 }, [])]).toEqual([]);
+  });
+});
+
+it('knows no end of a value beyond its payload', () => {
+  for (const type of [1, 2, 3, 4, 5, 7, 8, 9, 10, 11, 12, 13, 0xfd]) {
+    expect(() => valueEnd(type, Buffer.from([9]), 1)).toThrow('payload ends early');
+  }
+});
