@@ -1,12 +1,13 @@
-import { createConnection, type Socket } from 'node:net';
 import { nativePasswordAnswer } from '../../proxy/wire/auth';
 import { Capability } from '../../proxy/wire/constants';
 import { decodeGreeting, scrambleOf } from '../../proxy/wire/handshake';
-import { encodeHandshakeResponse } from '../../proxy/wire/handshake-response';
+import { encodeHandshakeResponse, encodeSslRequest } from '../../proxy/wire/handshake-response';
 import { frame, type Packet, PacketFramer } from '../../proxy/wire/packet-framer';
 import { decodeError } from '../../proxy/wire/response';
+import { ClientStream, type Target } from './client-stream';
 
-const capabilities =
+/** What nearly every client asks for. */
+export const baseCapabilities =
   Capability.protocol41 |
   Capability.secureConnection |
   Capability.pluginAuth |
@@ -16,56 +17,84 @@ const capabilities =
   Capability.transactions |
   Capability.longPassword;
 
+export interface LoginOptions {
+  readonly capabilities?: number;
+  readonly mariaDbCapabilities?: number;
+  readonly charset?: number;
+  readonly user?: string;
+  readonly password?: string;
+  readonly database?: string;
+  readonly connectAttributes?: readonly (readonly [string, string])[];
+  readonly tls?: boolean;
+  readonly compressed?: boolean;
+}
+
 /** A client that sends exactly the bytes it is told to, and keeps every packet that comes. */
 export class RawClient {
   readonly packets: Packet[] = [];
-  closed = false;
-  ended = false;
+  readonly socket: ClientStream;
+  /** The payload of the server's first packet, as it came. */
+  greeting: Buffer = Buffer.alloc(0);
+  /** What the server answered to the handshake response. */
+  login: Buffer = Buffer.alloc(0);
   private readonly framer = new PacketFramer();
   private wake = (): void => {};
 
-  private constructor(readonly socket: Socket) {
-    socket.on('data', (chunk: Buffer) => {
-      this.packets.push(...this.framer.push(Buffer.from(chunk)));
-      this.wake();
-    });
-    socket.on('error', () => this.wake());
-    socket.on('end', () => {
-      this.ended = true;
-      this.wake();
-    });
-    socket.on('close', () => {
-      this.closed = true;
-      this.wake();
-    });
+  private constructor(target: Target) {
+    this.socket = new ClientStream(
+      target,
+      (bytes) => void this.packets.push(...this.framer.push(bytes)),
+      () => this.wake(),
+    );
+  }
+
+  get closed(): boolean {
+    return this.socket.closed;
+  }
+
+  get ended(): boolean {
+    return this.socket.ended;
   }
 
   static open(path: string): RawClient {
-    return new RawClient(createConnection({ path, allowHalfOpen: true }));
+    return new RawClient({ path });
   }
 
-  /** As `app`, logged in. `pipelined` goes out with the handshake response, before the server's answer to it. */
-  static async connect(path: string, pipelined: readonly Buffer[] = []): Promise<RawClient> {
-    const client = RawClient.open(path);
+  /**
+   * Logged in, as `app` if nothing else is said. `pipelined` goes out with the handshake response, before the server's
+   * answer to it. A server that refuses is an error, with the server's message.
+   */
+  static async connect(
+    target: string | Target,
+    pipelined: readonly Buffer[] = [],
+    options: LoginOptions = {},
+  ): Promise<RawClient> {
+    const client = new RawClient(typeof target === 'string' ? { path: target } : target);
     const [first] = await client.take(1);
     if (first === undefined) throw new Error('no greeting');
-    const greeting = decodeGreeting(first.payload);
-    const response = encodeHandshakeResponse({
-      capabilities,
-      mariaDbCapabilities: 0,
-      maxPacketBytes: 0xffffff,
-      charset: 45,
-      user: Buffer.from('app'),
-      authResponse: nativePasswordAnswer('secret', scrambleOf(greeting.authData)),
-      database: Buffer.from('app'),
-      authPlugin: 'mysql_native_password',
-      connectAttributes: null,
-      zstdLevel: null,
-    });
-    client.socket.write(Buffer.concat([frame(response, 1), ...pipelined]));
+    client.greeting = first.payload;
+    const sequence = await client.startTls(options);
+    const { authData } = decodeGreeting(first.payload);
+    const { password = 'secret' } = options;
+    const answer = password === '' ? Buffer.alloc(0) : nativePasswordAnswer(password, scrambleOf(authData));
+    const response = encodeHandshakeResponse(handshakeResponse(options, answer));
+    client.socket.write(Buffer.concat([frame(response, sequence), ...pipelined]));
     const [ok] = await client.take(1);
-    if (ok?.payload[0] !== 0) throw new Error(ok === undefined ? 'closed' : decodeError(ok.payload).message.toString());
+    if (ok?.payload[0] !== 0) {
+      client.destroy();
+      throw new Error(ok === undefined ? 'closed' : decodeError(ok.payload).message.toString());
+    }
+    client.login = ok.payload;
+    if (options.compressed === true) client.socket.startCompression();
     return client;
+  }
+
+  /** The number of the packet that the handshake response goes out in. */
+  private async startTls(options: LoginOptions): Promise<number> {
+    if (options.tls !== true) return 1;
+    this.socket.write(frame(encodeSslRequest(handshakeResponse(options, Buffer.alloc(0))), 1));
+    await this.socket.startTls();
+    return 2;
   }
 
   send(...commands: readonly Buffer[]): void {
@@ -95,6 +124,27 @@ export class RawClient {
   destroy(): void {
     this.socket.destroy();
   }
+}
+
+function handshakeResponse(options: LoginOptions, authResponse: Buffer): Parameters<typeof encodeHandshakeResponse>[0] {
+  const asked = options.capabilities ?? baseCapabilities;
+  const layers = (options.tls === true ? Capability.ssl : 0) | (options.compressed === true ? Capability.compress : 0);
+  const capabilities = (asked | layers) >>> 0;
+  const has = (capability: number): boolean => (capabilities & capability) !== 0;
+  return {
+    capabilities,
+    mariaDbCapabilities: options.mariaDbCapabilities ?? 0,
+    maxPacketBytes: 0xffffff,
+    charset: options.charset ?? 45,
+    user: Buffer.from(options.user ?? 'app'),
+    authResponse,
+    database: has(Capability.connectWithDb) ? Buffer.from(options.database ?? 'app') : null,
+    authPlugin: has(Capability.pluginAuth) ? 'mysql_native_password' : null,
+    connectAttributes: has(Capability.connectAttrs)
+      ? (options.connectAttributes ?? []).map(([name, value]) => [Buffer.from(name), Buffer.from(value)] as const)
+      : null,
+    zstdLevel: null,
+  };
 }
 
 /** A COM_QUERY, framed. */

@@ -15,8 +15,9 @@ const knownMariaDb =
   MariaDbCapability.extendedMetadata |
   MariaDbCapability.cacheMetadata |
   MariaDbCapability.bulkUnitResults;
-/** Bits 0 to 27, without those that mean something else or nothing in the documents we follow; 28 and up are unknown. */
-const known = 0x0fffffff;
+/** Announces more capabilities than these 32 bits (MySQL: CLIENT_CAPABILITY_EXTENSION), which no document describes. */
+const capabilityExtension = 1 << 29;
+const known = ~capabilityExtension;
 
 /** What the two sides may use, given what the server offered. */
 export function followedCapabilities(offered: number): number {

@@ -1,0 +1,76 @@
+import { type Connection, createConnection } from 'mysql2/promise';
+import type { ServerBinary } from '../../../site/lab/find-server';
+import { type ProxiedServer, startProxiedServer } from '../proxied-server';
+import { type Difference, differences } from './compare-records';
+import type { Exchange } from './exchange';
+import { baseSchema } from './fixtures/base-schema';
+import { typeTables } from './fixtures/types';
+import { type ExchangeRecord, type Route, runExchange } from './run-exchange';
+import { SequentialKeys } from './sequential-keys';
+
+/** The same way to the server, once to itself and once to the proxy. */
+export interface Transport {
+  readonly name: string;
+  readonly direct: Route;
+  readonly proxied: Route;
+}
+
+/** Where the counters of keyed tables stand when an exchange begins. */
+export const FIRST_KEY = 1_000_000_000_000n;
+
+/** A server with the base schema, and the proxy before it. */
+export interface ExchangeRig {
+  readonly site: ProxiedServer;
+  readonly transports: readonly Transport[];
+  /** Says the exchange to both sides, from the same state of the server. */
+  compare(transport: Transport, exchange: Exchange): Promise<Difference[]>;
+  record(route: Route, exchange: Exchange): Promise<ExchangeRecord>;
+  stop(): Promise<void>;
+}
+
+export async function startExchangeRig(binary: ServerBinary): Promise<ExchangeRig> {
+  const keys = new SequentialKeys(FIRST_KEY);
+  const site = await startProxiedServer(binary, {
+    proxy: { keys },
+    extra: ['--log-bin-trust-function-creators=1', '--character-set-server=utf8mb4', '--progress-report-time=1'],
+  });
+  let root: Connection;
+  try {
+    root = await createConnection({ socketPath: site.server.socket, user: 'root', multipleStatements: true });
+    await root.query(baseSchema);
+    await root.query(typeTables);
+  } catch (error) {
+    await site.stop();
+    throw error;
+  }
+  const record = async (route: Route, exchange: Exchange): Promise<ExchangeRecord> => {
+    if (exchange.setup !== undefined) await root.query(exchange.setup);
+    keys.next = FIRST_KEY;
+    // In production the binary log tells of what was defined beside the proxy.
+    site.catalog.forget();
+    return runExchange(route, exchange);
+  };
+  const compare = async ({ direct, proxied }: Transport, exchange: Exchange): Promise<Difference[]> =>
+    differences(await record(direct, exchange), await record(proxied, exchange));
+  const stop = async (): Promise<void> => {
+    root.destroy();
+    await site.stop();
+  };
+  return { site, transports: transportsOf(site), compare, record, stop };
+}
+
+function transportsOf(site: ProxiedServer): readonly Transport[] {
+  const host = '127.0.0.1';
+  return [
+    {
+      name: 'tcp',
+      direct: { target: { host, port: site.server.port } },
+      proxied: { target: { host, port: site.proxy.port } },
+    },
+    {
+      name: 'socket',
+      direct: { target: { path: site.server.socket } },
+      proxied: { target: { path: site.proxySocket } },
+    },
+  ];
+}

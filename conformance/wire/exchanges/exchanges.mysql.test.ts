@@ -1,0 +1,35 @@
+import { findServer } from '../../../site/lab/find-server';
+import { type ExchangeRig, startExchangeRig } from './exchange-rig';
+import { allExchanges } from './fixtures/all';
+
+const binary = findServer();
+
+(binary?.flavour === 'mariadb' ? describe : describe.skip)('direct and proxied, byte for byte', () => {
+  let rig: ExchangeRig;
+
+  beforeAll(async () => {
+    if (binary === null) throw new Error('no server');
+    rig = await startExchangeRig(binary);
+  });
+  afterAll(async () => {
+    await rig.stop();
+    expect(rig.site.errors).toEqual([]);
+  });
+
+  it('has at least 400 exchanges, all of different names', () => {
+    expect(new Set(allExchanges.map(({ name }) => name)).size).toBe(allExchanges.length);
+    expect(allExchanges.length).toBeGreaterThanOrEqual(400);
+  });
+
+  // One test for all: the report of one for each would drown the others.
+  it('gives the same replies on the unix socket', async () => {
+    const transport = rig.transports.find(({ name }) => name === 'socket');
+    if (transport === undefined) throw new Error('no such transport');
+    const differing: unknown[] = [];
+    for (const exchange of allExchanges) {
+      const found = await rig.compare(transport, exchange);
+      if (found.length > 0) differing.push({ exchange: exchange.name, found });
+    }
+    expect(differing).toEqual([]);
+  }, 120_000);
+});
