@@ -1,6 +1,7 @@
-import { BulkIndicator, bulkRows, decodeBulkExecute } from './bulk-execute';
+import { bulkRows, decodeBulkExecute } from './bulk-execute';
+import { PayloadReader, PayloadTooShortError } from './payload-reader';
 import { PayloadWriter } from './payload-writer';
-import { executeParameters, isNull, queryTextAt, valueEnd } from './statement-parameters';
+import { executeParameters, parameterValue, queryTextAt } from './statement-parameters';
 
 const text = 'INSERT INTO t VALUES (1)';
 
@@ -65,62 +66,56 @@ describe('where the text of a COM_QUERY with attributes starts', () => {
 
 describe('the parameters of a COM_STMT_EXECUTE', () => {
   const head = (flags: number): PayloadWriter => new PayloadWriter().uint8(0x17).uint32(5).uint8(flags).uint32(1);
+  const plain = { before: null, long: new Set<number>(), queryAttributes: false };
+  const attributes = { ...plain, queryAttributes: true };
+  const nine = new PayloadWriter().uint64(9n).finish();
 
   it('stand behind the iteration count', () => {
-    const payload = head(0).uint8(0b10).uint8(1).uint16(8).uint16(6).raw(Buffer.alloc(8)).finish();
-    const bound = executeParameters(payload, { parameterCount: 2, queryAttributes: false });
-    expect(bound).toEqual({ count: 2, nullBitmapAt: 10, types: [8, 6], valuesAt: 16 });
-    expect([0, 1].map((parameter) => isNull(payload, 10, parameter))).toEqual([false, true]);
+    const payload = head(0).uint8(0b10).uint8(1).uint16(8).uint16(6).raw(nine).finish();
+    expect(executeParameters(payload, 2, plain)).toEqual({ types: Buffer.from([8, 0, 6, 0]), values: [9n, null] });
   });
 
-  it('are counted with query attributes, and may be more than the statement has', () => {
-    const payload = head(8).lenenc(2).uint8(0b10).uint8(1).uint16(8).lenencBytes('').uint16(6).lenencBytes('why');
-    const bound = executeParameters(payload.finish(), { parameterCount: 1, queryAttributes: true });
-    expect(bound).toMatchObject({ count: 2, nullBitmapAt: 11, types: [8, 6] });
+  it('are counted and named with query attributes, which follow them', () => {
+    const named = head(8).lenenc(2).uint8(0b10).uint8(1).uint16(8).lenencBytes('').uint16(6).lenencBytes('why');
+    const payload = named.raw(nine).finish();
+    expect(executeParameters(payload, 1, attributes)).toEqual({ types: Buffer.from([8, 0]), values: [9n] });
   });
 
-  it.each([
-    [8, 1],
-    [0, 0],
-  ])('without any of its own, flags %i: %i', (flags, count) => {
-    const payload = head(flags).lenenc(1).uint8(0).uint8(1).uint16(1).lenencBytes('a').uint8(9).finish();
-    expect(executeParameters(payload, { parameterCount: 0, queryAttributes: true })?.count).toBe(count);
+  it('are none when only attributes are sent, and unknown when there are fewer than the statement has', () => {
+    const payload = head(8).lenenc(1).uint8(0).uint8(1).uint16(1).lenencBytes('a').uint8(9).finish();
+    expect(executeParameters(payload, 0, attributes)).toBeNull();
+    expect(executeParameters(payload, 2, attributes)).toBeNull();
   });
 
   it('may leave the types to the execution before', () => {
-    const payload = head(0).uint8(0).uint8(0).uint8(9).finish();
-    expect(executeParameters(payload, { parameterCount: 1, queryAttributes: false })?.types).toBeNull();
-    expect(executeParameters(payload.subarray(0, 11), { parameterCount: 1, queryAttributes: false })).toBeNull();
+    const payload = head(0).uint8(0).uint8(0).raw(nine).finish();
+    expect(executeParameters(payload, 1, { ...plain, before: Buffer.from([8, 0]) })?.values).toEqual([9n]);
+    expect(executeParameters(payload, 1, plain)).toBeNull();
   });
 });
 
 describe('the rows of a COM_STMT_BULK_EXECUTE', () => {
-  const { value, null: none, default: byDefault, ignore } = BulkIndicator;
+  const [value, none, byDefault, ignore] = [0, 1, 2, 3];
   const payload = new PayloadWriter()
     .uint8(0xfa)
     .uint32(7)
-    .uint16(128)
+    .uint16(128 | 64)
     .uint16(3)
     .uint16(0xfd)
     .raw(Buffer.from([value, 1, 0, 0, 0, value, 2, 0x61, 0x62]))
     .raw(Buffer.from([none, byDefault]))
     .raw(Buffer.from([ignore, value, 0]))
     .finish();
+  const types = Buffer.from([3, 0, 0xfd, 0]);
 
   it('are cut by indicators and types', () => {
     const bulk = decodeBulkExecute(payload, 2);
     if (bulk === null) throw new Error('not decoded');
-    expect(bulk).toEqual({ statementId: 7, flags: 128, types: [3, 0xfd], rowsAt: 11 });
-    const rows = [...bulkRows(payload, bulk, bulk.types ?? [])];
-    expect(rows.map((row) => row.map(({ indicator }) => indicator))).toEqual([
-      [value, value],
-      [none, byDefault],
-      [ignore, value],
-    ]);
-    expect(rows.map((row) => row.map(({ start, end }) => payload.toString('latin1', start, end)))).toEqual([
-      ['\x01\0\0\0', '\x02ab'],
-      ['', ''],
-      ['', '\0'],
+    expect(bulk).toEqual({ statementId: 7, unitResults: true, types, rowsAt: 11 });
+    expect([...bulkRows(payload, bulk, types)]).toEqual([
+      [1n, 'ab'],
+      [null, null],
+      [null, ''],
     ]);
   });
 
@@ -128,19 +123,20 @@ describe('the rows of a COM_STMT_BULK_EXECUTE', () => {
     for (let cut = 7; cut < payload.length; cut++) {
       const bulk = decodeBulkExecute(payload.subarray(0, cut), 2);
       if (bulk === null) continue;
-      const rows = (): unknown[] => [...bulkRows(payload.subarray(0, cut), bulk, [3, 0xfd])];
+      const rows = (): unknown[] => [...bulkRows(payload.subarray(0, cut), bulk, types)];
       if ([11, 20, 22].includes(cut)) expect(rows()).toHaveLength([11, 20, 22].indexOf(cut));
-      else expect(rows).toThrow('payload ends early');
+      else expect(rows).toThrow(PayloadTooShortError);
     }
   });
 
   it('are none without parameters', () => {
-    expect([...bulkRows(payload, { statementId: 7, flags: 0, types: null, rowsAt: 7 }, [])]).toEqual([]);
+    const bulk = { statementId: 7, unitResults: false, types: null, rowsAt: 7 };
+    expect([...bulkRows(payload, bulk, Buffer.alloc(0))]).toEqual([]);
   });
 });
 
-it('knows no end of a value beyond its payload', () => {
+it('knows no value that ends beyond its payload', () => {
   for (const type of [1, 2, 3, 4, 5, 7, 8, 9, 10, 11, 12, 13, 0xfd]) {
-    expect(() => valueEnd(type, Buffer.from([9]), 1)).toThrow('payload ends early');
+    expect(() => parameterValue(new PayloadReader(Buffer.from([9]), 1), type, 0)).toThrow();
   }
 });
