@@ -20,6 +20,8 @@ export class BackendVoice {
     private readonly chance: Chance,
     private readonly capabilities: number,
     private readonly mariaDbCapabilities = 0,
+    /** Says only what a server may say in that place, so that nothing may wait for more. */
+    private readonly polite = false,
   ) {}
 
   greeting(): Buffer {
@@ -51,7 +53,7 @@ export class BackendVoice {
       case 'columns':
         return packets([...this.definitions(1 + this.chance.below(3)), this.end(this.status())], 1);
       case 'authentication':
-        return this.chance.oneIn(4) ? frame(this.chance.bytes(20), 1) : packets([this.okOrError()], 1);
+        return !this.polite && this.chance.oneIn(4) ? frame(this.chance.bytes(20), 1) : packets([this.okOrError()], 1);
       default:
         return packets([this.okOrError()], 1);
     }
@@ -75,7 +77,7 @@ export class BackendVoice {
 
   private authentication(): Buffer {
     const { chance } = this;
-    if (!chance.oneIn(5)) return frame(this.ok(2), 2);
+    if (this.polite || !chance.oneIn(5)) return frame(this.ok(2), 2);
     const plugin = Buffer.from(
       chance.of(['\xfemysql_native_password\0', '\xfe', '\x01\x04', '\x01\x03', '\x02', '']),
       'latin1',
@@ -87,7 +89,7 @@ export class BackendVoice {
     const { chance } = this;
     let status: number = chance.oneIn(6) ? 0 : ServerStatus.autocommit;
     if (chance.oneIn(3)) status |= ServerStatus.inTransaction;
-    if (chance.oneIn(12)) status |= chance.of(Object.values(ServerStatus));
+    if (!this.polite && chance.oneIn(12)) status |= chance.of(Object.values(ServerStatus));
     return status;
   }
 
@@ -100,9 +102,10 @@ export class BackendVoice {
   }
 
   private error(): Buffer {
-    const errorCode = this.chance.oneIn(10)
-      ? PROGRESS_REPORT
-      : this.chance.of([1064, 1062, 1146, 1213, 2006, 1927, 1467]);
+    const errorCode =
+      !this.polite && this.chance.oneIn(10)
+        ? PROGRESS_REPORT
+        : this.chance.of([1064, 1062, 1146, 1213, 2006, 1927, 1467]);
     return encodeError({ errorCode, sqlState: 'HY000', message: Buffer.from('no') });
   }
 
@@ -115,7 +118,7 @@ export class BackendVoice {
     const all: Buffer[] = [];
     for (let left = chance.oneIn(5) ? chance.below(5) : 0; left >= 0; left--) {
       const status = this.status() | (left > 0 ? ServerStatus.moreResultsExist : 0);
-      if (chance.oneIn(30)) all.push(Buffer.from(`\xfb${'file'}`, 'latin1'));
+      if (!this.polite && chance.oneIn(30)) all.push(Buffer.from(`\xfb${'file'}`, 'latin1'));
       if (chance.oneIn(10)) return [...all, this.error()];
       if (chance.oneIn(2)) all.push(this.ok(status));
       else all.push(...this.resultSet(status));
@@ -141,7 +144,7 @@ export class BackendVoice {
     const rows = Array.from({ length: this.chance.length(6) % 300 }, () => {
       const row = this.chance.bytes(1 + this.chance.below(30));
       // 0xFE and 0xFF begin ends and errors.
-      if (row[0]! >= 0xfb && !this.chance.oneIn(20)) row[0] = 3;
+      if (row[0]! >= 0xfb && (this.polite || !this.chance.oneIn(20))) row[0] = 3;
       return row;
     });
     return [...rows, this.chance.oneIn(12) ? this.error() : this.end(status)];

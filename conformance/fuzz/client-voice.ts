@@ -5,6 +5,11 @@ import { commandCodes } from './backend-voice';
 import type { Chance } from './chance';
 import { type SoupOptions, sqlSoup } from './sql-soup';
 
+export interface CommandOptions extends SoupOptions {
+  /** Only commands that have their place there; any text. */
+  readonly polite: boolean;
+}
+
 /** A client's handshake response. */
 export function handshakeResponse(chance: Chance, capabilities: number, mariaDbCapabilities: number): Buffer {
   const has = (flag: number): boolean => (capabilities & flag) !== 0;
@@ -24,7 +29,7 @@ export function handshakeResponse(chance: Chance, capabilities: number, mariaDbC
 }
 
 /** One command, framed: a text mostly, else any of the others, well formed or nearly. */
-export function clientCommand(chance: Chance, options: SoupOptions): Buffer {
+export function clientCommand(chance: Chance, options: CommandOptions): Buffer {
   switch (chance.below(10)) {
     case 0:
       return command(Command.stmtPrepare, text(chance, options));
@@ -42,8 +47,8 @@ export function clientCommand(chance: Chance, options: SoupOptions): Buffer {
 }
 
 /** Commands whose meaning is far from one another, with a body that may fit. */
-function other(chance: Chance, options: SoupOptions): Buffer {
-  switch (chance.below(5)) {
+function other(chance: Chance, options: CommandOptions): Buffer {
+  switch (chance.below(options.polite ? 3 : 5)) {
     case 0:
       return command(Command.changeUser, Buffer.concat([Buffer.from('app\0\0app\0'), chance.bytes(chance.below(30))]));
     case 1:
@@ -64,7 +69,7 @@ function other(chance: Chance, options: SoupOptions): Buffer {
   }
 }
 
-function text(chance: Chance, options: SoupOptions): Buffer {
+function text(chance: Chance, options: CommandOptions): Buffer {
   return Buffer.from(sqlSoup(chance, options), 'latin1');
 }
 

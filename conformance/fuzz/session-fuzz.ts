@@ -50,6 +50,8 @@ class Play {
   packets = 0;
   private readonly rig: SessionRig;
   private readonly voice: BackendVoice;
+  /** One packet in so many is damaged. */
+  private readonly harm: number;
   private readonly capabilities: number;
   private readonly mariaDbCapabilities: number;
 
@@ -61,7 +63,9 @@ class Play {
     this.capabilities = capabilitiesOf(chance);
     const mariaDb = (this.capabilities & Capability.longPassword) === 0 && chance.oneIn(2);
     this.mariaDbCapabilities = mariaDb ? MariaDbCapability.cacheMetadata | MariaDbCapability.progress : 0;
-    this.voice = new BackendVoice(chance, this.capabilities, this.mariaDbCapabilities);
+    this.harm = chance.of([3, 12, 60, Infinity]);
+    const polite = this.harm === Infinity;
+    this.voice = new BackendVoice(chance, this.capabilities, this.mariaDbCapabilities, polite);
     this.rig = new SessionRig(parts, (bytes) => this.voice.hear(bytes));
   }
 
@@ -103,7 +107,7 @@ class Play {
   private handshake(): void {
     const { chance, voice } = this;
     const harmed = (bytes: Buffer): Buffer => (chance.oneIn(2) ? mutatedBytes(bytes, chance) : bytes);
-    if (chance.oneIn(6)) this.give('client', clientCommand(chance, { settings: !this.transparent }));
+    if (chance.oneIn(6)) this.give('client', clientCommand(chance, { settings: !this.transparent, polite: false }));
     this.give('backend', harmed(voice.greeting()));
     const asked = chance.oneIn(2) ? this.capabilities : chance.below(2 ** 32);
     this.give(
@@ -116,7 +120,9 @@ class Play {
         this.give(
           'client',
           harmed(
-            chance.oneIn(2) ? clientCommand(chance, { settings: !this.transparent }) : chance.bytes(chance.below(40)),
+            chance.oneIn(2)
+              ? clientCommand(chance, { settings: !this.transparent, polite: false })
+              : chance.bytes(chance.below(40)),
           ),
         );
     }
@@ -127,15 +133,30 @@ class Play {
     const { chance, voice, rig } = this;
     this.give('backend', voice.greeting());
     this.give('client', handshakeResponse(chance, this.capabilities, this.mariaDbCapabilities));
-    while (rig.state.status === 0 && this.packets < 8) this.give('backend', voice.speak());
-    if (this.transparent && rig.state.status !== 0) rig.mustRelay();
-    const harm = chance.of([3, 12, 60]);
-    const options = { settings: !this.transparent };
+    const polite = this.harm === Infinity;
+    const options = { settings: !this.transparent, polite };
+    // Commands that do not wait for the end of the authentication.
+    const early = chance.oneIn(4) ? 1 + chance.below(3) : 0;
+    for (let left = early; left > 0; left--) this.give('client', clientCommand(chance, options));
+    for (let tries = 0; rig.state.status === 0 && tries < 8; tries++) this.give('backend', voice.speak());
+    if (this.transparent && rig.state.status !== 0 && early === 0) rig.mustRelay();
     if (chance.oneIn(20_000)) this.hugeCommand();
     for (let left = chance.below(PACKETS_EACH); left > 0 && !rig.over; left--) {
       const client = !rig.session.holding && (voice.heard.length === 0 || chance.oneIn(3));
+      if (!client && polite && voice.heard.length === 0) break;
       const bytes = client ? clientCommand(chance, options) : voice.speak();
-      this.give(client ? 'client' : 'backend', chance.oneIn(harm) ? mutatedBytes(bytes, chance) : bytes);
+      this.give(client ? 'client' : 'backend', chance.oneIn(this.harm) ? mutatedBytes(bytes, chance) : bytes);
+    }
+    if (polite) this.settle();
+  }
+
+  /** A server that has answered everything waits for the client: the session may not wait for the server. */
+  private settle(): void {
+    const { voice, rig } = this;
+    while (voice.heard.length > 0 && !rig.over) this.give('backend', voice.speak());
+    while (rig.waits && !rig.over) rig.proceed();
+    if (rig.session.holding && !rig.over && voice.heard.length === 0) {
+      throw new FuzzFinding('commands are held back though no reply is to come');
     }
   }
 

@@ -57,7 +57,7 @@ export class SocketPlay {
     if (!chance.oneIn(20)) this.write(socket, this.login(), harm);
     await this.turns(chance.below(3));
     for (let left = chance.below(PACKETS_MAX); left > 0 && !this.closed; left--) {
-      this.write(socket, clientCommand(chance, { settings: true }), harm);
+      this.write(socket, clientCommand(chance, { settings: true, polite: false }), harm);
       if (chance.oneIn(3)) await this.turns(1 + chance.below(3));
     }
     await this.leave(socket, at);

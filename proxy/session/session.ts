@@ -108,9 +108,10 @@ export class Session {
       case 'connection': {
         const { connection } = this.phase;
         for (const packet of this.fromBackendFramer.push(chunk)) connection.fromBackend(packet);
-        if ((this.phase as Phase).kind !== 'connection') this.flushBackendRest();
-        if ((this.phase as Phase).kind === 'raw') this.flushClientRest();
-        return;
+        if ((this.phase as Phase).kind === 'connection') return;
+        this.flushBackendRest();
+        // Commands that did not wait for the end of the authentication.
+        return this.drainHeld();
       }
       case 'command':
         if (!this.phase.replies.push(chunk)) this.turnRaw();
