@@ -122,6 +122,8 @@ export class BackendVoice {
       if (chance.oneIn(10)) return [...all, this.error()];
       if (chance.oneIn(2)) all.push(this.ok(status));
       else all.push(...this.resultSet(status));
+      // Nothing follows an error.
+      if (all.at(-1)?.[0] === 0xff) return all;
     }
     return all;
   }

@@ -10,7 +10,7 @@ import { chopped, mutatedBytes } from './mutations';
 
 const PACKETS_MAX = 40;
 /** A connection whose client has gone must end by then. */
-const END_MS = 15_000;
+const END_MS = 60_000;
 
 const capabilities =
   Capability.protocol41 |

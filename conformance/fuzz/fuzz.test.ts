@@ -1,0 +1,71 @@
+import { parseText } from '../../proxy/sql/classifier';
+import { defaultSqlMode } from '../../proxy/sql/sql-mode';
+import { ResponseTracker } from '../../proxy/session/response-tracker';
+import { StatementHandler } from '../../proxy/session/statement-handler';
+import { command } from './client-voice';
+import { fuzz, type FuzzPhase } from './fuzz-run';
+import { SessionFuzzer } from './session-fuzz';
+
+/** A slice of what `npm run fuzz:wire` does, always the same; and that it would find what it is there to find. */
+describe('any bytes from either side', () => {
+  it.each<[FuzzPhase, number]>([
+    ['sql', 20_000],
+    ['session', 60_000],
+    ['sockets', 3_000],
+  ])('%s: nothing is thrown, hangs, stays in flight, or is changed on its way', async (phase, count) => {
+    const result = await fuzz({ phase, seed: 20_261, count, from: 0 }, () => {});
+    expect(result.finding).toBeNull();
+    expect(result.count).toBeGreaterThanOrEqual(count);
+    expect(result.memory).not.toBeNull();
+  });
+
+  it('is the same for a seed, and another for another', () => {
+    const packets = (seed: number): number => {
+      const fuzzer = new SessionFuzzer(seed);
+      for (let session = 0; session < 30; session++) fuzzer.next();
+      return fuzzer.count;
+    };
+    expect(packets(1)).toBe(packets(1));
+    expect(packets(1)).not.toBe(packets(2));
+  });
+});
+
+describe('the fuzzer finds', () => {
+  afterEach(() => jest.restoreAllMocks());
+
+  const found = async (): Promise<string | undefined> => {
+    const result = await fuzz({ phase: 'session', seed: 3, count: 60_000, from: 0 }, () => {});
+    return result.finding?.message;
+  };
+
+  it('what is thrown', async () => {
+    const push = ResponseTracker.prototype.push;
+    jest.spyOn(ResponseTracker.prototype, 'push').mockImplementation(function (this: ResponseTracker, bytes, from) {
+      if (bytes[from] === 0xfd) throw new RangeError('a mutant');
+      return push.call(this, bytes, from);
+    });
+    expect(await found()).toContain('a mutant');
+  });
+
+  it('writes that stay in flight when a connection is lost', async () => {
+    jest.spyOn(StatementHandler.prototype, 'closed').mockImplementation(() => {});
+    expect(await found()).toMatch(/stayed in flight|never settled/);
+  });
+
+  it('a reply whose end is not seen', async () => {
+    const push = ResponseTracker.prototype.push;
+    jest.spyOn(ResponseTracker.prototype, 'push').mockImplementation(function (this: ResponseTracker, bytes, from) {
+      // An error that a server sends for a syntax error is taken for a progress report.
+      const changed = bytes.includes(Buffer.from([0xff, 0x28, 0x04])) ? Buffer.from(bytes) : bytes;
+      const at = changed === bytes ? -1 : changed.indexOf(Buffer.from([0xff, 0x28, 0x04]));
+      if (at >= 0) changed.fill(0xff, at, at + 3);
+      return push.call(this, changed, from);
+    });
+    expect(await found()).toContain('held back');
+  });
+});
+
+it('no text is kept that would bring a session down by its length', () => {
+  const text = command(0x03, Buffer.from('('.repeat(100_000))).toString('latin1', 5);
+  expect(parseText(text, defaultSqlMode).statements.length).toBeLessThanOrEqual(1);
+});
