@@ -20,6 +20,10 @@ export interface TableInfo {
   readonly autoIncrement: AutoIncrementColumn | null;
   /** Columns of the primary key in key order; empty without one. */
   readonly primaryKey: readonly string[];
+  /** The primary key is there, and made of plain integer columns that nobody computes. */
+  readonly integerKey?: boolean;
+  /** Why a reply from it depends on more than the writes to it (MERGE, FEDERATED, a sequence, a column that reads the clock). */
+  readonly foreignRows?: boolean;
   /** A trigger on INSERT, UPDATE or DELETE, or a foreign key that cascades from here: writes may touch other tables. */
   readonly hasTriggers: boolean;
   /** A BEFORE INSERT trigger that may insert elsewhere: it would take the key meant for the row. */
@@ -57,23 +61,37 @@ export interface KeySource {
 }
 
 /**
- * Versions of tables, shared between threads (WIRE.md, Freshness). Tables are hashed to slots: two tables that share a
- * slot only void each other's cache entries more often.
+ * Versions of what cached replies depend on, shared between threads (WIRE.md, Freshness). Names are hashed to slots: two
+ * that share one only void each other's cache entries more often. Of each table there are slots for
+ *   the table: raised by every write to it; replies that depend on all its rows watch it;
+ *   its unknown rows: raised by writes whose rows are not known;
+ *   a row, by its primary key: raised by writes of that row. A reply that depends on one row watches these two.
  */
 export interface TableVersionBoard {
   /** The table's slot. */
   slot(schema: string, table: string): number;
+  /** The slot of the table's unknown rows. */
+  unknownRowsSlot(schema: string, table: string): number;
+  /** The slot of a row; `key` are its primary key's integers in decimal, in key order. */
+  rowSlot(schema: string, table: string, key: readonly string[]): number;
   version(slot: number): number;
-  /** True while a write to this slot is in flight, or everything is (flushAll in progress, capture away). */
+  /** True while a write to this slot is in flight, or everything is (capture away, a write of anything under way). */
   busy(slot: number): boolean;
   /** Raises the version and counts a write in flight, until `endWrite`. */
   beginWrite(slot: number): void;
   /** Raises the version and ends one write in flight. */
   endWrite(slot: number): void;
+  /** Raises the version of every table at once, and counts a write of anything in flight, until `endAll`. */
+  beginAll(): void;
+  endAll(): void;
   /** Raises the version of every table at once. */
   flushAll(): void;
   /** False while the binary log reader is behind or away: nothing may be cached. */
   captureHealthy(): boolean;
+  /** How often rights or global settings changed: sessions that begin at different counts may differ. */
+  settingsGeneration(): number;
+  /** Rights or global settings changed; also flushes. */
+  settingsChanged(): void;
 }
 
 /** Counters of the proxy; `site` exports them as the metrics of the contract. */
@@ -84,4 +102,37 @@ export interface ProxyCounters {
   cacheHits: number;
   cacheMisses: number;
   cacheInvalidations: number;
+  /** A SELECT was not looked up, or its reply not kept; the reasons are few, and their names are labels of the metric. */
+  cacheBypassed(reason: BypassReason): void;
 }
+
+/** Why a SELECT went to the server without its reply being kept. */
+export type BypassReason =
+  // The session.
+  | 'opted_out'
+  | 'capture_away'
+  | 'session_unknown'
+  | 'autocommit_off'
+  | 'isolation'
+  | 'own_writes'
+  | 'own_tables'
+  | 'pipelined'
+  | 'prepared'
+  // The text.
+  | 'not_plain'
+  | 'several_statements'
+  | 'no_table'
+  | 'function'
+  | 'variable'
+  | 'keyword'
+  // Its tables.
+  | 'system_schema'
+  | 'table_unknown'
+  | 'table_kind'
+  | 'view'
+  // The reply, which was not kept.
+  | 'write_in_flight'
+  | 'written_meanwhile'
+  | 'too_large'
+  | 'once_only'
+  | 'reply_kind';

@@ -2,11 +2,17 @@ import type { Hlc, Incarnation } from './change-set';
 
 /** What the replicator needs from outside; `site` wires these. */
 
+/** Rows by their primary keys: the integers in decimal, in key order. null: which rows is not known. */
+export type WrittenRows = readonly (readonly string[])[] | null;
+
 /** The shared board of table versions (the proxy's cache), as far as the replicator touches it. */
 export interface WriteBoard {
-  beginWrite(schema: string, table: string): void;
-  endWrite(schema: string, table: string): void;
+  beginWrite(schema: string, table: string, rows: WrittenRows): void;
+  /** With the same rows as in `beginWrite`. */
+  endWrite(schema: string, table: string, rows: WrittenRows): void;
   flushAll(): void;
+  /** Rights or global settings changed, as far as the log tells. */
+  settingsChanged(): void;
   /** False while capture is behind or away. */
   setCaptureHealthy(healthy: boolean): void;
 }

@@ -1,3 +1,4 @@
+import { isConstantExpression } from '../proxy/cache/cacheability';
 import type { AutoIncrementColumn, Catalog, TableInfo } from '../proxy/ports';
 import type { SqlRow } from './database-pool';
 
@@ -62,10 +63,7 @@ async function readTable(
   table: string,
 ): Promise<TableInfo | null> {
   const [tables, columns, keys, triggers, cascades] = await Promise.all([
-    query('SELECT table_type AS kind FROM information_schema.tables WHERE table_schema = ? AND table_name = ?', [
-      schema,
-      table,
-    ]),
+    query(tableSql, [schema, table]),
     query(columnsSql, [schema, table]),
     query(primaryKeySql, [schema, table]),
     query(triggersSql, [schema, table]),
@@ -82,14 +80,19 @@ async function readTable(
     columns: columns.map((column) => String(column['name'])),
     autoIncrement: autoIncrementColumn(columns),
     primaryKey: keys.map((key) => String(key['name'])),
+    integerKey: hasIntegerKey(keys, columns),
+    foreignRows: kind === 'base' && hasForeignRows(found, columns),
     hasTriggers: triggers.length > 0,
     hasBeforeInsertTrigger: triggers.some((trigger) => trigger['timing'] === 'BEFORE' && trigger['event'] === 'INSERT'),
     hasCascades: cascades.length > 0,
   };
 }
 
+const tableSql =
+  'SELECT table_type AS kind, engine AS engine FROM information_schema.tables WHERE table_schema = ? AND table_name = ?';
 const columnsSql =
-  'SELECT column_name AS name, data_type AS type, column_type AS fullType, extra AS extra ' +
+  'SELECT column_name AS name, data_type AS type, column_type AS fullType, extra AS extra, ' +
+  'generation_expression AS expression ' +
   'FROM information_schema.columns WHERE table_schema = ? AND table_name = ? ORDER BY ordinal_position';
 const primaryKeySql =
   'SELECT column_name AS name FROM information_schema.statistics ' +
@@ -103,6 +106,25 @@ const cascadesSql =
   'WHERE unique_constraint_schema = ? AND referenced_table_name = ? ' +
   "AND (delete_rule IN ('CASCADE', 'SET NULL', 'SET DEFAULT') OR update_rule IN ('CASCADE', 'SET NULL', 'SET DEFAULT')) " +
   'LIMIT 1';
+
+function hasIntegerKey(keys: readonly SqlRow[], columns: readonly SqlRow[]): boolean {
+  const plain = new Set(
+    columns
+      .filter((column) => integerBits[String(column['type']).toLowerCase()] !== undefined && !column['expression'])
+      .map((column) => String(column['name'])),
+  );
+  return keys.length > 0 && keys.every((key) => plain.has(String(key['name'])));
+}
+
+/** Engines whose tables hold their own rows, which change by statements only. */
+const ownRows = new Set(['innodb', 'myisam', 'aria', 'memory', 'rocksdb', 'archive', 'csv', 'tokudb']);
+
+function hasForeignRows(found: SqlRow, columns: readonly SqlRow[]): boolean {
+  if (!['BASE TABLE', 'SYSTEM VERSIONED'].includes(String(found['kind']))) return true;
+  if (!ownRows.has(String(found['engine']).toLowerCase())) return true;
+  // A virtual column may be computed from the time or the session when it is read.
+  return columns.some((column) => column['expression'] && !isConstantExpression(String(column['expression'])));
+}
 
 const integerBits: Readonly<Record<string, AutoIncrementColumn['bits']>> = {
   tinyint: 8,

@@ -1,5 +1,5 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
-import type { ProxyCounters } from '../proxy/ports';
+import type { BypassReason, ProxyCounters } from '../proxy/ports';
 import { lags, type SiteStatus } from './status';
 
 /** Seconds; the proxy answers from memory in tens of microseconds, a report may take minutes. */
@@ -14,6 +14,7 @@ export class ProxyMetrics implements ProxyCounters {
   cacheInvalidations = 0;
   /** Set once there is a cache. */
   cacheBytes: () => number = () => 0;
+  private readonly bypassed = new Map<BypassReason, number>();
   private readonly queryCount: Counter<'kind'>;
   private readonly querySeconds: Histogram;
 
@@ -41,6 +42,18 @@ export class ProxyMetrics implements ProxyCounters {
     ];
     for (const [name, help, value] of counters)
       counter(registry, name, help, [], () => [{ labels: {}, value: value() }]);
+    counter(registry, 'duara_cache_bypass_total', 'SELECTs not looked up or not kept, by reason.', ['reason'], () =>
+      this.bypassReasons.map(({ reason, count }) => ({ labels: { reason }, value: count })),
+    );
+  }
+
+  cacheBypassed(reason: BypassReason): void {
+    this.bypassed.set(reason, (this.bypassed.get(reason) ?? 0) + 1);
+  }
+
+  /** Why SELECTs went to the database without being kept, the most frequent first. */
+  get bypassReasons(): readonly { readonly reason: BypassReason; readonly count: number }[] {
+    return [...this.bypassed].map(([reason, count]) => ({ reason, count })).sort((a, b) => b.count - a.count);
   }
 
   queries(kind: string, seconds: number): void {

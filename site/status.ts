@@ -17,6 +17,9 @@ export interface SiteStatus {
     readonly cacheHits: number;
     readonly cacheMisses: number;
     readonly captureHealthy: boolean;
+    readonly cacheBytes: number;
+    /** Why SELECTs went to the database and their replies were not kept, the most frequent first. */
+    readonly cacheBypassed: readonly { readonly reason: string; readonly count: number }[];
   };
   readonly database: { readonly reachable: boolean; readonly version: string | null };
   /** How long what the database committed waits for capture; null while one of them does not answer. */

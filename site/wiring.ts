@@ -116,6 +116,8 @@ export class Site {
         cacheHits: this.counters.cacheHits,
         cacheMisses: this.counters.cacheMisses,
         captureHealthy: this.versions.captureHealthy(),
+        cacheBytes: this.counters.cacheBytes(),
+        cacheBypassed: this.counters.bypassReasons,
       },
       database: { reachable, version: serverVersion },
       captureLagSeconds: lagSeconds,

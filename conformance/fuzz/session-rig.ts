@@ -1,3 +1,4 @@
+import { Flights } from '../../proxy/cache/flights';
 import { ReadCache } from '../../proxy/cache/read-cache';
 import { TableVersions } from '../../proxy/cache/table-versions';
 import type {
@@ -92,6 +93,12 @@ class CountedVersions implements TableVersionBoard {
   slot(schema: string, name: string): number {
     return this.board.slot(schema, name);
   }
+  unknownRowsSlot(schema: string, name: string): number {
+    return this.board.unknownRowsSlot(schema, name);
+  }
+  rowSlot(schema: string, name: string, key: readonly string[]): number {
+    return this.board.rowSlot(schema, name, key);
+  }
   version(slot: number): number {
     return this.board.version(slot);
   }
@@ -106,8 +113,22 @@ class CountedVersions implements TableVersionBoard {
     this.inFlight -= 1;
     this.board.endWrite(slot);
   }
+  beginAll(): void {
+    this.inFlight += 1;
+    this.board.beginAll();
+  }
+  endAll(): void {
+    this.inFlight -= 1;
+    this.board.endAll();
+  }
   flushAll(): void {
     this.board.flushAll();
+  }
+  settingsGeneration(): number {
+    return this.board.settingsGeneration();
+  }
+  settingsChanged(): void {
+    this.board.settingsChanged();
   }
   captureHealthy(): boolean {
     return this.board.captureHealthy();
@@ -130,6 +151,7 @@ export class SharedParts {
       cacheHits: 0,
       cacheMisses: 0,
       cacheInvalidations: 0,
+      cacheBypassed: () => {},
     };
     const nothing: Catalog = { find: () => null, load: () => Promise.resolve(), forget: () => {} };
     this.services = {
@@ -139,20 +161,18 @@ export class SharedParts {
       counters,
       statements: new StatementCache(),
       cache: transparent ? null : new ReadCache({ board: this.versions, maxBytes: 1 << 18, counters }),
-      globalsSet: 0,
+      flights: new Flights(() => {}),
       defaultSqlMode: '',
-      stepsInFlight: 0,
+      defaultIsolation: 'unknown',
       commandBytesMax: transparent ? 1 << 30 : 1 << 24,
     };
   }
 
   /** When no session is open, nothing may be in flight and no key held. */
   settled(): void {
-    const { keys, versions, services } = this;
+    const { keys, versions } = this;
     if (keys.outstanding !== 0) throw new FuzzFinding(`${keys.outstanding} key reservations were never settled`);
     if (versions.inFlight !== 0) throw new FuzzFinding(`${versions.inFlight} writes stayed in flight for ever`);
-    if (services.stepsInFlight !== 0)
-      throw new FuzzFinding(`${services.stepsInFlight} steps stayed in flight for ever`);
   }
 }
 

@@ -42,6 +42,10 @@ export class WatchedBoard implements WriteBoard {
     this.flushes++;
   }
 
+  settingsChanged(): void {
+    this.flushes++;
+  }
+
   setCaptureHealthy(healthy: boolean): void {
     this.healthy = healthy;
   }

@@ -69,6 +69,7 @@ export class TestSite {
         beginWrite: () => undefined,
         endWrite: () => undefined,
         flushAll: () => undefined,
+        settingsChanged: () => undefined,
         setCaptureHealthy: () => undefined,
       },
       keyBoard: { raiseFloor: () => undefined, raiseClock: () => undefined, sawForeignKey: () => undefined },

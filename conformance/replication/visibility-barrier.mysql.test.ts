@@ -34,7 +34,7 @@ withMaria('visibility of what the log shows (G9)', () => {
   afterEach(() => barrier.close());
 
   const write = (id: number, table = 'school.t'): ArrivedWrite => ({
-    tables: [{ schema: table.split('.')[0]!, table: 't' }],
+    tables: [{ schema: table.split('.')[0]!, table: 't', rows: [[String(id)]] }],
     probe: `SELECT 1 FROM ${table} WHERE id = ${id} LOCK IN SHARE MODE`,
     cascades: false,
   });

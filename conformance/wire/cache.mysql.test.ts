@@ -17,7 +17,7 @@ const sql = 'SELECT w, n FROM words ORDER BY n';
   /** Straight to the server: its counters show what reached it. */
   let direct: Connection;
   const board = TableVersions.create();
-  const counters = { cacheHits: 0, cacheMisses: 0, cacheInvalidations: 0 };
+  const counters = { cacheHits: 0, cacheMisses: 0, cacheInvalidations: 0, cacheBypassed: () => {} };
   const cache = new ReadCache({ board, maxBytes: 4 << 20, counters });
   const opened: Connection[] = [];
 
@@ -267,8 +267,10 @@ const sql = 'SELECT w, n FROM words ORDER BY n';
         } else await own.query(`UPDATE counter SET n = ${n} WHERE id = ${id}`);
         acknowledged[id] = n;
         expect(await numbers(own, `SELECT n FROM counter WHERE id = ${id}`)).toEqual([n]);
-        // Time for others to read from memory, now and then.
-        if (n % 10 === 0) await Promise.all(Array.from({ length: 5 }, () => own.query('DO SLEEP(0.01)')));
+        // Until others have read from memory, now and then.
+        for (const seen = counters.cacheHits; n % 10 === 0 && counters.cacheHits === seen && running();) {
+          await own.query('DO SLEEP(0.01)');
+        }
       }
     });
     const readers = [0, 1, 2, 3].map(async (seed) => {

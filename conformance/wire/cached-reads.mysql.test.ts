@@ -11,7 +11,7 @@ const binary = findServer();
   let db: Connection;
   let direct: Connection;
   const board = TableVersions.create();
-  const counters = { cacheHits: 0, cacheMisses: 0, cacheInvalidations: 0 };
+  const counters = { cacheHits: 0, cacheMisses: 0, cacheInvalidations: 0, cacheBypassed: () => {} };
   const cache = new ReadCache({ board, maxBytes: 1 << 20, counters });
 
   beforeAll(async () => {

@@ -188,16 +188,16 @@ const base = 1_000_000_000_000n;
     await db.query('START TRANSACTION');
     await db.query("UPDATE post SET n = 1 WHERE v = 'a'");
     await db.query('SELECT 1');
-    expect(calls.splice(0)).toEqual(['begin app.post']);
+    expect(calls.splice(0)).toEqual(['begin app.post', 'begin app.post rows']);
     await db.query('COMMIT');
-    expect(calls.splice(0)).toEqual(['end app.post']);
+    expect(calls.splice(0)).toEqual(['end app.post', 'end app.post rows']);
     await db.query('CREATE TABLE other (id INT)');
-    expect(calls.splice(0)).toEqual(['flush', 'flush']);
+    expect(calls.splice(0)).toEqual(['begin all', 'flush', 'end all']);
     await db.query('BEGIN');
     await db.query("DELETE FROM post WHERE v = 'a'");
     db.destroy();
     await until(() => calls.includes('flush'));
-    expect(calls).toEqual(['begin app.post', 'end app.post', 'flush']);
+    expect(calls).toEqual(['begin app.post', 'begin app.post rows', 'end app.post', 'end app.post rows', 'flush']);
   });
 
   it('keys a packet that the prefix pushes over 16 MiB', async () => {

@@ -53,6 +53,12 @@ export class RecordingVersions implements TableVersionBoard {
     const at = this.names.indexOf(name);
     return at >= 0 ? at : this.names.push(name) - 1;
   }
+  unknownRowsSlot(schema: string, table: string): number {
+    return this.slot(schema, `${table} rows`);
+  }
+  rowSlot(schema: string, table: string, key: readonly string[]): number {
+    return this.slot(schema, `${table} row ${key.join(',')}`);
+  }
   version(): number {
     return 0;
   }
@@ -65,8 +71,20 @@ export class RecordingVersions implements TableVersionBoard {
   endWrite(slot: number): void {
     this.calls.push(`end ${this.names[slot]}`);
   }
+  beginAll(): void {
+    this.calls.push('begin all');
+  }
+  endAll(): void {
+    this.calls.push('end all');
+  }
   flushAll(): void {
     this.calls.push('flush');
+  }
+  settingsGeneration(): number {
+    return 0;
+  }
+  settingsChanged(): void {
+    this.calls.push('settings');
   }
   captureHealthy(): boolean {
     return true;
@@ -172,6 +190,7 @@ export async function startProxiedServer(
     cacheHits: 0,
     cacheMisses: 0,
     cacheInvalidations: 0,
+    cacheBypassed: () => {},
   };
   const proxySocket = join(dir, 'proxy.sock');
   const proxy = await startProxy({

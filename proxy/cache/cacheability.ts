@@ -1,8 +1,10 @@
-import type { Catalog } from '../ports';
+import type { BypassReason, Catalog, TableInfo } from '../ports';
 import type { ParsedText, Statement } from '../sql/classifier';
 import type { TableName } from '../sql/token-cursor';
-import type { Token } from '../sql/tokenizer';
+import { defaultSqlMode } from '../sql/sql-mode';
+import { type Token, tokenize } from '../sql/tokenizer';
 import { bypassWords, deterministicFunctions, wordsBeforeParenthesis } from './deterministic-functions';
+import { rowOf } from './row-of';
 
 /** What the decision needs to know of the session. */
 export interface SessionFacts {
@@ -10,6 +12,11 @@ export interface SessionFacts {
   readonly schema: string | null;
   readonly autocommit: boolean;
   readonly inTransaction: boolean;
+  /** Each statement of the open transaction sees what was committed before it, as READ COMMITTED does. */
+  readonly readsCommitted: boolean;
+  /** The session sees what others have not committed: its replies are not for anyone. */
+  readonly readsUncommitted: boolean;
+  readonly optedOut: boolean;
   /** The session has made temporary tables, or locked tables. */
   readonly hasOwnTables: boolean;
   /** False when a statement changed the session in a way that is not understood. */
@@ -22,52 +29,82 @@ export interface FullName {
   readonly table: string;
 }
 
+/** What a reply depends on. */
+export interface Dependencies {
+  readonly tables: readonly FullName[];
+  /** If it has a row: only on that one of the first table, by its primary key. */
+  readonly row: readonly string[] | null;
+}
+
 export type Cacheability =
-  | { readonly cacheable: true; readonly tables: readonly FullName[] }
-  /** `load`: a table the catalog has not loaded yet; the same statement may be cacheable once it has. */
-  | { readonly cacheable: false; readonly reason: string; readonly load?: FullName };
+  | ({ readonly cacheable: true } & Dependencies)
+  | { readonly cacheable: false; readonly reason: BypassReason }
+  /** The catalog has not loaded this table yet, of those that the text reads or by way of them. */
+  | { readonly cacheable: 'load'; readonly load: FullName; readonly reads: readonly FullName[] };
 
 const timeTypes = new Set(['DATE', 'DATETIME', 'TIMESTAMP']);
+/** Schemas whose rows change by themselves. */
 const serverSchemas = new Set(['information_schema', 'performance_schema', 'mysql', 'sys', 'duara']);
+
+/** A text and what is read out of it. */
+export interface CacheQuestion {
+  readonly text: string;
+  readonly parsed: ParsedText;
+}
 
 /**
  * Whether the reply to a text command may be kept and given to others: only if all of it is understood (WIRE.md, "Read
  * cache"). Anything else goes to the server.
  */
-export function cacheability(text: ParsedText, session: SessionFacts, catalog: Catalog): Cacheability {
-  const reason = sessionReason(session) ?? textReason(text);
+export function cacheability({ text, parsed }: CacheQuestion, session: SessionFacts, catalog: Catalog): Cacheability {
+  const reason = sessionReason(session) ?? textReason(parsed);
   if (reason !== null) return no(reason);
-  const [statement] = text.statements;
-  if (statement === undefined) return no('no statement');
-  const { reads } = statement.tables;
-  if (reads === null) return no('tables not told apart');
-  if (reads.length === 0) return no('no table');
-  return knownTables(reads, session.schema, catalog);
+  const [statement] = parsed.statements;
+  const reads = statement?.tables.reads ?? null;
+  if (statement === undefined || reads === null) return no('not_plain');
+  if (reads.length === 0) return no('no_table');
+  const full = fullNames(reads, session.schema);
+  return full === null ? no('table_unknown') : knownTables(full, { text, statement }, catalog);
 }
 
-function no(reason: string): Cacheability {
+/** Full names of tables; null when one has no schema. */
+function fullNames(reads: readonly TableName[], schema: string | null): readonly FullName[] | null {
+  const names: FullName[] = [];
+  for (const read of reads) {
+    const owner = read.schema ?? schema;
+    if (owner === null) return null;
+    names.push({ schema: nameOf(owner), table: nameOf(read.table) });
+  }
+  return names;
+}
+
+function no(reason: BypassReason): Cacheability {
   return { cacheable: false, reason };
 }
 
-function sessionReason(session: SessionFacts): string | null {
-  if (!session.understood) return 'session not understood';
-  if (!session.autocommit) return 'autocommit off';
-  if (session.inTransaction) return 'in a transaction';
-  if (session.hasOwnTables) return 'temporary or locked tables';
+/** Why nothing of this session is looked up or kept now. */
+export function sessionReason(session: Omit<SessionFacts, 'schema'>): BypassReason | null {
+  if (session.optedOut) return 'opted_out';
+  if (!session.understood) return 'session_unknown';
+  if (!session.autocommit) return 'autocommit_off';
+  // A hit would not open the snapshot that a transaction of another level reads from.
+  if (session.readsUncommitted || (session.inTransaction && !session.readsCommitted)) return 'isolation';
+  if (session.hasOwnTables) return 'own_tables';
   return null;
 }
 
-function textReason(text: ParsedText): string | null {
+function textReason(text: ParsedText): BypassReason | null {
   const [statement] = text.statements;
-  if (text.broken || text.statements.length !== 1 || statement === undefined) return 'not one statement';
-  if (statement.kind !== 'select' || statement.effect !== 'read') return 'not a plain select';
-  if (statement.prefix !== null) return 'SET STATEMENT';
+  if (text.broken || text.statements.length !== 1 || statement === undefined) return 'several_statements';
+  if (statement.kind !== 'select' || statement.effect !== 'read') return 'not_plain';
+  if (statement.prefix !== null) return 'not_plain';
   // Also not one that begins with a parenthesis.
-  if (statement.tokens[statement.body]?.upper !== 'SELECT') return 'not a plain select';
+  if (statement.tokens[statement.body]?.upper !== 'SELECT') return 'not_plain';
   return tokensReason(statement);
 }
 
-function tokensReason({ tokens, body }: Statement): string | null {
+/** Why the value of what these tokens say may change by itself; null: it does not. */
+export function tokensReason({ tokens, body }: Pick<Statement, 'tokens' | 'body'>): BypassReason | null {
   for (let at = body; at < tokens.length; at++) {
     const token = tokens[at];
     if (token === undefined) break;
@@ -77,44 +114,52 @@ function tokensReason({ tokens, body }: Statement): string | null {
   return null;
 }
 
-function tokenReason(token: Token, next: Token | undefined, previous: Token | undefined): string | null {
+/** Whether an SQL expression, as the server writes it down, has the same value for the same row whenever it is read. */
+export function isConstantExpression(expression: string): boolean {
+  const { tokens, broken } = tokenize(Buffer.from(expression, 'utf8').toString('latin1'), defaultSqlMode);
+  return !broken && tokensReason({ tokens, body: 0 }) === null;
+}
+
+function tokenReason(token: Token, next: Token | undefined, previous: Token | undefined): BypassReason | null {
   if (token.kind === 'userVariable' || token.kind === 'systemVariable') return 'variable';
-  if (token.kind === 'parameter') return 'parameter';
+  if (token.kind === 'parameter') return 'prepared';
   if (token.kind === 'symbol' && token.text === ':=') return 'variable';
   const calls = next?.kind === 'symbol' && next.text === '(';
   const qualified = previous?.kind === 'symbol' && previous.text === '.';
-  if (token.kind === 'name') return calls ? `function ${token.text}` : null;
+  if (token.kind === 'name') return calls ? 'function' : null;
   if (token.kind !== 'word') return null;
-  if (calls && qualified) return `function ${token.text}`;
+  if (calls && qualified) return 'function';
   if (calls && !deterministicFunctions.has(token.upper) && !wordsBeforeParenthesis.has(token.upper)) {
     // An alias before a list, "t(…)" after AS, falls here too: rare, and bypassing costs nothing but speed.
-    return `function ${token.upper}`;
+    return 'function';
   }
   if (qualified) return null;
-  if (bypassWords.has(token.upper)) return token.upper;
+  if (bypassWords.has(token.upper)) return 'keyword';
   // CAST(t AS DATE) of a time of day takes today's date.
   const inCast = previous?.upper === 'AS' || (previous?.kind === 'symbol' && previous.text === ',');
-  if (inCast && next?.text === ')' && timeTypes.has(token.upper)) return 'conversion to a date';
+  if (inCast && next?.text === ')' && timeTypes.has(token.upper)) return 'function';
   // FOR UPDATE, FOR SYSTEM_TIME; SUBSTRING(a FROM 1 FOR 2) bypasses with them.
-  return token.upper === 'FOR' ? 'FOR' : null;
+  return token.upper === 'FOR' ? 'keyword' : null;
 }
 
-function knownTables(reads: readonly TableName[], schema: string | null, catalog: Catalog): Cacheability {
-  const tables: FullName[] = [];
-  for (const read of reads) {
-    const owner = read.schema ?? schema;
-    if (owner === null) return no('no default schema');
-    const full = { schema: nameOf(owner), table: nameOf(read.table) };
-    if (serverSchemas.has(full.schema.toLowerCase())) return no(`schema ${full.schema}`);
-    const info = catalog.find(full.schema, full.table);
-    if (info === undefined) return { cacheable: false, reason: 'table not loaded', load: full };
-    if (info === null) return no(`no table ${full.table}`);
+function knownTables(
+  reads: readonly FullName[],
+  { text, statement }: { readonly text: string; readonly statement: Statement },
+  catalog: Catalog,
+): Cacheability {
+  let only: TableInfo | null = null;
+  for (const name of reads) {
+    if (serverSchemas.has(name.schema.toLowerCase())) return no('system_schema');
+    const info = catalog.find(name.schema, name.table);
+    if (info === undefined) return { cacheable: 'load', load: name, reads };
+    if (info === null) return no('table_unknown');
     if (info.kind !== 'base') return no('view');
     // Who writes them by way of a trigger or a cascade is not followed, in either direction.
-    if (info.hasTriggers || info.hasCascades) return no('triggers or cascades');
-    tables.push(full);
+    if (info.foreignRows === true || info.hasTriggers || info.hasCascades) return no('table_kind');
+    only = info;
   }
-  return { cacheable: true, tables };
+  const row = only !== null && reads.length === 1 ? rowOf(text, statement, only) : null;
+  return { cacheable: true, tables: reads, row };
 }
 
 /** A name from latin1 bytes to text. */

@@ -1,7 +1,8 @@
 import { Capability, ServerStatus } from '../wire/constants';
 import { frame } from '../wire/packet-framer';
-import { cacheKeyPrefix, ReadCache } from './read-cache';
-import { isStorableReply } from './reply-check';
+import { CacheSpaces } from './cache-space';
+import { ReadCache } from './read-cache';
+import { storableReply } from './reply-check';
 import { TableVersions } from './table-versions';
 
 const OLD = 0;
@@ -25,7 +26,8 @@ test.each<[string, Buffer, number, boolean]>([
   ['without rows', rows(), NEW, true],
   ['with warnings', packets(Buffer.from([1]), column, row('x'), ok(2, 1)), NEW, false],
   ['with warnings, EOF', packets(Buffer.from([1]), column, eof(), eof(2, 1)), OLD, false],
-  ['in a transaction', packets(Buffer.from([1]), column, ok(3)), NEW, false],
+  ['in a transaction', packets(Buffer.from([1]), column, ok(3)), NEW, true],
+  ['in a read only transaction', packets(Buffer.from([1]), column, ok(0x2003)), NEW, false],
   ['with more results', packets(Buffer.from([1]), column, ok(2 | 8)), NEW, false],
   ['without autocommit', packets(Buffer.from([1]), column, ok(0)), NEW, false],
   ['with a changed session', packets(Buffer.from([1]), column, ok(2 | 0x4000)), NEW, false],
@@ -36,19 +38,25 @@ test.each<[string, Buffer, number, boolean]>([
   ['an answer to a long command', frame(Buffer.from([1]), 2), NEW, false],
   ['nothing', Buffer.alloc(0), NEW, false],
 ])('storable, %s', (_name, reply, capabilities, expected) => {
-  expect(isStorableReply(reply, capabilities)).toBe(expected);
+  expect(storableReply(reply, capabilities, 0) !== null).toBe(expected);
 });
 
 function setUp(maxBytes = 100_000) {
   const board = TableVersions.create();
   board.setCaptureHealthy(true);
-  const counters = { cacheHits: 0, cacheMisses: 0, cacheInvalidations: 0 };
+  const counters = { cacheHits: 0, cacheMisses: 0, cacheInvalidations: 0, cacheBypassed: () => {} };
   const cache = new ReadCache({ board, maxBytes, counters, replyBytesMax: 10_000 });
-  const ask = (sql: string, prefix = 'p\n') =>
-    cache.begin({ prefix, sql, capabilities: NEW }, [{ schema: 'school', table: 'post' }]);
-  const fill = (sql: string, reply: Buffer) => {
-    const answer = ask(sql);
-    return answer.kind === 'miss' && cache.store(answer.ticket, reply);
+  const parts = { account: 'a', schema: 'school', capabilities: NEW, mariaDbCapabilities: 0, charset: 45 };
+  const table = { schema: 'school', table: 'post' };
+  const ask = (sql: string, { fingerprint = '', row = null as string[] | null, inTransaction = false } = {}) => {
+    const space = cache.space({ ...parts, fingerprint });
+    const reply = cache.find(space, sql, inTransaction);
+    if (reply !== null) return { kind: 'hit' as const, reply };
+    return { kind: 'miss' as const, ticket: cache.begin(space, sql, { tables: [table], row }) };
+  };
+  const fill = (sql: string, reply: Buffer, row: string[] | null = null) => {
+    const answer = ask(sql, { row });
+    return answer.kind === 'miss' && cache.store(answer.ticket, Buffer.from(reply));
   };
   return { board, counters, cache, ask, fill, slot: board.slot('school', 'post') };
 }
@@ -58,11 +66,11 @@ test('a stored reply is given again, byte for byte, to the same question of an e
   expect(fill('SELECT 1', rows('x'))).toBe(true);
   expect(ask('SELECT 1')).toEqual({ kind: 'hit', reply: rows('x') });
   expect(ask('select 1').kind).toBe('miss');
-  expect(ask('SELECT 1', 'q\n').kind).toBe('miss');
-  expect(counters).toEqual({ cacheHits: 1, cacheMisses: 3, cacheInvalidations: 0 });
+  expect(ask('SELECT 1', { fingerprint: 'q' }).kind).toBe('miss');
+  expect(counters).toMatchObject({ cacheHits: 1, cacheMisses: 3, cacheInvalidations: 0 });
 });
 
-test('sessions that differ in anything that counts have different prefixes', () => {
+test('sessions that differ in anything that counts do not share', () => {
   const parts = { account: 'a@h', schema: 'x', capabilities: 1, mariaDbCapabilities: 0, charset: 45, fingerprint: '' };
   const variants = [
     parts,
@@ -74,7 +82,7 @@ test('sessions that differ in anything that counts have different prefixes', () 
     { ...parts, charset: 8 },
     { ...parts, fingerprint: 'y' },
   ];
-  expect(new Set(variants.map(cacheKeyPrefix)).size).toBe(variants.length);
+  expect(new Set(variants.map((each) => new CacheSpaces().of(each).name)).size).toBe(variants.length);
 });
 
 test('a write voids what was stored before it, and what was asked before it', () => {
@@ -123,4 +131,63 @@ test('clear forgets everything', () => {
   cache.clear();
   expect(ask('SELECT 1').kind).toBe('miss');
   expect(cache.bytes).toBe(0);
+});
+
+describe('a reply found by its primary key', () => {
+  const sql = "SELECT name FROM post WHERE id = '5'";
+  const setUpRow = () => {
+    const { board, ...rest } = setUp();
+    const named = TableVersions.attach(board.buffer, 'replicator').byName();
+    const write = (written: string[][] | null): void => {
+      named.beginWrite('school', 'post', written);
+      named.endWrite('school', 'post', written);
+    };
+    return { ...rest, board, write, slots: { row: board.rowSlot('school', 'post', ['5']) } };
+  };
+
+  test('stays when other rows are written, and goes with its own or with unknown ones', () => {
+    const { ask, fill, write } = setUpRow();
+    expect(fill(sql, rows('x'), ['5'])).toBe(true);
+    write([['6'], ['7']]);
+    write([]);
+    expect(ask(sql).kind).toBe('hit');
+    write([['6'], ['5']]);
+    expect(ask(sql).kind).toBe('miss');
+    fill(sql, rows('y'), ['5']);
+    expect(ask(sql).kind).toBe('hit');
+    write(null);
+    expect(ask(sql).kind).toBe('miss');
+  });
+
+  test('that was not there goes with any write to the table', () => {
+    const { ask, fill, write } = setUpRow();
+    expect(fill(sql, rows(), ['5'])).toBe(true);
+    expect(ask(sql).kind).toBe('hit');
+    write([['6']]);
+    expect(ask(sql).kind).toBe('miss');
+  });
+
+  test('is kept while others are written, not while its own is', () => {
+    const { board, fill, slot, slots } = setUpRow();
+    board.beginWrite(slot);
+    expect(fill(sql, rows('x'), ['5'])).toBe(true);
+    expect(fill('SELECT 2', rows(), ['5'])).toBe(false);
+    board.beginWrite(slots.row);
+    expect(fill('SELECT 3', rows('x'), ['5'])).toBe(false);
+  });
+});
+
+test('in a transaction the same rows come with the flags of one', () => {
+  const { ask, fill, cache } = setUp();
+  fill(
+    'SELECT 1',
+    packets(Buffer.from([1]), column, row('x'), ok(ServerStatus.autocommit | ServerStatus.inTransaction)),
+  );
+  expect(ask('SELECT 1')).toEqual({ kind: 'hit', reply: rows('x') });
+  const bytes = cache.bytes;
+  const inside = packets(Buffer.from([1]), column, row('x'), ok(ServerStatus.autocommit | ServerStatus.inTransaction));
+  for (let again = 0; again < 2; again++)
+    expect(ask('SELECT 1', { inTransaction: true })).toEqual({ kind: 'hit', reply: inside });
+  expect(ask('SELECT 1')).toEqual({ kind: 'hit', reply: rows('x') });
+  expect(cache.bytes).toBeGreaterThan(bytes);
 });

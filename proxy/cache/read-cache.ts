@@ -1,76 +1,75 @@
 import { LRUCache } from 'lru-cache';
-import type { ProxyCounters, TableVersionBoard } from '../ports';
+import type { BypassReason, ProxyCounters, TableVersionBoard } from '../ports';
+import { ServerStatus } from '../wire/constants';
 import { Admission } from './admission';
-import type { FullName } from './cacheability';
-import { isStorableReply } from './reply-check';
+import type { Dependencies } from './cacheability';
+import { type CacheKeyParts, type CacheSpace, CacheSpaces } from './cache-space';
+import { storableReply } from './reply-check';
 
-/** Everything a reply depends on besides the rows. Equal parts give equal replies. */
-export interface CacheKeyParts {
-  /** The account: user name and client host as the server sees them, and what else decides on rights. */
-  readonly account: string;
-  /** The default schema; null for none. */
-  readonly schema: string | null;
-  readonly capabilities: number;
-  readonly mariaDbCapabilities: number;
-  /** Character set id of the client's handshake response. */
-  readonly charset: number;
-  /** `SessionFingerprint.value`. */
-  readonly fingerprint: string;
-}
-
-/** Joins the parts, once for each state of a session. */
-export function cacheKeyPrefix(parts: CacheKeyParts): string {
-  const { account, schema, capabilities, mariaDbCapabilities, charset, fingerprint } = parts;
-  return `${JSON.stringify([account, schema, capabilities, mariaDbCapabilities, charset, fingerprint])}\n`;
-}
-
-/** A miss: hand it to `store` with the reply. Holds the tables' versions as they were before the SELECT was sent. */
-export interface CacheTicket {
-  readonly key: string;
+/** Slots of the board, and their versions when they were looked at. */
+interface Watched {
   readonly slots: readonly number[];
   readonly versions: readonly number[];
-  readonly capabilities: number;
+}
+
+/** A miss: hand it to `store` with the reply. Holds the versions as they were before the SELECT was sent. */
+export interface CacheTicket {
+  readonly space: CacheSpace;
+  readonly sql: string;
+  /** What the reply depends on. */
+  readonly tables: Watched;
+  /** What it depends on if it has a row. */
+  readonly row: Watched | null;
   /** Asked for before, not long ago. */
   readonly again: boolean;
 }
 
-export type CacheAnswer =
-  /** Send it as the whole reply to the command. Shared: not to be changed. */
-  { readonly kind: 'hit'; readonly reply: Buffer } | { readonly kind: 'miss'; readonly ticket: CacheTicket };
-
-interface Entry {
+/** A reply that is kept. */
+export interface Entry extends Watched {
+  readonly space: CacheSpace;
+  readonly sql: string;
   readonly reply: Buffer;
-  readonly slots: readonly number[];
-  readonly versions: readonly number[];
+  readonly statusAt: readonly number[];
+  /** The same with the status flags of an open transaction, once it was asked for. */
+  inTransaction: Buffer | null;
 }
 
 export interface ReadCacheOptions {
   readonly board: TableVersionBoard;
-  /** Memory for replies and their keys, in bytes. More: more hits; less: more left for the database on a small board. */
+  /** Memory for replies and their texts, in bytes. More: more hits; less: more left for the database on a small board. */
   readonly maxBytes: number;
   /** Larger replies are not kept; default 256 KiB. */
   readonly replyBytesMax?: number;
-  readonly counters: Pick<ProxyCounters, 'cacheHits' | 'cacheMisses' | 'cacheInvalidations'>;
+  readonly counters: Pick<ProxyCounters, 'cacheHits' | 'cacheMisses' | 'cacheInvalidations' | 'cacheBypassed'>;
 }
 
 const REPLY_BYTES_MAX = 256 * 1024;
-/** What an entry costs besides its reply and its key, in bytes; an estimate. */
-const ENTRY_BYTES = 300;
+/** What an entry costs besides its reply and its text, in bytes; an estimate. */
+const ENTRY_BYTES = 400;
 
 /**
- * Replies to SELECTs, valid as long as the versions of their tables stand still (G9). Why that is enough: a write is
+ * Replies to SELECTs, valid as long as the versions of what they depend on stand still (G9). Why that is enough: a write is
  * counted and raises the versions before it is sent, and raises them again before anyone is told of its commit. So a
  * reply whose versions moved neither while it was fetched nor since, and that was stored with no write in flight, saw
  * every write that has committed.
+ *
+ * A reply with a row, found by its primary key, depends on that row alone: whatever is done to others, it stays. A reply
+ * without a row depends on the whole table, since an INSERT, whose key is not looked at, may be of that row.
  */
 export class ReadCache {
   readonly replyBytesMax: number;
-  private readonly entries: LRUCache<string, Entry>;
+  private readonly spaces = new CacheSpaces();
+  private readonly entries: LRUCache<Entry, Buffer>;
   private readonly admission = new Admission();
 
   constructor(private readonly options: ReadCacheOptions) {
     this.replyBytesMax = options.replyBytesMax ?? REPLY_BYTES_MAX;
-    this.entries = new LRUCache<string, Entry>({ maxSize: Math.max(1, options.maxBytes) });
+    this.entries = new LRUCache<Entry, Buffer>({
+      maxSize: Math.max(1, options.maxBytes),
+      dispose: (_, entry, why) => {
+        if (why !== 'set') this.disposed(entry);
+      },
+    });
   }
 
   /** Bytes held. */
@@ -83,55 +82,96 @@ export class ReadCache {
     return this.options.board.captureHealthy();
   }
 
-  /** The reply under a prefix and text, without a ticket when there is none; under the same conditions as `begin`. */
-  find(key: string): Buffer | null {
-    const entry = this.entries.get(key);
-    if (entry === undefined || !this.isCurrent(entry)) return null;
-    this.options.counters.cacheHits += 1;
-    return entry.reply;
+  /** Where sessions of these parts look; ask once for each state of a session, and again after each miss. */
+  space(parts: CacheKeyParts): CacheSpace {
+    return this.spaces.of(parts);
   }
 
   /**
-   * Looks for a reply; call it when the SELECT would be sent. `sql` is the statement's exact text, one character a
-   * byte; `tables` from `cacheability`. A session that has sent writes whose end it has not seen must not call it.
+   * The whole reply to a text, one character a byte; shared: not to be changed. Call it when the SELECT would be sent. A
+   * session that has sent writes whose end it has not seen must not call it.
    */
-  begin(
-    { prefix, sql, capabilities }: { readonly prefix: string; readonly sql: string; readonly capabilities: number },
-    tables: readonly FullName[],
-  ): CacheAnswer {
+  find(space: CacheSpace, sql: string, inTransaction: boolean): Buffer | null {
+    const entry = space.entries.get(sql);
+    if (entry === undefined || !this.isCurrent(entry)) return null;
+    this.entries.get(entry);
+    this.options.counters.cacheHits += 1;
+    return inTransaction ? this.inTransaction(entry) : entry.reply;
+  }
+
+  /** A text that was not found is going to be sent: what to store its reply with. */
+  begin(space: CacheSpace, sql: string, { tables, row }: Dependencies): CacheTicket {
     const { board, counters } = this.options;
-    const key = prefix + sql;
-    const entry = this.entries.get(key);
-    if (entry !== undefined) {
-      if (this.isCurrent(entry)) {
-        counters.cacheHits += 1;
-        return { kind: 'hit', reply: entry.reply };
-      }
-      this.entries.delete(key);
+    counters.cacheMisses += 1;
+    const kept = this.spaces.kept(space);
+    const old = kept.entries.get(sql);
+    if (old !== undefined && !this.isCurrent(old)) {
+      this.entries.delete(old);
       counters.cacheInvalidations += 1;
     }
-    counters.cacheMisses += 1;
-    const slots = tables.map(({ schema, table }) => board.slot(schema, table));
-    const versions = slots.map((slot) => board.version(slot));
     // A void entry was wanted before.
-    const again = this.admission.missed(key) || entry !== undefined;
-    return { kind: 'miss', ticket: { key, slots, versions, capabilities, again } };
+    const again = this.admission.missed(sql) || old !== undefined;
+    const [first] = tables;
+    return {
+      space: kept,
+      sql,
+      tables: this.watch(tables.map(({ schema, table }) => board.slot(schema, table))),
+      row:
+        row === null || first === undefined
+          ? null
+          : this.watch([
+              board.unknownRowsSlot(first.schema, first.table),
+              board.rowSlot(first.schema, first.table, row),
+            ]),
+      again,
+    };
+  }
+
+  /** Whether a reply fetched with this ticket could be stored, as far as is known now. */
+  mayStore({ tables, row }: CacheTicket): boolean {
+    const watched = row ?? tables;
+    return this.isCurrent(watched) && this.isQuiet(watched);
+  }
+
+  /** A reply was given up while it came. */
+  tooLarge(): void {
+    this.options.counters.cacheBypassed('too_large');
   }
 
   /**
-   * Keeps the reply, all its packets as they came, if nothing moved since `begin`. Call it when the reply has ended;
-   * true when it was kept. `reply` is not copied.
+   * Keeps the reply, all its packets as they came, if nothing moved since `begin`. Call it when the reply has ended; true
+   * when it was kept. `reply` is taken over: it is changed, and not copied. `wanted`: somebody waits for it.
    */
-  store({ key, slots, versions, capabilities, again }: CacheTicket, reply: Buffer): boolean {
-    const { board, maxBytes } = this.options;
-    if (reply.length > this.replyBytesMax) return false;
-    const size = reply.length + key.length * 2 + ENTRY_BYTES;
-    if (!again && this.entries.calculatedSize + size > maxBytes) return false;
-    if (slots.some((slot) => board.busy(slot))) return false;
-    const entry = { reply, slots, versions };
-    if (!this.isCurrent(entry) || !isStorableReply(reply, capabilities)) return false;
-    this.entries.set(key, entry, { size });
-    return this.entries.has(key);
+  store(ticket: CacheTicket, reply: Buffer, wanted = false): boolean {
+    const reason = this.notStored(ticket, reply, wanted);
+    if (reason !== null) this.options.counters.cacheBypassed(reason);
+    return reason === null;
+  }
+
+  private notStored(ticket: CacheTicket, reply: Buffer, wanted: boolean): BypassReason | null {
+    const { sql, again } = ticket;
+    if (reply.length > this.replyBytesMax) return 'too_large';
+    const size = reply.length + sql.length + ENTRY_BYTES;
+    if (!again && !wanted && this.entries.calculatedSize + size > this.options.maxBytes) return 'once_only';
+    const { capabilities, mariaDbCapabilities } = ticket.space.parts;
+    const storable = storableReply(reply, capabilities, mariaDbCapabilities);
+    if (storable === null) return 'reply_kind';
+    const watched = ticket.row !== null && storable.hasRows ? ticket.row : ticket.tables;
+    if (!this.isCurrent(watched)) return 'written_meanwhile';
+    if (!this.isQuiet(watched)) return 'write_in_flight';
+    for (const at of storable.statusAt) {
+      reply.writeUInt16LE(reply.readUInt16LE(at) & ~ServerStatus.inTransaction, at);
+    }
+    const space = this.spaces.kept(ticket.space);
+    const old = space.entries.get(sql);
+    if (old !== undefined) this.entries.delete(old);
+    const { statusAt } = storable;
+    const entry: Entry = { ...watched, space, sql, reply, statusAt, inTransaction: null };
+    this.spaces.kept(space).entries.set(sql, entry);
+    this.entries.set(entry, reply, { size });
+    if (this.entries.has(entry)) return null;
+    this.disposed(entry);
+    return 'too_large';
   }
 
   /** Forgets everything: rights or definitions changed. */
@@ -140,7 +180,32 @@ export class ReadCache {
     this.entries.clear();
   }
 
-  private isCurrent({ slots, versions }: Pick<Entry, 'slots' | 'versions'>): boolean {
+  private inTransaction(entry: Entry): Buffer {
+    if (entry.inTransaction === null) {
+      const copy = Buffer.from(entry.reply);
+      for (const at of entry.statusAt) copy.writeUInt16LE(copy.readUInt16LE(at) | ServerStatus.inTransaction, at);
+      entry.inTransaction = copy;
+      this.entries.set(entry, copy, { size: 2 * copy.length + entry.sql.length + ENTRY_BYTES });
+      return copy;
+    }
+    return entry.inTransaction;
+  }
+
+  private disposed(entry: Entry): void {
+    const { space, sql } = entry;
+    if (space.entries.get(sql) === entry) space.entries.delete(sql);
+    if (space.entries.size === 0) this.spaces.emptied(space);
+  }
+
+  private watch(slots: readonly number[]): Watched {
+    return { slots, versions: slots.map((slot) => this.options.board.version(slot)) };
+  }
+
+  private isQuiet({ slots }: Watched): boolean {
+    return !slots.some((slot) => this.options.board.busy(slot));
+  }
+
+  private isCurrent({ slots, versions }: Watched): boolean {
     const { board } = this.options;
     if (!board.captureHealthy()) return false;
     for (let i = 0; i < slots.length; i++) {

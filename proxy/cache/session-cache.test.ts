@@ -30,7 +30,7 @@ function setUp() {
   const cache = new ReadCache({
     board,
     maxBytes: 100_000,
-    counters: { cacheHits: 0, cacheMisses: 0, cacheInvalidations: 0 },
+    counters: { cacheHits: 0, cacheMisses: 0, cacheInvalidations: 0, cacheBypassed: () => {} },
   });
   let loaded = false;
   const catalog: Catalog = {
@@ -40,20 +40,22 @@ function setUp() {
   };
   const session = () => {
     const fingerprint = new SessionFingerprint();
-    const own = new SessionCache(cache, fingerprint, catalog);
-    const ask = (text: string) =>
-      own.ask({
-        text,
-        parsed: parse(text),
-        account: 'app@localhost',
-        schema: 'school',
-        capabilities: Capability.deprecateEof,
-        mariaDbCapabilities: 0,
-        charset: 45,
-        autocommit: true,
-        inTransaction: false,
-      });
-    return { ask, own, fingerprint };
+    const view = {
+      account: 'app@localhost',
+      schema: 'school',
+      capabilities: Capability.deprecateEof,
+      mariaDbCapabilities: 0,
+      charset: 45,
+      autocommit: true,
+      inTransaction: false,
+      inReadOnlyTransaction: false,
+    };
+    const own = new SessionCache(cache, view, fingerprint, catalog);
+    const ask = (text: string) => {
+      const hit = own.hit(text);
+      return hit === null ? own.ask(text, parse(text)) : { kind: 'hit' as const, reply: hit };
+    };
+    return { ask, own, fingerprint, view };
   };
   return { cache, session };
 }
@@ -64,20 +66,65 @@ function parse(text: string) {
 
 const SELECT = 'SELECT id FROM post';
 
-test('waits for a table, misses, and hits for an equal session; not for one that changed itself', async () => {
+test('loads a table while it is first asked for; then equal sessions hit, and one that changed itself misses', async () => {
   const { cache, session } = setUp();
   const [a, b] = [session(), session()];
   const first = a.ask(SELECT);
-  expect(first.kind).toBe('wait');
-  if (first.kind === 'wait') await first.ready;
-  const second = a.ask(SELECT);
-  expect(second.kind === 'miss' && cache.store(second.ticket, reply)).toBe(true);
+  if (first.kind !== 'unsure') throw new Error(first.kind);
+  await first.confirm();
+  expect(first.confirm()).toBe(true);
+  expect(cache.store(first.ticket, Buffer.from(reply))).toBe(true);
   expect(b.ask(SELECT)).toEqual({ kind: 'hit', reply });
   const set = "SET time_zone = '+01:00'";
   b.fingerprint.note(set, parse(set).statements[0]!, true);
   expect(b.ask(SELECT).kind).toBe('miss');
   b.fingerprint.lose();
-  expect(b.ask(SELECT)).toEqual({ kind: 'bypass', reason: 'session not understood' });
+  expect(b.ask(SELECT)).toEqual({ kind: 'bypass', reason: 'session_unknown' });
+});
+
+test('a table that turns out not to be there is not kept', async () => {
+  const { session } = setUp();
+  const first = session().ask('SELECT id FROM gone');
+  if (first.kind !== 'unsure') throw new Error(first.kind);
+  await first.confirm();
+  expect(first.confirm()).toBe(false);
+});
+
+test('in a transaction only at READ COMMITTED, as it was when the transaction began', () => {
+  const { cache, session } = setUp();
+  const note = (one: ReturnType<typeof session>, text: string): void => {
+    for (const statement of parse(text).statements) one.fingerprint.note(text, statement, true);
+  };
+  const [first, reader] = [session(), session()];
+  const asked = first.ask(SELECT);
+  if (asked.kind === 'unsure') cache.store(asked.ticket, Buffer.from(reply));
+  reader.view.inTransaction = true;
+  expect(reader.own.hit(SELECT)).toBeNull();
+  note(reader, 'SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED');
+  expect(reader.own.hit(SELECT)).toBeNull();
+  note(reader, 'START TRANSACTION');
+  const hit = reader.own.hit(SELECT);
+  expect(hit?.readUInt16LE(hit.length - 4)).toBe(3);
+  note(reader, 'SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ');
+  expect(reader.own.hit(SELECT)).not.toBeNull();
+  note(reader, 'BEGIN');
+  expect(reader.own.hit(SELECT)).toBeNull();
+  reader.view.inTransaction = false;
+  expect(reader.own.hit(SELECT)).toEqual(reply);
+  note(reader, 'SET SESSION TRANSACTION ISOLATION LEVEL READ UNCOMMITTED');
+  expect(reader.own.hit(SELECT)).toBeNull();
+});
+
+test('SET @duara_cache = 0 takes a session out, 1 in again', () => {
+  const { cache, session } = setUp();
+  const one = session();
+  const asked = one.ask(SELECT);
+  if (asked.kind === 'unsure') cache.store(asked.ticket, Buffer.from(reply));
+  const set = (text: string): void => void one.fingerprint.note(text, parse(text).statements[0]!, true);
+  set('SET @duara_cache = 0');
+  expect(one.ask(SELECT)).toEqual({ kind: 'bypass', reason: 'opted_out' });
+  set('SET @x = 5, @duara_cache := 1');
+  expect(one.ask(SELECT).kind).toBe('hit');
 });
 
 test.each([
@@ -90,13 +137,11 @@ test.each([
   ['CALL p()', SELECT],
   ['SELECT 1', null],
   ["INSERT INTO post VALUES ('FOUND_ROWS')", null],
-])('after a hit, %s sends first: %s', async (text, expected) => {
+])('after a hit, %s sends first: %s', (text, expected) => {
   const { cache, session } = setUp();
   const { ask, own } = session();
-  const first = ask(SELECT);
-  if (first.kind === 'wait') await first.ready;
   const miss = ask(SELECT);
-  if (miss.kind === 'miss') cache.store(miss.ticket, reply);
+  if (miss.kind === 'unsure') cache.store(miss.ticket, Buffer.from(reply));
   expect(own.sendFirst(parse(text))).toBeNull();
   expect(ask(SELECT).kind).toBe('hit');
   expect(own.sendFirst(parse(text))).toBe(expected);

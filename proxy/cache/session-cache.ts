@@ -1,97 +1,137 @@
-import type { Catalog } from '../ports';
+import type { BypassReason, Catalog } from '../ports';
 import type { SessionFingerprint } from '../session/session-fingerprint';
 import type { ParsedText } from '../sql/classifier';
-import { cacheability } from './cacheability';
-import { type CacheKeyParts, cacheKeyPrefix, type CacheTicket, type ReadCache } from './read-cache';
+import { type Cacheability, cacheability, type FullName, sessionReason } from './cacheability';
+import type { CacheKeyParts, CacheSpace } from './cache-space';
+import type { CacheTicket, ReadCache } from './read-cache';
 
-/** The session, when a command would be sent. */
-export interface SessionFacts extends Omit<CacheKeyParts, 'fingerprint'> {
+/** The session, as it is when a command would be sent. */
+export interface SessionView extends Omit<CacheKeyParts, 'fingerprint'> {
   readonly autocommit: boolean;
   readonly inTransaction: boolean;
-}
-
-/** A text command, judged when it would be sent. */
-export interface CacheQuestion extends SessionFacts {
-  /** The command's SQL, one character a byte. */
-  readonly text: string;
-  readonly parsed: ParsedText;
+  readonly inReadOnlyTransaction: boolean;
 }
 
 export type SessionCacheAnswer =
-  /** The whole reply to the command; nothing is sent. */
-  | { readonly kind: 'hit'; readonly reply: Buffer }
   /** Send the command; when its reply has ended well, give its bytes to `ReadCache.store` with the ticket. */
   | { readonly kind: 'miss'; readonly ticket: CacheTicket }
-  /** A table is not loaded yet; ask again when `ready` resolves. */
-  | { readonly kind: 'wait'; readonly ready: Promise<void> }
   /** Send the command; its reply is not to be kept. */
-  | { readonly kind: 'bypass'; readonly reason: string };
+  | { readonly kind: 'bypass'; readonly reason: BypassReason }
+  /**
+   * A table is not loaded yet: the same, but `confirm` decides in the end whether the reply may be kept; a promise: ask
+   * again when it resolves.
+   */
+  | { readonly kind: 'unsure'; readonly ticket: CacheTicket; readonly confirm: () => boolean | Promise<void> };
 
 /** One session's use of the cache. */
 export class SessionCache {
   /** The SELECT that was last answered from the cache, while the server does not know of it. */
   private unsent: string | null = null;
-  /** The prefix of these parts; joined anew when one of them changes. */
-  private joined: { readonly parts: CacheKeyParts; readonly prefix: string } | null = null;
+  /** Where equal sessions look; found anew when one of its parts changes. */
+  private joined: CacheSpace | null = null;
 
   constructor(
     private readonly cache: ReadCache,
+    private readonly view: SessionView,
     private readonly fingerprint: SessionFingerprint,
     private readonly catalog: Catalog,
   ) {}
 
   /**
    * The reply to a text, when it is there: what is stored under the same text and an equal session was found cacheable,
-   * so that nothing has to be read anew. Under the same condition as `ask`.
+   * so that nothing has to be read anew. Only to be called when no earlier command of this session waits for its reply: a
+   * hit would overtake it, and a write among them would not be seen.
    */
-  hit(text: string, facts: SessionFacts): Buffer | null {
-    const { fingerprint } = this;
-    if (!facts.autocommit || facts.inTransaction || !fingerprint.understood || fingerprint.hasOwnTables) return null;
-    const reply = this.cache.find(this.prefix(facts) + text);
+  hit(text: string): Buffer | null {
+    const { view, fingerprint } = this;
+    if (!view.autocommit || !fingerprint.understood || fingerprint.hasOwnTables) return null;
+    if (fingerprint.optedOut || fingerprint.readsUncommitted) return null;
+    const { inTransaction } = view;
+    if (inTransaction && !this.readsCommitted) return null;
+    const reply = this.cache.find(this.space(), text, inTransaction);
     if (reply !== null) this.unsent = text;
     return reply;
   }
 
-  /**
-   * Asks for a command's reply. Only to be called when no earlier command of this session waits for its reply: a hit
-   * would overtake it, and a write among them would not be seen.
-   */
-  ask(question: CacheQuestion): SessionCacheAnswer {
-    const { text, parsed, schema, capabilities, autocommit, inTransaction } = question;
-    const { fingerprint } = this;
-    if (!this.cache.usable) return { kind: 'bypass', reason: 'capture away' };
-    const { hasOwnTables, understood } = fingerprint;
-    const facts = { schema, autocommit, inTransaction, hasOwnTables, understood };
-    const decision = cacheability(parsed, facts, this.catalog);
-    if (!decision.cacheable) {
-      const { load, reason } = decision;
-      if (load !== undefined) return { kind: 'wait', ready: this.catalog.load(load.schema, load.table) };
-      return { kind: 'bypass', reason };
+  /** What to do about a command that `hit` did not answer. */
+  ask(text: string, parsed: ParsedText): SessionCacheAnswer {
+    const { fingerprint, view } = this;
+    if (!this.cache.usable) return { kind: 'bypass', reason: 'capture_away' };
+    const { hasOwnTables, understood, optedOut, readsUncommitted } = fingerprint;
+    const { schema, autocommit, inTransaction } = view;
+    const session = { schema, autocommit, inTransaction, hasOwnTables, understood, optedOut, readsUncommitted };
+    const facts = { ...session, readsCommitted: this.readsCommitted };
+    const decide = (): Cacheability => cacheability({ text, parsed }, facts, this.catalog);
+    const decision = decide();
+    switch (decision.cacheable) {
+      case true:
+        return { kind: 'miss', ticket: this.cache.begin(this.space(), text, decision) };
+      case false:
+        return { kind: 'bypass', reason: decision.reason };
+      case 'load':
+        return this.unsure(text, decision.reads, decide);
     }
-    const prefix = this.prefix(question);
-    const answer = this.cache.begin({ prefix, sql: text, capabilities }, decision.tables);
-    if (answer.kind === 'hit') this.unsent = text;
-    return answer;
   }
 
-  private prefix({ account, schema, capabilities, mariaDbCapabilities, charset }: SessionFacts): string {
+  private unsure(text: string, reads: readonly FullName[], decide: () => Cacheability): SessionCacheAnswer {
+    const ticket = this.cache.begin(this.space(), text, { tables: reads, row: null });
+    const confirm = (): boolean | Promise<void> => {
+      const decision = decide();
+      if (decision.cacheable === 'load') return this.catalog.load(decision.load.schema, decision.load.table);
+      // What else it depends on was not watched.
+      return decision.cacheable && sameTables(decision.tables, reads);
+    };
+    // At once, since the reply does not wait for it.
+    const first = confirm();
+    if (first instanceof Promise) first.catch(() => undefined);
+    return { kind: 'unsure', ticket, confirm };
+  }
+
+  /** Equal for questions that have the same reply. */
+  flightKey(text: string): string {
+    return `${this.space().name}\n${text}`;
+  }
+
+  /** Why nothing is looked up for this session now; null: it is. */
+  get closedReason(): BypassReason | null {
+    const { hasOwnTables, understood, optedOut, readsUncommitted } = this.fingerprint;
+    const { autocommit, inTransaction } = this.view;
+    const { readsCommitted } = this;
+    return sessionReason({
+      autocommit,
+      inTransaction,
+      hasOwnTables,
+      understood,
+      optedOut,
+      readsUncommitted,
+      readsCommitted,
+    });
+  }
+
+  private get readsCommitted(): boolean {
+    return this.fingerprint.readsCommitted && !this.view.inReadOnlyTransaction;
+  }
+
+  private space(): CacheSpace {
+    const { account, schema, capabilities, mariaDbCapabilities, charset } = this.view;
     const fingerprint = this.fingerprint.value;
-    const last = this.joined?.parts;
+    const parts = this.joined?.parts;
     if (
       this.joined !== null &&
-      last !== undefined &&
-      last.fingerprint === fingerprint &&
-      last.schema === schema &&
-      last.account === account &&
-      last.charset === charset &&
-      last.capabilities === capabilities &&
-      last.mariaDbCapabilities === mariaDbCapabilities
+      parts !== undefined &&
+      parts.fingerprint === fingerprint &&
+      parts.schema === schema &&
+      parts.account === account &&
+      parts.charset === charset &&
+      parts.capabilities === capabilities &&
+      parts.mariaDbCapabilities === mariaDbCapabilities &&
+      // An empty one may have been forgotten, and others look elsewhere by now.
+      this.joined.entries.size > 0
     ) {
-      return this.joined.prefix;
+      return this.joined;
     }
-    const parts = { account, schema, capabilities, mariaDbCapabilities, charset, fingerprint };
-    this.joined = { parts, prefix: cacheKeyPrefix(parts) };
-    return this.joined.prefix;
+    this.joined = this.cache.space({ account, schema, capabilities, mariaDbCapabilities, charset, fingerprint });
+    return this.joined;
   }
 
   /**
@@ -103,6 +143,13 @@ export class SessionCache {
     this.unsent = null;
     return unsent !== null && (parsed === null || asksBack(parsed)) ? unsent : null;
   }
+}
+
+function sameTables(some: readonly FullName[], others: readonly FullName[]): boolean {
+  return (
+    some.length === others.length &&
+    some.every(({ schema, table }, at) => others[at]?.schema === schema && others[at]?.table === table)
+  );
 }
 
 const backwardWords = new Set(['FOUND_ROWS', 'ROW_COUNT', 'WARNINGS', 'ERRORS', 'DIAGNOSTICS']);

@@ -36,10 +36,10 @@ test('writes of both threads count', () => {
   const replicator = TableVersions.attach(board.buffer, 'replicator').byName();
   const slot = board.slot('school', 'post');
   board.beginWrite(slot);
-  replicator.beginWrite('School', 'POST');
+  replicator.beginWrite('School', 'POST', null);
   board.endWrite(slot);
   expect(board.busy(slot)).toBe(true);
-  replicator.endWrite('school', 'post');
+  replicator.endWrite('school', 'post', null);
   expect(board.busy(slot)).toBe(false);
 });
 
@@ -56,7 +56,7 @@ test('while capture is away everything is busy; when it is back all that was sto
 test('a replicator that died in mid-apply keeps nothing busy for ever, and nothing is cached until capture is back', () => {
   const board = healthy();
   const slot = board.slot('school', 'post');
-  TableVersions.attach(board.buffer, 'replicator').byName().beginWrite('school', 'post');
+  TableVersions.attach(board.buffer, 'replicator').byName().beginWrite('school', 'post', null);
   const before = board.version(slot);
   board.ownerDied('replicator');
   expect(board.captureHealthy()).toBe(false);

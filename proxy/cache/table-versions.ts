@@ -1,22 +1,35 @@
 import type { TableVersionBoard } from '../ports';
 
-const SLOTS = 4096;
+const TABLES = 4096;
+const ROWS = 65_536;
+/** Tables, then their unknown rows, then rows. */
+const SLOTS = 2 * TABLES + ROWS;
 /** Who may have writes in flight. Each has counters of its own, so that those of one that died can be taken back. */
 const OWNERS = { proxy: 0, replicator: 1 } as const;
 export type BoardOwner = keyof typeof OWNERS;
+const OWNER_COUNT = Object.keys(OWNERS).length;
 
-/** Layout, in 32-bit words: flush generation, capture health, versions, then the in-flight counters of each owner. */
+/**
+ * Layout, in 32-bit words: flush generation, capture health, settings generation, each owner's writes of anything in
+ * flight, versions, then each owner's in-flight counters.
+ */
 const FLUSHES = 0;
 const HEALTHY = 1;
-const VERSIONS = 2;
+const SETTINGS = 2;
+const ALL_IN_FLIGHT = 3;
+const VERSIONS = ALL_IN_FLIGHT + OWNER_COUNT;
 const IN_FLIGHT = VERSIONS + SLOTS;
-const WORDS = IN_FLIGHT + SLOTS * Object.keys(OWNERS).length;
+const WORDS = IN_FLIGHT + SLOTS * OWNER_COUNT;
+
+/** Primary keys of rows, as `rowSlot` takes them; null: which rows is not known. */
+export type WrittenRows = readonly (readonly string[])[] | null;
 
 /** Table names instead of slots, and capture's health: what the replicator sees of the board. */
 export interface NamedWriteBoard {
-  beginWrite(schema: string, table: string): void;
-  endWrite(schema: string, table: string): void;
+  beginWrite(schema: string, table: string, rows: WrittenRows): void;
+  endWrite(schema: string, table: string, rows: WrittenRows): void;
   flushAll(): void;
+  settingsChanged(): void;
   setCaptureHealthy(healthy: boolean): void;
 }
 
@@ -24,6 +37,7 @@ export interface NamedWriteBoard {
 export class TableVersions implements TableVersionBoard {
   private readonly words: Int32Array;
   private readonly ownInFlight: number;
+  private readonly ownAllInFlight: number;
 
   private constructor(
     readonly buffer: SharedArrayBuffer,
@@ -31,6 +45,7 @@ export class TableVersions implements TableVersionBoard {
   ) {
     this.words = new Int32Array(buffer);
     this.ownInFlight = IN_FLIGHT + OWNERS[owner] * SLOTS;
+    this.ownAllInFlight = ALL_IN_FLIGHT + OWNERS[owner];
   }
 
   /** A new board. Capture counts as away until it says otherwise. */
@@ -45,10 +60,17 @@ export class TableVersions implements TableVersionBoard {
 
   /** Names that differ only in case share a slot: whether the server tells them apart is not our business. */
   slot(schema: string, table: string): number {
-    const name = `${schema.toLowerCase()}\0${table.toLowerCase()}`;
-    let hash = 0x811c9dc5;
-    for (let i = 0; i < name.length; i++) hash = Math.imul(hash ^ name.charCodeAt(i), 0x01000193);
-    return (hash >>> 0) % SLOTS;
+    return tableHash(schema, table) % TABLES;
+  }
+
+  unknownRowsSlot(schema: string, table: string): number {
+    return TABLES + this.slot(schema, table);
+  }
+
+  rowSlot(schema: string, table: string, key: readonly string[]): number {
+    let hash = tableHash(schema, table);
+    for (const value of key) hash = hashed(hash, `\0${value}`);
+    return 2 * TABLES + (hash % ROWS);
   }
 
   /** Slot version and flush generation both only rise, so their sum stands still only if both do. */
@@ -58,6 +80,7 @@ export class TableVersions implements TableVersionBoard {
 
   busy(slot: number): boolean {
     if (!this.captureHealthy()) return true;
+    for (let at = ALL_IN_FLIGHT; at < VERSIONS; at++) if (Atomics.load(this.words, at) !== 0) return true;
     for (let at = IN_FLIGHT + slot; at < WORDS; at += SLOTS) {
       if (Atomics.load(this.words, at) !== 0) return true;
     }
@@ -77,8 +100,28 @@ export class TableVersions implements TableVersionBoard {
     if (before <= 0) throw new Error(`endWrite without beginWrite for slot ${slot}`);
   }
 
+  beginAll(): void {
+    Atomics.add(this.words, this.ownAllInFlight, 1);
+    this.flushAll();
+  }
+
+  endAll(): void {
+    this.flushAll();
+    const before = Atomics.sub(this.words, this.ownAllInFlight, 1);
+    if (before <= 0) throw new Error('endAll without beginAll');
+  }
+
   flushAll(): void {
     Atomics.add(this.words, FLUSHES, 1);
+  }
+
+  settingsGeneration(): number {
+    return Atomics.load(this.words, SETTINGS);
+  }
+
+  settingsChanged(): void {
+    Atomics.add(this.words, SETTINGS, 1);
+    this.flushAll();
   }
 
   captureHealthy(): boolean {
@@ -99,6 +142,7 @@ export class TableVersions implements TableVersionBoard {
   ownerDied(owner: BoardOwner): void {
     Atomics.store(this.words, HEALTHY, 0);
     this.flushAll();
+    Atomics.store(this.words, ALL_IN_FLIGHT + OWNERS[owner], 0);
     const from = IN_FLIGHT + OWNERS[owner] * SLOTS;
     for (let at = from; at < from + SLOTS; at++) Atomics.store(this.words, at, 0);
   }
@@ -106,10 +150,36 @@ export class TableVersions implements TableVersionBoard {
   /** The board as the replicator uses it. */
   byName(): NamedWriteBoard {
     return {
-      beginWrite: (schema, table) => this.beginWrite(this.slot(schema, table)),
-      endWrite: (schema, table) => this.endWrite(this.slot(schema, table)),
+      beginWrite: (schema, table, rows) => {
+        for (const slot of this.writtenSlots(schema, table, rows)) this.beginWrite(slot);
+      },
+      endWrite: (schema, table, rows) => {
+        for (const slot of this.writtenSlots(schema, table, rows)) this.endWrite(slot);
+      },
       flushAll: () => this.flushAll(),
+      settingsChanged: () => this.settingsChanged(),
       setCaptureHealthy: (healthy) => this.setCaptureHealthy(healthy),
     };
   }
+
+  /** The same for the same rows, so that what began can be ended. */
+  private writtenSlots(schema: string, table: string, rows: WrittenRows): Set<number> {
+    const slots = new Set([this.slot(schema, table)]);
+    if (rows === null || rows.length > ROWS_KNOWN_MAX) slots.add(this.unknownRowsSlot(schema, table));
+    else for (const key of rows) slots.add(this.rowSlot(schema, table, key));
+    return slots;
+  }
+}
+
+/** More rows in one write are raised together. */
+const ROWS_KNOWN_MAX = 256;
+
+function tableHash(schema: string, table: string): number {
+  return hashed(0x811c9dc5, `${schema.toLowerCase()}\0${table.toLowerCase()}`);
+}
+
+/** FNV-1a, going on from `hash`. */
+function hashed(hash: number, text: string): number {
+  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
+  return hash >>> 0;
 }

@@ -1,5 +1,6 @@
 import { rmSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
+import { Flights } from '../cache/flights';
 import type { ProxyServices } from '../session/proxy-services';
 import { StatementCache } from '../sql/statement-cache';
 import { ClientConnection } from './client-connection';
@@ -25,9 +26,9 @@ export async function startProxy(options: ProxyOptions): Promise<RunningProxy> {
     counters,
     statements: new StatementCache(),
     cache: options.cache ?? null,
-    globalsSet: 0,
+    flights: new Flights((ms, action) => void setTimeout(action, ms).unref()),
     defaultSqlMode: null,
-    stepsInFlight: 0,
+    defaultIsolation: 'unknown',
     commandBytesMax: COMMAND_BYTES_MAX,
   };
   const connections = new Set<ClientConnection>();

@@ -1,102 +1,121 @@
 import { ServerStatus } from '../wire/constants';
 import { ownQuery } from '../wire/command';
-import type { CacheTicket, ReadCache } from '../cache/read-cache';
-import { type SessionFacts, SessionCache } from '../cache/session-cache';
+import { SessionCache, type SessionView } from '../cache/session-cache';
+import type { BypassReason } from '../ports';
 import type { ParsedText, Statement } from '../sql/classifier';
 import type { ClientCommand } from './client-command';
 import type { CommandOutcome } from './command-outcome';
 import { swallowedReply } from './pending-reply';
 import type { ProxyServices } from './proxy-services';
-import { SessionFingerprint } from './session-fingerprint';
-import { inTransaction, queryAttributes, type SessionState } from './session-state';
+import { ReplyCollector } from './reply-collector';
+import { type Isolation, SessionFingerprint } from './session-fingerprint';
+import { queryAttributes, type SessionState } from './session-state';
 import type { WriteTracker } from './write-tracker';
 
-const nothing = (): void => {};
+/** What the cache may know of a session, read when it is looked at: a hit allocates nothing for it. */
+class StateView implements SessionView {
+  constructor(private readonly state: SessionState) {}
 
-/** Keeps the bytes of a reply that may be stored, as long as they are few enough. */
-export class ReplyCollector {
-  private parts: Buffer[] = [];
-  private bytes = 0;
-
-  constructor(
-    private readonly cache: ReadCache,
-    private readonly ticket: CacheTicket,
-  ) {}
-
-  push(part: Buffer): void {
-    this.bytes += part.length;
-    if (this.bytes > this.cache.replyBytesMax) this.parts = [];
-    else this.parts.push(ownBytes([part], part.length));
+  get account(): string {
+    return this.state.user;
   }
-
-  /** The reply has ended well. */
-  store(): void {
-    if (this.bytes > this.cache.replyBytesMax) return;
-    const [only] = this.parts;
-    const reply = this.parts.length === 1 && only !== undefined ? only : ownBytes(this.parts, this.bytes);
-    this.cache.store(this.ticket, reply);
+  get schema(): string | null {
+    return this.state.schema;
+  }
+  get capabilities(): number {
+    return this.state.capabilities;
+  }
+  get mariaDbCapabilities(): number {
+    return this.state.mariaDbCapabilities;
+  }
+  get charset(): number {
+    return this.state.charset;
+  }
+  get autocommit(): boolean {
+    return (this.state.status & ServerStatus.autocommit) !== 0;
+  }
+  get inTransaction(): boolean {
+    return (this.state.status & ServerStatus.inTransaction) !== 0;
+  }
+  get inReadOnlyTransaction(): boolean {
+    return (this.state.status & ServerStatus.inReadOnlyTransaction) !== 0;
   }
 }
 
-/** Joined in memory that holds nothing else: the bytes that came may be used again, and are part of a larger chunk. */
-function ownBytes(parts: readonly Buffer[], bytes: number): Buffer {
-  const own = Buffer.allocUnsafeSlow(bytes);
-  let at = 0;
-  for (const part of parts) at += part.copy(own, at);
-  return own;
-}
+/** A SELECT that was not found. */
+export type Missed =
+  /** Send it; the collector, if any, gets its reply. */
+  | { readonly kind: 'send'; readonly collector: ReplyCollector | null }
+  /** Another session asks just this: look again when it has its reply. */
+  | { readonly kind: 'wait'; readonly ready: Promise<void> };
+
+const notCollected: Missed = { kind: 'send', collector: null };
 
 /** One session's reads that the cache may answer. Without a cache it says nothing and costs nothing. */
 export class CachedReads {
   private readonly fingerprint: SessionFingerprint;
   private readonly asked: SessionCache | null;
+  /** The text that has waited for another session's reply: it does so once. */
+  private waited: string | null = null;
 
   constructor(
     private readonly state: SessionState,
     private readonly services: ProxyServices,
     private readonly writes: WriteTracker,
   ) {
-    this.fingerprint = new SessionFingerprint(services.globalsSet);
-    this.asked = services.cache === null ? null : new SessionCache(services.cache, this.fingerprint, services.catalog);
+    const { cache, catalog, versions } = services;
+    this.fingerprint = new SessionFingerprint(versions.settingsGeneration());
+    const view = new StateView(state);
+    this.asked = cache === null ? null : new SessionCache(cache, view, this.fingerprint, catalog);
+  }
+
+  /** The session has begun, with the rights and settings of now. */
+  inherits(isolation: Isolation): void {
+    this.fingerprint.reset(this.services.versions.settingsGeneration());
+    this.fingerprint.inherits(isolation);
   }
 
   /** The whole reply to a command, when it is there. Looks at nothing but the text and the session's state. */
   hit(command: ClientCommand, text: string): Buffer | null {
     if (this.asked === null || command.sequence !== 0 || this.writes.dirty) return null;
-    return this.asked.hit(text, this.facts());
+    const reply = this.asked.hit(text);
+    if (reply !== null) this.waited = null;
+    return reply;
   }
 
-  /** After `hit` found nothing: a collector for the reply, or null: it is not for the cache. */
-  collect(command: ClientCommand, text: string, parsed: ParsedText): ReplyCollector | null {
+  /** What to do about a text that is going to be sent since `hit` found nothing. `idle`: it was asked. */
+  missed(command: ClientCommand, text: string, parsed: ParsedText, idle: boolean): Missed {
     const { services, asked } = this;
     const [statement] = parsed.statements;
-    if (asked === null || services.cache === null || command.sequence !== 0 || this.writes.dirty) return null;
-    if (statement?.kind !== 'select' || statement.effect !== 'read') return null;
-    const answer = asked.ask({ ...this.facts(), text, parsed });
-    switch (answer.kind) {
-      case 'miss':
-        return new ReplyCollector(services.cache, answer.ticket);
-      case 'wait':
-        // The table is known the next time: no reader is held up for the cache's sake.
-        answer.ready.then(nothing, nothing);
-        return null;
-      case 'hit':
-      case 'bypass':
-        return null;
+    if (asked === null || statement?.kind !== 'select') return notCollected;
+    if (!idle || command.sequence !== 0) return this.bypassed('pipelined');
+    if (this.writes.dirty) return this.bypassed('own_writes');
+    const joined = this.waited === text ? null : services.flights.join(asked.flightKey(text));
+    if (joined !== null && asked.closedReason === null) {
+      this.waited = text;
+      return { kind: 'wait', ready: joined };
     }
+    this.waited = null;
+    const answer = asked.ask(text, parsed);
+    if (answer.kind === 'bypass' || services.cache === null) {
+      return answer.kind === 'bypass' ? this.bypassed(answer.reason) : notCollected;
+    }
+    const { cache } = services;
+    const { ticket } = answer;
+    const viable = (): boolean => cache.mayStore(ticket);
+    const flight = viable() ? services.flights.begin(asked.flightKey(text), viable) : null;
+    const confirm = answer.kind === 'unsure' ? answer.confirm : null;
+    return { kind: 'send', collector: new ReplyCollector(cache, ticket, flight, confirm) };
   }
 
-  private facts(): SessionFacts {
-    const { state } = this;
-    return {
-      account: state.user,
-      schema: state.schema,
-      capabilities: state.capabilities,
-      mariaDbCapabilities: state.mariaDbCapabilities,
-      charset: state.charset,
-      autocommit: (state.status & ServerStatus.autocommit) !== 0,
-      inTransaction: inTransaction(state),
-    };
+  /** A prepared SELECT: its replies are not kept. */
+  prepared(statement: Statement | undefined): void {
+    if (this.asked !== null && statement?.kind === 'select') this.bypassed('prepared');
+  }
+
+  private bypassed(reason: BypassReason): Missed {
+    this.services.counters.cacheBypassed(reason);
+    return notCollected;
   }
 
   /** What is to be sent, with the SELECT before it that the server did not see, if it asks about that. */
@@ -112,7 +131,11 @@ export class CachedReads {
   note(text: string, statement: Statement, succeeded: boolean): void {
     const forAll = this.fingerprint.note(text, statement, succeeded);
     // Sessions that begin after either one differ from those that began before.
-    if (forAll || changesAccounts(statement)) this.services.globalsSet += 1;
+    if (forAll || changesAccounts(statement)) this.services.versions.settingsChanged();
+    // The next session asks again: SET GLOBAL TRANSACTION is no assignment.
+    if (statement.kind === 'set' && statement.tokens[statement.body + 1]?.upper === 'GLOBAL') {
+      this.services.defaultSqlMode = null;
+    }
   }
 
   lose(): void {
@@ -121,14 +144,18 @@ export class CachedReads {
 
   reset(): void {
     this.asked?.sendFirst(null);
-    this.fingerprint.reset(this.services.globalsSet);
+    this.fingerprint.reset(this.services.versions.settingsGeneration());
+    // Not known: nothing is cached before it is.
+    const { defaultSqlMode, defaultIsolation } = this.services;
+    this.fingerprint.inherits(defaultSqlMode === null ? 'READ UNCOMMITTED' : defaultIsolation);
   }
 }
 
 /** Sessions of an account that begin from here on may have other rights than those that are there. */
 function changesAccounts({ kind, tokens, body }: Statement): boolean {
-  if (kind !== 'ddl') return false;
   const verb = tokens[body]?.upper ?? '';
-  if (verb === 'GRANT' || verb === 'REVOKE') return true;
+  if (verb === 'FLUSH' || verb === 'GRANT' || verb === 'REVOKE') return true;
+  if (kind !== 'ddl' && kind !== 'set') return false;
+  // CREATE OR REPLACE USER, SET DEFAULT ROLE
   return [1, 2, 3].some((ahead) => ['USER', 'ROLE'].includes(tokens[body + ahead]?.upper ?? ''));
 }

@@ -1,3 +1,4 @@
+import { Flights } from '../cache/flights';
 import { ReadCache } from '../cache/read-cache';
 import { TableVersions } from '../cache/table-versions';
 import type { Catalog, KeySource, ProxyCounters, TableInfo } from '../ports';
@@ -36,6 +37,7 @@ function services(catalog: Catalog): ProxyServices {
     cacheHits: 0,
     cacheMisses: 0,
     cacheInvalidations: 0,
+    cacheBypassed: () => {},
   };
   const versions = TableVersions.create();
   versions.setCaptureHealthy(true);
@@ -45,7 +47,8 @@ function services(catalog: Catalog): ProxyServices {
     sawExplicitKey: () => {},
   };
   const cache = new ReadCache({ board: versions, maxBytes: 1 << 16, counters });
-  const shared = { globalsSet: 0, defaultSqlMode: '', stepsInFlight: 0, commandBytesMax: 1 << 26 };
+  const flights = new Flights(() => {});
+  const shared = { flights, defaultSqlMode: '', defaultIsolation: 'unknown' as const, commandBytesMax: 1 << 26 };
   return { catalog, keys, versions, counters, statements: new StatementCache(), cache, ...shared };
 }
 

@@ -133,6 +133,7 @@ export class PreparedHandler {
     { held, rows }: { readonly held: HeldKeys | null; readonly rows: ExecutionKeys['rows'] },
   ): CommandOutcome {
     const sentMs = this.state.nowMs;
+    this.reads.prepared(plan.statements[0]);
     this.writes.begin(plan.writes);
     const reply = serverReply('result', (summary) => this.ended(prepared.text, plan, { held, sentMs }, summary), {
       barrier: changesSession(plan),

@@ -1,6 +1,8 @@
 import type { Catalog, KeySource, ProxyCounters, TableVersionBoard } from '../ports';
+import type { Flights } from '../cache/flights';
 import type { ReadCache } from '../cache/read-cache';
 import type { StatementCache } from '../sql/statement-cache';
+import type { Isolation } from './session-fingerprint';
 
 /** What all sessions of one proxy share. */
 export interface ProxyServices {
@@ -11,12 +13,12 @@ export interface ProxyServices {
   readonly statements: StatementCache;
   /** null: nothing is cached. */
   readonly cache: ReadCache | null;
-  /** How many statements were seen that change what later sessions begin with: SET GLOBAL, GRANT, CREATE USER, … */
-  globalsSet: number;
+  /** Questions of sessions of this thread that others may wait for. */
+  readonly flights: Flights;
   /** sql_mode of new sessions on this backend; null until one was asked, or after a SET GLOBAL. */
   defaultSqlMode: string | null;
-  /** See StepsInFlight. */
-  stepsInFlight: number;
+  /** Isolation level of new sessions, asked together with it. */
+  defaultIsolation: Isolation;
   /** max_allowed_packet of new sessions, asked together with it. */
   commandBytesMax: number;
 }

@@ -1,9 +1,12 @@
 import { createHash } from 'node:crypto';
 import type { Statement } from '../sql/classifier';
 import { type Assignment, setAssignments } from '../sql/set-assignments';
+import { TokenCursor } from '../sql/token-cursor';
 
 /** Different variables set in one session before it is no longer followed. */
 const SETTINGS_MAX = 64;
+
+export type Isolation = 'READ UNCOMMITTED' | 'READ COMMITTED' | 'REPEATABLE READ' | 'SERIALIZABLE' | 'unknown';
 
 /**
  * What a session did to itself, as far as it may change what a SELECT returns: sessions of equal fingerprints (and equal
@@ -18,9 +21,14 @@ export class SessionFingerprint {
   private lockedTables = false;
   private followed = true;
   private cached: string | null = null;
+  /** Of transactions to come. 'unknown': not READ UNCOMMITTED. */
+  private isolation: Isolation = 'unknown';
+  /** Of the transaction that was begun last. */
+  private isolationNow: Isolation = 'unknown';
+  private out = false;
 
   /**
-   * `globals`: how often a SET GLOBAL had been seen when the session began (or was reset): sessions inherit the server's
+   * `globals`: the board's settings generation when the session began (or was reset): sessions inherit the server's
    * variables as they are then.
    */
   constructor(private globals = 0) {}
@@ -35,14 +43,39 @@ export class SessionFingerprint {
     return this.temporaryTables || this.lockedTables;
   }
 
+  /** SET @duara_cache = 0. */
+  get optedOut(): boolean {
+    return this.out;
+  }
+
+  get readsUncommitted(): boolean {
+    return this.isolation === 'READ UNCOMMITTED' || this.isolationNow === 'READ UNCOMMITTED';
+  }
+
+  /** Each statement of the transaction that was begun last reads what was committed before it. */
+  get readsCommitted(): boolean {
+    // Replies in a transaction would tell of its state.
+    return this.isolationNow === 'READ COMMITTED' && !this.settings.has('session_track_transaction_info');
+  }
+
   /** Part of the cache's key. Without meaning when the session is not understood. */
   get value(): string {
+    this.cached ??= this.hash();
+    return this.cached;
+  }
+
+  private hash(): string {
     // Most sessions change nothing: no hash for them, which no base64url text is equal to.
     if (this.settings.size === 0) return `${this.globals}`;
-    this.cached ??= createHash('sha256')
+    return createHash('sha256')
       .update(JSON.stringify([this.globals, [...this.settings].sort(([a], [b]) => (a < b ? -1 : 1))]))
       .digest('base64url');
-    return this.cached;
+  }
+
+  /** The isolation level that the session begins with. */
+  inherits(isolation: Isolation): void {
+    this.isolation = isolation;
+    this.isolationNow = 'unknown';
   }
 
   /** COM_RESET_CONNECTION or COM_CHANGE_USER: as new. */
@@ -53,6 +86,7 @@ export class SessionFingerprint {
     this.lockedTables = false;
     this.followed = true;
     this.cached = null;
+    this.out = false;
   }
 
   /** Something ran that could not be read, or whose outcome is not known. */
@@ -62,7 +96,7 @@ export class SessionFingerprint {
 
   /**
    * A statement of `text` ended. Call it for each statement of a command, prepared ones included, also after an error.
-   * True when it set a variable for all sessions to come (count it, see `globals`).
+   * True when it set a variable for all sessions to come.
    */
   note(text: string, statement: Statement, succeeded: boolean): boolean {
     if (statement.effect === 'unknown') {
@@ -78,6 +112,9 @@ export class SessionFingerprint {
       case 'ddl':
         if (isTemporary(statement)) this.temporaryTables = true;
         return false;
+      case 'begin':
+        if (succeeded) this.isolationNow = this.isolation;
+        return false;
       case 'call':
       case 'execute':
         this.lose();
@@ -88,9 +125,9 @@ export class SessionFingerprint {
   }
 
   private noteSet(text: string, statement: Statement, succeeded: boolean): boolean {
-    const transaction = transactionSetting(text, statement);
+    const transaction = transactionSetting(statement);
     if (transaction !== null) {
-      if (succeeded) this.set('transaction', transaction);
+      if (succeeded) this.noteTransaction(transaction);
       return false;
     }
     const assignments = setAssignments(statement);
@@ -104,12 +141,29 @@ export class SessionFingerprint {
       if (lasting.length > 1) this.lose();
       return false;
     }
-    for (const assignment of lasting) this.assign(text, assignment);
+    for (const assignment of assignments) this.assign(text, assignment);
     return lasting.some(({ scope }) => scope === 'global');
+  }
+
+  private noteTransaction({ isolation, lasting, access }: TransactionSetting): void {
+    if (isolation !== null) {
+      // Of the next transaction only: the level after that is not kept in mind.
+      this.isolation = lasting || isolation === 'READ UNCOMMITTED' ? isolation : 'unknown';
+    }
+    // Among these levels a SELECT outside transactions returns the same.
+    if (access) this.set('transaction', 'access');
   }
 
   private assign(text: string, { scope, name, value, start, end }: Assignment): void {
     if (scope === 'global') return;
+    if (scope === 'user') {
+      if (name === 'duara_cache') this.out = !switchedOn.has(text.slice(value[0]?.start, value.at(-1)?.end));
+      return;
+    }
+    if (name === 'tx_isolation' || name === 'transaction_isolation') {
+      const written = text.slice(value[0]?.start, value.at(-1)?.end).toUpperCase();
+      this.isolation = written.includes('UNCOMMITTED') ? 'READ UNCOMMITTED' : 'unknown';
+    }
     if (!value.every(({ kind, text: token }) => isLiteral(kind) && token !== '(')) return this.lose();
     if (name === 'names') {
       // Sets these three, whatever they were before.
@@ -132,13 +186,49 @@ function isLiteral(kind: string): boolean {
   return kind === 'word' || kind === 'string' || kind === 'number' || kind === 'symbol' || kind === 'name';
 }
 
-/** SET [SESSION | LOCAL] TRANSACTION …, as written; null for any other SET. GLOBAL is left to be not understood. */
-function transactionSetting(text: string, { tokens, body }: Statement): string | null {
-  const scoped = tokens[body + 1]?.upper === 'SESSION' || tokens[body + 1]?.upper === 'LOCAL';
-  const word = tokens[body + (scoped ? 2 : 1)];
-  const last = tokens[tokens.length - 1];
-  if (word?.kind !== 'word' || word.upper !== 'TRANSACTION' || last === undefined) return null;
-  return text.slice(tokens[body]?.start ?? 0, last.end);
+/** Values of @duara_cache that leave the cache on; any other one turns it off. */
+const switchedOn = new Set(['1', "'1'", 'TRUE', 'true', 'NULL', 'null']);
+
+interface TransactionSetting {
+  readonly isolation: Isolation | null;
+  /** For the session, not for the next transaction only. */
+  readonly lasting: boolean;
+  /** It says more than the isolation level. */
+  readonly access: boolean;
+}
+
+/** SET [SESSION | LOCAL] TRANSACTION …; null for any other SET. GLOBAL is left to be not understood. */
+function transactionSetting({ tokens, body }: Statement): TransactionSetting | null {
+  const cursor = new TokenCursor(tokens, body + 1);
+  const lasting = cursor.accept('SESSION', 'LOCAL');
+  if (!cursor.accept('TRANSACTION')) return null;
+  let isolation: Isolation | null = null;
+  let access = false;
+  while (!cursor.done) {
+    if (cursor.acceptSequence('ISOLATION', 'LEVEL')) isolation = isolationLevel(cursor);
+    else {
+      access = true;
+      cursor.at += 1;
+    }
+  }
+  return { isolation, lasting, access };
+}
+
+function isolationLevel(cursor: TokenCursor): Isolation {
+  if (cursor.acceptSequence('READ', 'COMMITTED')) return 'READ COMMITTED';
+  if (cursor.acceptSequence('REPEATABLE', 'READ')) return 'REPEATABLE READ';
+  if (cursor.accept('SERIALIZABLE')) return 'SERIALIZABLE';
+  return 'READ UNCOMMITTED';
+}
+
+/** As a variable's value has it; null when it was not understood. */
+export function isolationOf(value: string | null | undefined): Isolation {
+  const level = (value ?? '').toUpperCase().replaceAll('-', ' ');
+  return (
+    (['READ UNCOMMITTED', 'READ COMMITTED', 'REPEATABLE READ', 'SERIALIZABLE'] as const).find(
+      (known) => known === level,
+    ) ?? 'unknown'
+  );
 }
 
 function isTemporary({ tokens, body }: Statement): boolean {

@@ -61,7 +61,7 @@ function lastingChanges(text: string, assignments: readonly Assignment[], mode: 
   let changes = noChanges;
   for (const assignment of assignments) {
     const { name, scope } = assignment;
-    if (name === 'sql_mode' && scope === 'global') changes = { ...changes, globalSqlMode: true };
+    if (scope === 'global' && inherited.has(name)) changes = { ...changes, globalSqlMode: true };
     else if (name === 'sql_mode' && scope === 'session') {
       const value = literal(text, assignment, mode);
       const plain = value !== null && /^[A-Z_,]*$/.test(value) && !combined.test(value);
@@ -75,6 +75,9 @@ function lastingChanges(text: string, assignments: readonly Assignment[], mode: 
   }
   return changes;
 }
+
+/** What new sessions begin with, as far as the first of them asks for it. */
+const inherited = new Set(['sql_mode', 'tx_isolation', 'transaction_isolation', 'max_allowed_packet']);
 
 /** Modes that stand for several: the server says which. */
 const combined = /(^|,)(ANSI|DB2|MAXDB|MSSQL|MYSQL323|MYSQL40|ORACLE|POSTGRESQL|TRADITIONAL|DEFAULT)(,|$)/;

@@ -2,30 +2,38 @@ import { ownQuery } from '../wire/command';
 import { PacketFramer } from '../wire/packet-framer';
 import { PayloadReader, PayloadTooShortError } from '../wire/payload-reader';
 import { type ServerReply, swallowedReply } from './pending-reply';
+import { type Isolation, isolationOf } from './session-fingerprint';
 import { queryAttributes, type SessionState } from './session-state';
 import { withSqlMode } from './settings';
 
-/** The command that asks the backend for the session's sql_mode, when the text of a SET does not tell, and more. */
-export function askSqlMode(state: SessionState): Buffer {
-  return queryAttributes(state) ? askWithAttributes : ask;
+/** What sessions begin with. */
+export interface SessionDefaults {
+  readonly sqlMode: string;
+  /** null: not told. */
+  readonly commandBytesMax: number | null;
+  readonly isolation: Isolation;
 }
 
-const sql = 'SELECT @@SESSION.sql_mode, @@GLOBAL.max_allowed_packet';
-const ask = ownQuery(sql, false);
-const askWithAttributes = ownQuery(sql, true);
+/** The command that asks the backend for the session's sql_mode, when the text of a SET does not tell, and more. */
+export function askSqlMode(state: SessionState): Buffer {
+  const { flavour, number } = state.mode.server;
+  const isolation = flavour === 'mysql' || number >= 110_101 ? 'transaction_isolation' : 'tx_isolation';
+  const sql = `SELECT @@SESSION.sql_mode, @@GLOBAL.max_allowed_packet, @@SESSION.${isolation}`;
+  return ownQuery(sql, queryAttributes(state));
+}
 
 /** The reply to it, which the client does not see. */
 export function sqlModeReply(
   state: SessionState,
-  learned: (value: string, commandBytesMax: number | null) => void = () => {},
+  learned: (defaults: SessionDefaults) => void = () => {},
 ): ServerReply {
   const collected: Buffer[] = [];
   const ended: ServerReply['ended'] = (summary) => {
     if (summary === null || summary.errorCode !== null) return;
-    const [value, bytes] = rowOf(Buffer.concat(collected));
+    const [value, bytes, isolation] = rowOf(Buffer.concat(collected));
     if (value === undefined || value === null) return;
     state.mode = withSqlMode(state.mode, value);
-    learned(value, Number(bytes ?? 0) || null);
+    learned({ sqlMode: value, commandBytesMax: Number(bytes ?? 0) || null, isolation: isolationOf(isolation) });
   };
   // Bytes of a chunk are lent for the call only.
   return swallowedReply(ended, { push: (bytes) => collected.push(Buffer.from(bytes)) }, true);

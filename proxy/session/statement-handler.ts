@@ -26,7 +26,7 @@ export class StatementHandler {
     private readonly state: SessionState,
     private readonly services: ProxyServices,
   ) {
-    this.writes = new WriteTracker(services.versions, services);
+    this.writes = new WriteTracker(services.versions);
     this.reads = new CachedReads(state, services, this.writes);
     this.texts = new TextHandler(state, services, this.writes, this.reads);
     this.prepared = new PreparedHandler(state, services, this.writes, this.texts, this.reads);
@@ -42,11 +42,14 @@ export class StatementHandler {
     const known = this.services.defaultSqlMode;
     if (known !== null) {
       this.state.mode = withSqlMode(this.state.mode, known);
+      this.reads.inherits(this.services.defaultIsolation);
       return { kind: 'send', bytes: [], replies: [] };
     }
-    const reply = sqlModeReply(this.state, (value, commandBytesMax) => {
-      this.services.defaultSqlMode = value;
+    const reply = sqlModeReply(this.state, ({ sqlMode, commandBytesMax, isolation }) => {
+      this.services.defaultSqlMode = sqlMode;
+      this.services.defaultIsolation = isolation;
       this.services.commandBytesMax = commandBytesMax ?? this.services.commandBytesMax;
+      this.reads.inherits(isolation);
     });
     return { kind: 'send', bytes: [askSqlMode(this.state)], replies: [reply] };
   }

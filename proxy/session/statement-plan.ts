@@ -1,5 +1,6 @@
 import type { ErrorPacket } from '../wire/response';
 import { keyRefused, settingRefused, tableUnreadable } from '../errors';
+import { rowOf } from '../cache/row-of';
 import { decideKeying } from '../keys/insert-keying';
 import { keyEdit, type KeyPlace, keyVariable, rowEdits, rowVariableEdits } from '../keys/key-edits';
 import type { RowKey } from '../keys/row-keys';
@@ -12,7 +13,7 @@ import type { ProxyServices } from './proxy-services';
 import type { NamedStatement, SessionState } from './session-state';
 import { noChanges, type SettingChanges, settingChanges } from './settings';
 import { definitionChanges, isTemporaryDdl } from './table-definitions';
-import { type WriteScope, writesAnything, writesAnythingInSteps, writesNothing } from './write-tracker';
+import { type WriteScope, writesAnything, writesNothing } from './write-tracker';
 
 /** Keys that one statement needs. */
 export interface KeyNeed {
@@ -105,7 +106,7 @@ export function planText(source: StatementSource, state: SessionState, services:
     const run = executed(text, statement, { state, services, named: scope.named ?? state.named });
     unread ||= run.statements.some(({ kind }) => kind === 'execute');
     for (const inner of run.statements) {
-      const written = writtenSlots(inner, scope, state, services);
+      const written = writtenSlots(run.text, inner, scope, { state, services });
       if (written.kind === 'wait') return written;
       if (written.kind === 'all') all = true;
       else if (written.kind === 'tables') for (const slot of written.slots) slots.add(slot);
@@ -124,7 +125,7 @@ export function planText(source: StatementSource, state: SessionState, services:
     edits.push(...effect.settings.edits);
   }
   const writes: WriteScope = all
-    ? inSteps(parsed)
+    ? writesAnything
     : slots.size > 0
       ? { kind: 'tables', slots: [...slots] }
       : writesNothing;
@@ -151,11 +152,6 @@ function keyNeed(statement: number, need: Need, place: KeyPlace, editable: boole
     return [keyEdit(place, key), ...(key === keyVariable ? rowVariableEdits(rows) : rowEdits(rows, key))];
   };
   return { ...need, statement, edits };
-}
-
-/** Each statement of a text is answered when it has ended, before the next one has. */
-function inSteps({ statements }: ParsedText): WriteScope {
-  return statements.length > 1 ? writesAnythingInSteps : writesAnything;
 }
 
 /** What one statement does to the session; moves `scope` on behind it. */
@@ -237,8 +233,13 @@ function executed(
 
 type Written = WriteScope | { readonly kind: 'wait'; readonly ready: Promise<void> };
 
-/** Slots of the tables a statement may write. */
-function writtenSlots(statement: Statement, scope: Scope, state: SessionState, services: ProxyServices): Written {
+/** Slots of what a statement may write. */
+function writtenSlots(
+  text: string,
+  statement: Statement,
+  scope: Scope,
+  { state, services }: { readonly state: SessionState; readonly services: ProxyServices },
+): Written {
   if (statement.effect === 'read' || statement.effect === 'session') return writesNothing;
   if (statement.effect === 'ddl') return isTemporaryDdl(statement) ? writesNothing : writesAnything;
   const { writes } = statement.tables;
@@ -249,11 +250,20 @@ function writtenSlots(statement: Statement, scope: Scope, state: SessionState, s
     if (found.kind === 'wait') return found;
     if (found.kind === 'temporary') continue;
     if (found.kind !== 'table') return writesAnything;
-    const { info } = found;
-    if (info !== null && (info.kind === 'view' || info.hasTriggers || info.hasCascades)) return writesAnything;
-    slots.push(services.versions.slot(found.schema, found.table));
+    const { info, schema, table } = found;
+    if (info !== null && (info.kind === 'view' || info.hasTriggers || info.hasCascades || info.foreignRows === true))
+      return writesAnything;
+    slots.push(services.versions.slot(schema, table));
+    const row = info === null || writes.length > 1 ? null : rowOf(text, statement, info);
+    if (row !== null) slots.push(services.versions.rowSlot(schema, table, row));
+    // A row that is new is one that no reply with a row depends on.
+    else if (!addsRowsOnly(statement)) slots.push(services.versions.unknownRowsSlot(schema, table));
   }
   return { kind: 'tables', slots };
+}
+
+function addsRowsOnly({ insert }: Statement): boolean {
+  return insert !== null && insert.verb === 'insert' && !insert.onDuplicateKey;
 }
 
 type Found =

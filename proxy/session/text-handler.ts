@@ -4,12 +4,13 @@ import { queryTextAt } from '../wire/statement-parameters';
 import type { Statement } from '../sql/classifier';
 import { keyEdit } from '../keys/key-edits';
 import { type TextEdit, withEdits } from '../sql/text-edit';
-import type { CachedReads, ReplyCollector } from './cached-reads';
+import type { CachedReads } from './cached-reads';
 import type { ClientCommand } from './client-command';
 import { type HeldKeys, reserveKeys } from './key-reservations';
 import { type CommandOutcome, errorAnswer, unreadText } from './command-outcome';
 import { type PendingReply, serverReply } from './pending-reply';
 import type { ProxyServices } from './proxy-services';
+import type { ReplyCollector } from './reply-collector';
 import type { ReplySummary } from './response-tracker';
 import { inTransaction, noteStatus, queryAttributes, type SessionState } from './session-state';
 import { type SettingChanges, withSqlMode } from './settings';
@@ -41,12 +42,14 @@ export class TextHandler {
     const plan = planText({ text, parsed, schema: this.state.schema }, this.state, this.services);
     if (plan.kind === 'wait') return plan;
     if (plan.kind === 'refused') return errorAnswer(plan.error, command);
+    const missed = this.reads.missed(command, text, parsed, idle);
+    if (missed.kind === 'wait') return missed;
+    const collected = missed.collector;
     const reserved = reserveKeys(plan.needs, this.services.keys);
     if (reserved.kind === 'wait') return reserved;
     if (reserved.kind === 'refused') return errorAnswer(reserved.error, command);
     for (const { table, key } of plan.explicit) this.services.keys.sawExplicitKey(table, key);
     if (parsed.broken || plan.unread || plan.statements.some(isUnclassified)) this.services.counters.unclassified += 1;
-    const collected = idle ? this.reads.collect(command, text, parsed) : null;
     const edits = [...plan.edits, ...plan.keyedByTrigger.map((place) => keyEdit(place, 0n)), ...reserved.edits];
     const bytes = edits.length === 0 ? command.framed : [edited(command.payload.subarray(0, textAt), text, edits)];
     return this.send(text, { bytes, sequenceShift: addedPackets(command, bytes), collected }, plan, reserved.keys);
@@ -105,9 +108,10 @@ export class TextHandler {
     summary: ReplySummary | null,
   ): void {
     settle(plan, keys, summary);
-    if (summary === null) return;
+    if (summary === null) return collected?.drop();
     this.noteEnd(plan, sentMs, summary);
-    if (summary.errorCode === null && this.services.stepsInFlight === 0) collected?.store();
+    if (summary.errorCode === null) collected?.store();
+    else collected?.drop();
     // What followed an error did not run.
     const ran = summary.errorCode === null ? plan.statements.length : summary.affectedRows.length;
     if (plan.parsed.broken) this.reads.lose();

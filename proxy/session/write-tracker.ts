@@ -2,18 +2,15 @@ import type { TableVersionBoard } from '../ports';
 
 /** What a command may write. */
 export type WriteScope =
-  | { readonly kind: 'none' }
-  | { readonly kind: 'tables'; readonly slots: readonly number[] }
-  /** `steps`: the client hears of parts of it before its end. */
-  | { readonly kind: 'all'; readonly steps: boolean };
+  { readonly kind: 'none' } | { readonly kind: 'tables'; readonly slots: readonly number[] } | { readonly kind: 'all' };
 
 export const writesNothing: WriteScope = { kind: 'none' };
-export const writesAnything: WriteScope = { kind: 'all', steps: false };
-export const writesAnythingInSteps: WriteScope = { kind: 'all', steps: true };
+export const writesAnything: WriteScope = { kind: 'all' };
 
-/** Shared by all sessions: commands under way that write anything in steps. No reply may be kept meanwhile. */
-export interface StepsInFlight {
-  stepsInFlight: number;
+interface SentScope {
+  readonly scope: WriteScope;
+  /** Everything is in flight while it is: it writes anything, or may commit what did. */
+  readonly all: boolean;
 }
 
 /**
@@ -23,27 +20,25 @@ export interface StepsInFlight {
 export class WriteTracker {
   /** Slots in flight for the open transaction. */
   private held: number[] = [];
-  /** The open transaction may have written anywhere. */
+  /** The open transaction may have written anywhere. Nobody sees that before a command of this session commits it. */
   private heldAll = false;
   /** Scopes of commands whose replies are to come. */
-  private readonly sent: WriteScope[] = [];
+  private readonly sent: SentScope[] = [];
 
-  constructor(
-    private readonly versions: TableVersionBoard,
-    private readonly shared: StepsInFlight,
-  ) {}
+  constructor(private readonly versions: TableVersionBoard) {}
 
   /** True while the session's own transaction has written something, or may have. */
   get dirty(): boolean {
     return this.heldAll || this.held.length > 0 || this.sent.length > 0;
   }
 
+  /** A command is sent; also one that writes nothing: it may be the end of a transaction. */
   begin(scope: WriteScope): void {
-    if (scope.kind === 'none') return;
-    this.sent.push(scope);
-    if (scope.kind === 'all' && scope.steps) this.shared.stepsInFlight += 1;
-    if (scope.kind === 'all') this.versions.flushAll();
-    else for (const slot of scope.slots) this.versions.beginWrite(slot);
+    const all = scope.kind === 'all' || this.heldAll || (this.sent.length > 0 && this.sent.some((each) => each.all));
+    if (scope.kind === 'none' && !all) return;
+    this.sent.push({ scope, all });
+    if (all) this.versions.beginAll();
+    if (scope.kind === 'tables') for (const slot of scope.slots) this.versions.beginWrite(slot);
   }
 
   /**
@@ -51,32 +46,25 @@ export class WriteTracker {
    * one: that may be a new one, or the old one still (DDL that failed, UNLOCK TABLES without a lock).
    */
   end(scope: WriteScope, after: { readonly inTransaction: boolean; readonly commits: boolean }): void {
-    const at = this.sent.indexOf(scope);
-    if (at >= 0) {
-      this.sent.splice(at, 1);
-      this.discount(scope);
-    }
+    const at = this.sent.length === 0 ? -1 : this.sent.findIndex((each) => each.scope === scope);
+    const [ended] = at >= 0 ? this.sent.splice(at, 1) : [];
     if (scope.kind === 'all') this.heldAll = true;
     else if (scope.kind === 'tables') this.held.push(...scope.slots);
     if (!after.inTransaction) this.release();
     else if (after.commits) this.raise();
+    if (ended?.all === true) this.versions.endAll();
   }
 
   /** The connection ended, or its replies cannot be followed any more: what is in flight may or may not be committed. */
   lost(): void {
-    for (const scope of this.sent) {
-      this.discount(scope);
-      if (scope.kind === 'tables') this.held.push(...scope.slots);
-    }
     const uncertain = this.dirty;
-    this.sent.length = 0;
+    for (const { scope, all } of this.sent.splice(0)) {
+      if (scope.kind === 'tables') this.held.push(...scope.slots);
+      if (all) this.versions.endAll();
+    }
     if (!uncertain) return;
     this.heldAll = true;
     this.release();
-  }
-
-  private discount(scope: WriteScope): void {
-    if (scope.kind === 'all' && scope.steps) this.shared.stepsInFlight -= 1;
   }
 
   private raise(): void {

@@ -35,6 +35,7 @@ export function statementAlarm(statement: LoggedStatement, gtid: string, rules: 
     case 'commit':
     case 'rollback':
     case 'savepoint':
+    case 'account':
     case 'other':
       return null;
     default:

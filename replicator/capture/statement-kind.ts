@@ -12,6 +12,8 @@ export type StatementKind =
   | 'truncate'
   /** A data change logged as a statement instead of as rows. */
   | 'data'
+  /** Changes who may do what. */
+  | 'account'
   | 'other';
 
 const PATTERNS: readonly (readonly [RegExp, StatementKind])[] = [
@@ -23,7 +25,9 @@ const PATTERNS: readonly (readonly [RegExp, StatementKind])[] = [
   [/^XA\b/i, 'xa'],
   [/^TRUNCATE\b/i, 'truncate'],
   [/^(CREATE|DROP)\s+(OR\s+REPLACE\s+)?TEMPORARY\b/i, 'other'],
-  [/^(CREATE|ALTER|DROP)\s+(OR\s+REPLACE\s+)?(USER|ROLE|SERVER|TABLESPACE|LOGFILE)\b/i, 'other'],
+  [/^(CREATE|ALTER|DROP|RENAME)\s+(OR\s+REPLACE\s+)?(USER|ROLE)\b/i, 'account'],
+  [/^(GRANT|REVOKE|FLUSH\s+PRIVILEGES|SET\s+(PASSWORD|DEFAULT\s+ROLE))\b/i, 'account'],
+  [/^(CREATE|ALTER|DROP)\s+(OR\s+REPLACE\s+)?(SERVER|TABLESPACE|LOGFILE)\b/i, 'other'],
   [/^(CREATE|ALTER|DROP|RENAME\s+TABLE|RENAME\s+INDEX)\b/i, 'schema'],
   [/^(INSERT|UPDATE|DELETE|REPLACE|LOAD|CALL|WITH)\b/i, 'data'],
 ];

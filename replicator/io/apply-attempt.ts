@@ -2,7 +2,7 @@ import { type GtidPosition, formatPosition, parsePosition, reaches } from '../ca
 import type { RowWrite } from '../apply/apply-plan';
 import { databaseFailure, isDatabaseError } from '../apply/database-error';
 import { keyToRaise } from '../apply/generated-key';
-import { type TableName, tableKey } from '../apply/local-table';
+import type { TableName } from '../apply/local-table';
 import { type DecidedChangeSet, Footprint, type MergeWindow } from '../apply/merge-window';
 import type { ChangeSet, RowKey } from '../change-set';
 import { conflictRecord } from '../conflict-record';
@@ -10,6 +10,7 @@ import type { Conflict } from '../merge/operation';
 import type { CapturePosition, KeyBoard, WriteBoard } from '../ports';
 import { type AppliedPosition, MEND_SQL, type WaitingRow, appliedSql, conflictsSql, waitingSql } from './bookkeeping';
 import type { ArrivalsSince, LocalWatch } from './local-watch';
+import { RaisedRows } from './raised-rows';
 import type { RowStore } from './row-store';
 import type { TableCatalog } from './table-catalog';
 import { type Care, TargetWriter } from './target-writer';
@@ -132,7 +133,7 @@ function outcomeOf(error: unknown, committing: boolean): AttemptOutcome {
 class Transaction {
   /** True from the sending of COMMIT on. */
   committing = false;
-  private readonly raised = new Map<string, TableName>();
+  private readonly raised: RaisedRows;
   private decided: DecidedChangeSet[] = [];
   private readonly arrivals: ArrivalsSince;
 
@@ -142,6 +143,7 @@ class Transaction {
     private readonly care: Care,
   ) {
     this.arrivals = context.locals.begin();
+    this.raised = new RaisedRows(context.writeBoard);
   }
 
   async run(): Promise<AttemptOutcome> {
@@ -212,8 +214,7 @@ class Transaction {
   }
 
   lowerBoards(): void {
-    for (const { schema, table } of this.raised.values()) this.context.writeBoard.endWrite(schema, table);
-    this.raised.clear();
+    this.raised.lower();
   }
 
   private *tables(): Generator<TableName> {
@@ -248,17 +249,10 @@ class Transaction {
   /** The cache is told before the write can become visible, and the next generated key lies above this one. */
   private beforeWrite(write: RowWrite): void {
     const { keyBoard } = this.context;
-    this.raise(write.table);
-    if (write.change !== 'insert') for (const child of write.table.cascadesTo) this.raise(child);
+    this.raised.row(write);
+    if (write.change !== 'insert') for (const child of write.table.cascadesTo) this.raised.anyRows(child);
     const key = keyToRaise(write);
     if (key !== null) keyBoard.raiseFloor(write.table.schema, write.table.table, key);
-  }
-
-  private raise(name: TableName): void {
-    const key = tableKey(name);
-    if (this.raised.has(key)) return;
-    this.raised.set(key, name);
-    this.context.writeBoard.beginWrite(name.schema, name.table);
   }
 
   private async reach(position: GtidPosition): Promise<void> {

@@ -3,6 +3,7 @@ import { type CaptureState, forked } from '../capture/capture-state';
 import { type GtidPosition, formatPosition, parsePosition, reaches } from '../capture/gtid-position';
 import { type LoggedTransaction, TransactionAssembler } from '../capture/transaction-assembler';
 import { visibilityProbe } from '../capture/visibility-probe';
+import { writtenRows } from '../capture/written-rows';
 import type { StreamId } from '../../ring/api';
 import type { CapturePosition } from '../ports';
 import {
@@ -233,10 +234,14 @@ class CaptureRunner implements Capture {
     if (transaction.applied.length > 0 || transaction.rows.length === 0) return;
     const probe = visibilityProbe(transaction);
     if (probe === null) return;
-    const tables = new Map(transaction.rows.map(({ table }) => [`${table.schema}\0${table.table}`, table]));
+    const tables = transaction.rows.map(({ table: { schema, table, columns, primaryKey }, rows }) => ({
+      schema,
+      table,
+      rows: writtenRows(columns, primaryKey, rows),
+    }));
     // Unknown ones count as cascading, once: the log cannot wait for an answer.
-    const cascades = [...tables.values()].some(({ schema, table }) => this.schemas.cascades(schema, table) !== false);
-    this.barrier.arrived({ tables: [...tables.values()], probe, cascades });
+    const cascades = tables.some(({ schema, table }) => this.schemas.cascades(schema, table) !== false);
+    this.barrier.arrived({ tables, probe, cascades });
   }
 
   private async learnCascades(

@@ -177,6 +177,9 @@ export class TransactionLine {
     for (const statement of transaction.statements) {
       // An XA COMMIT whose rows are here lacks nothing.
       if (statement.kind === 'xa' && transaction.rows.length > 0) continue;
+      if (statement.kind === 'account') options.board.settingsChanged();
+      // Its rows are not in the log.
+      if (statement.kind === 'data') options.board.flushAll();
       const alarm = statementAlarm(statement, transaction.gtid, options.rules);
       if (alarm !== null) options.alarm(alarm);
       if (statement.kind !== 'schema' && statement.kind !== 'truncate') continue;

@@ -1,9 +1,9 @@
-import type { Logger, WriteBoard } from '../ports';
+import type { Logger, WriteBoard, WrittenRows } from '../ports';
 import { type DatabaseAddress, DatabaseConnection } from './database-connection';
 
 /** One transaction that arrived in the log. */
 export interface ArrivedWrite {
-  readonly tables: readonly { readonly schema: string; readonly table: string }[];
+  readonly tables: readonly { readonly schema: string; readonly table: string; readonly rows: WrittenRows }[];
   /** See visibilityProbe. */
   readonly probe: string;
   /** A foreign key cascades from one of the tables: rows changed that the log does not name. */
@@ -40,7 +40,7 @@ export class VisibilityBarrier {
 
   arrived(write: ArrivedWrite): void {
     if (this.closed) return;
-    for (const { schema, table } of write.tables) this.board.beginWrite(schema, table);
+    for (const { schema, table, rows } of write.tables) this.board.beginWrite(schema, table, rows);
     if (write.cascades) this.board.flushAll();
     this.pending.push(write);
     this.running ??= this.run().finally(() => (this.running = null));
@@ -113,7 +113,7 @@ export class VisibilityBarrier {
   private end(writes: readonly ArrivedWrite[]): void {
     for (const { tables, cascades } of writes) {
       if (cascades) this.board.flushAll();
-      for (const { schema, table } of tables) this.board.endWrite(schema, table);
+      for (const { schema, table, rows } of tables) this.board.endWrite(schema, table, rows);
     }
   }
 }

@@ -63,6 +63,7 @@ function describe(status: SiteStatus): readonly string[] {
   const lines = [
     `site ${status.site}: ${status.ready ? 'ready' : `waiting for ${status.waitingFor.join(', ')}`}`,
     `  proxy      ${proxy.listen ?? proxy.socket ?? 'off'}, ${proxy.connections} connections`,
+    `  cache      ${describeCache(proxy)}`,
     `  database   ${database.reachable ? database.version : 'not reachable'}`,
     `  change sets of its own ${replication?.capture?.localSeq ?? '–'}, safe elsewhere ${ring?.safekept ?? '–'}, log read up to ${replication?.capture?.gtid ?? '–'}`,
     `  conflicts  ${describeConflicts(status)}`,
@@ -84,6 +85,25 @@ function describe(status: SiteStatus): readonly string[] {
   for (const { last, code, message, count } of status.alarms) lines.push(`alarm ${last} ${code} ×${count}: ${message}`);
   return lines;
 }
+
+/** Of all SELECTs; the reasons are those of SELECTs that were not kept. */
+function describeCache({ cacheHits, cacheMisses, cacheBytes, cacheBypassed }: SiteStatus['proxy']): string {
+  const notLookedUp = cacheBypassed.filter(({ reason }) => !afterMiss.has(reason));
+  const selects = cacheHits + cacheMisses + notLookedUp.reduce((sum, { count }) => sum + count, 0);
+  const rate = selects === 0 ? '–' : `${((100 * cacheHits) / selects).toFixed(1)} %`;
+  const reasons = cacheBypassed.slice(0, 3).map(({ reason, count }) => `${reason} ${count}`);
+  const kept = `${(cacheBytes / 2 ** 20).toFixed(1)} MB`;
+  return `${rate} of ${selects} SELECTs from memory, ${kept}${reasons.length === 0 ? '' : `; not kept: ${reasons.join(', ')}`}`;
+}
+
+/** These SELECTs were misses, and are counted as such. */
+const afterMiss: ReadonlySet<string> = new Set([
+  'write_in_flight',
+  'written_meanwhile',
+  'too_large',
+  'once_only',
+  'reply_kind',
+]);
 
 function describeConflicts({ replication }: SiteStatus): string {
   const rules = Object.entries(replication?.conflicts ?? {});

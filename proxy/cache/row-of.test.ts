@@ -1,0 +1,115 @@
+import type { TableInfo } from '../ports';
+import { parseText } from '../sql/classifier';
+import { defaultSqlMode } from '../sql/sql-mode';
+import { rowOf } from './row-of';
+
+const user: TableInfo = {
+  schema: 'school',
+  table: 'user',
+  kind: 'base',
+  replicated: true,
+  columns: ['id', 'name', 'deleted'],
+  autoIncrement: null,
+  primaryKey: ['id'],
+  integerKey: true,
+  hasTriggers: false,
+  hasBeforeInsertTrigger: false,
+  hasCascades: false,
+};
+
+function row(sql: string, changed: Partial<TableInfo> = {}): readonly string[] | null {
+  const [statement] = parseText(sql, defaultSqlMode).statements;
+  if (statement === undefined) throw new Error('no statement');
+  return rowOf(sql, statement, { ...user, ...changed });
+}
+
+test.each([
+  'SELECT * FROM user WHERE id = 5',
+  "SELECT * FROM user WHERE id='5'",
+  "SELECT name, 'FROM' FROM user u WHERE u.id = '5' AND u.deleted = 0 ORDER BY name LIMIT 1",
+  'SELECT name FROM user AS u WHERE u.deleted = 0 AND u.ID = 5',
+  'SELECT `user`.`name` FROM `user` WHERE `user`.`id` = 5 AND (name = 1 OR name = 2)',
+  'SELECT name FROM user WHERE id = 5 AND name IS NOT NULL AND deleted IN (0, 1)',
+  "UPDATE user SET name = 'id = 6', deleted = id WHERE id = 5",
+  'UPDATE user SET name = (SELECT MAX(id) FROM post) WHERE id = 5 AND deleted = 0 LIMIT 1',
+  'UPDATE IGNORE user SET deleted = 1 WHERE id = 5',
+  "DELETE FROM user WHERE id = '5'",
+])('%s: row 5', (sql) => {
+  expect(row(sql)).toEqual(['5']);
+});
+
+test.each([
+  // Not written as the server would write it, or no integer.
+  'SELECT * FROM user WHERE id = 05',
+  "SELECT * FROM user WHERE id = '05'",
+  "SELECT * FROM user WHERE id = '5abc'",
+  "SELECT * FROM user WHERE id = ' 5'",
+  'SELECT * FROM user WHERE id = 1e1',
+  'SELECT * FROM user WHERE id = 5.0',
+  'SELECT * FROM user WHERE id = 0x35',
+  "SELECT * FROM user WHERE id = x'35'",
+  'SELECT * FROM user WHERE id = -5',
+  'SELECT * FROM user WHERE id = 9007199254740993',
+  "SELECT * FROM user WHERE id = '5' '6'",
+  "SELECT * FROM user WHERE id = '5' COLLATE utf8mb4_bin",
+  'SELECT * FROM user WHERE id = 5 + 1',
+  'SELECT * FROM user WHERE id = 5 = 0',
+  'SELECT * FROM user WHERE id = 5 IS NULL',
+  // Other rows too.
+  'SELECT * FROM user WHERE id = 5 OR deleted = 1',
+  'SELECT * FROM user WHERE id = 5 AND deleted = 1 OR name = 2',
+  'SELECT * FROM user WHERE id = 5 || deleted = 1',
+  'SELECT * FROM user WHERE id = 5 XOR deleted = 1',
+  'SELECT * FROM user WHERE NOT id = 5',
+  'SELECT * FROM user WHERE !id = 5',
+  'SELECT * FROM user WHERE deleted BETWEEN 1 AND id = 5',
+  'SELECT * FROM user WHERE CASE WHEN deleted AND id = 5 THEN 1 ELSE 1 END',
+  'SELECT * FROM user WHERE @x := 1 AND id = 5',
+  'SELECT * FROM user WHERE (id = 5)',
+  'SELECT * FROM user ORDER BY deleted AND id = 5',
+  'SELECT * FROM user WHERE deleted = 1 ORDER BY name AND id = 5',
+  'SELECT * FROM user WHERE deleted = 1 GROUP BY name AND id = 5',
+  'SELECT * FROM user WHERE deleted = 1 HAVING name AND id = 5',
+  'SELECT * FROM user WHERE id = 5 UNION SELECT * FROM user',
+  'SELECT * FROM user WHERE id IN (5)',
+  'SELECT * FROM user WHERE x.id = 5',
+  'SELECT * FROM user u WHERE user.id = 5',
+  'SELECT * FROM user',
+  // A row where there is none, or other tables.
+  'SELECT COUNT(*) FROM user WHERE id = 5',
+  'SELECT MAX(name) FROM user WHERE id = 5',
+  'SELECT (SELECT 1) FROM user WHERE id = 5',
+  'SELECT * FROM user WHERE id = 5 AND name IN (SELECT name FROM post)',
+  'SELECT * FROM user JOIN post WHERE id = 5',
+  'SELECT * FROM user u JOIN post WHERE u.id = 5',
+  'SELECT * FROM user, post WHERE id = 5',
+  'SELECT * FROM user PARTITION (p0) WHERE id = 5',
+  // The key changes, or more than one table is written.
+  'UPDATE user SET id = 6 WHERE id = 5',
+  'UPDATE user SET name = 1, user.id = 6 WHERE id = 5',
+  'UPDATE user SET `ID` = 6 WHERE id = 5',
+  'UPDATE user u, post p SET p.name = 1 WHERE u.id = 5',
+  'UPDATE user JOIN post SET name = 1 WHERE id = 5',
+  'UPDATE user FOR PORTION OF p FROM 1 TO 2 SET name = 1 WHERE id = 5',
+  'UPDATE user SET name = 1 ORDER BY id = 5',
+  'DELETE user FROM user JOIN post WHERE user.id = 5',
+  'DELETE FROM user USING user JOIN post WHERE user.id = 5',
+  'DELETE FROM user WHERE deleted = 1 RETURNING id AND id = 5',
+  'SET STATEMENT max_statement_time = 1 FOR DELETE FROM user WHERE id = 5',
+  'INSERT INTO user VALUES (5)',
+])('%s: any row', (sql) => {
+  expect(row(sql)).toBeNull();
+});
+
+test('a key of several columns needs them all, in key order', () => {
+  const changed = { primaryKey: ['deleted', 'id'] };
+  expect(row('SELECT * FROM user WHERE id = 5 AND deleted = 0', changed)).toEqual(['0', '5']);
+  expect(row('SELECT * FROM user WHERE id = 5', changed)).toBeNull();
+  expect(row('UPDATE user SET deleted = 1 WHERE id = 5 AND deleted = 0', changed)).toBeNull();
+});
+
+test('a key of text, or none, names no row', () => {
+  expect(row('SELECT * FROM user WHERE id = 5', { integerKey: false })).toBeNull();
+  expect(row('SELECT * FROM user WHERE id = 5', { primaryKey: [] })).toBeNull();
+  expect(row('SELECT * FROM user WHERE id = 5', { kind: 'view' })).toBeNull();
+});
