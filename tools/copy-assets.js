@@ -5,7 +5,7 @@ const fs = require('node:fs');
 const path = require('node:path');
 
 const root = path.join(__dirname, '..');
-const assetPattern = /\.(ya?ml|sql|tsv|html|css|php|json|hex|bin|gz|sh|lua)$/;
+const assetPattern = /\.(ya?ml|sql|tsv|html|css|php|pl|py|java|json|hex|bin|gz|sh|lua)$/;
 
 for (const room of ['proxy', 'replicator', 'ring', 'site', 'conformance']) {
   const from = path.join(root, room);

@@ -1,3 +1,4 @@
+import { resultOf } from '../wire/command';
 import { bulkRows, type BulkRow, decodeBulkExecute } from '../wire/bulk-execute';
 import { keyRefused } from '../errors';
 import { keyEdit, keyVariable } from '../keys/key-edits';
@@ -135,9 +136,13 @@ export class PreparedHandler {
     const sentMs = this.state.nowMs;
     this.reads.prepared(plan.statements[0]);
     this.writes.begin(plan.writes);
-    const reply = serverReply('result', (summary) => this.ended(prepared.text, plan, { held, sentMs }, summary), {
-      barrier: changesSession(plan),
-    });
+    const reply = serverReply(
+      resultOf(command.payload),
+      (summary) => this.ended(prepared.text, plan, { held, sentMs }, summary),
+      {
+        barrier: changesSession(plan),
+      },
+    );
     const { before, after } = this.keys.around(prepared, rows, held?.first ?? null);
     return {
       kind: 'send',

@@ -124,13 +124,25 @@ const cases: readonly Case[] = [
   },
   {
     why: 'a cursor: no rows follow the definitions',
-    kind: 'result',
+    kind: 'cursor',
     packets: [count(1), definition, eof(cursorExists)],
     summary: { status: cursorExists },
   },
   {
-    why: 'a cursor under deprecateEof',
+    why: "a procedure's own cursor: the rows follow",
     kind: 'result',
+    packets: [count(1), definition, eof(cursorExists | moreResultsExist), row('a'), eof(moreResultsExist), ok()],
+    summary: { affectedRows: [1n, 0n] },
+  },
+  {
+    why: 'a cursor was asked for, but the statement has none',
+    kind: 'cursor',
+    packets: [count(1), definition, eof(), row('a'), eof(moreResultsExist), ok()],
+    summary: { affectedRows: [1n, 0n] },
+  },
+  {
+    why: 'a cursor under deprecateEof',
+    kind: 'cursor',
     capabilities: deprecateEof,
     packets: [count(1), definition, okEnd(cursorExists)],
   },

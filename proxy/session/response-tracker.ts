@@ -12,6 +12,8 @@ import { PROGRESS_REPORT, ReplyHeader } from '../wire/response';
 export type ReplyKind =
   /** COM_QUERY, COM_STMT_EXECUTE, COM_PROCESS_INFO: OK, error, file request, or result sets. */
   | 'result'
+  /** COM_STMT_EXECUTE that asks for a cursor: as 'result', but rows may be left for COM_STMT_FETCH. */
+  | 'cursor'
   | 'prepare'
   /** COM_STMT_FETCH: rows. */
   | 'rows'
@@ -284,8 +286,10 @@ export class ResponseTracker {
       this.phase = { kind: 'ended' };
       return;
     }
-    // With a cursor the rows come by COM_STMT_FETCH. (Under deprecateEof an OK packet follows in any case.)
-    const cursor = !this.deprecateEof && ((this.summary.status ?? 0) & ServerStatus.cursorExists) !== 0;
+    // With a cursor the rows come by COM_STMT_FETCH. (Under deprecateEof an OK packet follows in any case.) A procedure's
+    // own cursor sets the flag too, in results whose rows do follow.
+    const cursor =
+      this.kind === 'cursor' && !this.deprecateEof && ((this.summary.status ?? 0) & ServerStatus.cursorExists) !== 0;
     if (cursor) this.endOfResult();
     else this.phase = { kind: 'rows' };
   }
@@ -335,7 +339,9 @@ export class ResponseTracker {
   }
 
   private endOfResult(): void {
-    const more = ((this.summary.status ?? 0) & ServerStatus.moreResultsExist) !== 0 && this.kind === 'result';
+    const more =
+      ((this.summary.status ?? 0) & ServerStatus.moreResultsExist) !== 0 &&
+      (this.kind === 'result' || this.kind === 'cursor');
     this.phase = more ? { kind: 'first' } : { kind: 'ended' };
   }
 

@@ -1,3 +1,4 @@
+import { resultOf } from '../wire/command';
 import { PACKET_HEADER_BYTES, PACKET_PAYLOAD_MAX } from '../wire/constants';
 import { frame } from '../wire/packet-framer';
 import { queryTextAt } from '../wire/statement-parameters';
@@ -62,7 +63,7 @@ export class TextHandler {
     this.writes.begin(writesAnything);
     this.reads.lose();
     const plan = { statements: [], writes: writesAnything };
-    const reply = serverReply('result', (summary) => {
+    const reply = serverReply(resultOf(command.payload), (summary) => {
       if (summary !== null) this.noteEnd(plan, sentMs, summary);
     });
     return { kind: 'send', bytes: command.framed, replies: [reply], parsed: unreadText };

@@ -49,3 +49,9 @@ export function replyTo(command: number | undefined): CommandReply {
 export function ownQuery(sql: string, queryAttributes: boolean): Buffer {
   return frame(Buffer.from(`${queryAttributes ? '\x03\0\x01' : '\x03'}${sql}`, 'latin1'));
 }
+
+/** A command of kind 'result': whether it asks for a cursor, so that its rows may be left for COM_STMT_FETCH. */
+export function resultOf(payload: Buffer): 'result' | 'cursor' {
+  // Command, statement id, flags: the lowest three say which kind of cursor.
+  return payload[0] === Command.stmtExecute && ((payload[5] ?? 0) & 0x07) !== 0 ? 'cursor' : 'result';
+}
