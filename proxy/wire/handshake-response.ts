@@ -87,11 +87,18 @@ export function decodeHandshakeResponse(payload: Uint8Array): HandshakeResponse 
   return { ...preamble, user, authResponse, database, authPlugin, connectAttributes, zstdLevel };
 }
 
-function decodeAttributes(bytes: Buffer): [Buffer, Buffer][] {
+/** Names and values of connection attributes, without the length in front of all. */
+export function decodeAttributes(bytes: Buffer): [Buffer, Buffer][] {
   const reader = new PayloadReader(bytes);
   const attributes: [Buffer, Buffer][] = [];
   while (reader.remaining > 0) attributes.push([reader.lenencBytes(), reader.lenencBytes()]);
   return attributes;
+}
+
+export function encodeAttributes(attributes: readonly (readonly [Buffer, Buffer])[]): Buffer {
+  const writer = new PayloadWriter();
+  for (const [name, value] of attributes) writer.lenencBytes(name).lenencBytes(value);
+  return writer.finish();
 }
 
 /** `capabilities` must agree with the parts given: a part is null exactly if its capability is clear. */
@@ -106,9 +113,7 @@ export function encodeHandshakeResponse(response: HandshakeResponse): Buffer {
     writer.nulString(Buffer.from(response.authPlugin, 'latin1'));
   }
   if (part(response.connectAttributes, capabilities, 'connectAttrs')) {
-    const attributes = new PayloadWriter();
-    for (const [name, value] of response.connectAttributes) attributes.lenencBytes(name).lenencBytes(value);
-    writer.lenencBytes(attributes.finish());
+    writer.lenencBytes(encodeAttributes(response.connectAttributes));
   }
   if (part(response.zstdLevel, capabilities, 'zstdCompression')) writer.uint8(response.zstdLevel);
   return writer.finish();
