@@ -34,6 +34,15 @@ export function tableUnreadable(table: string): ErrorPacket {
   );
 }
 
+/** ER_HANDSHAKE_ERROR: see reuse/renewal.ts. */
+export function clientCannotBeAskedAgain(): ErrorPacket {
+  return clientError(
+    1043,
+    '08S01',
+    'Duara: this client logs in otherwise than those before it, and does not know authentication plugins; connect again',
+  );
+}
+
 /**
  * The backend cannot be reached. 2003 is the number that client libraries use for it themselves (CR_CONN_HOST_ERROR). Sent
  * before the capabilities are known, so without SQL state.

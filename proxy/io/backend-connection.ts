@@ -15,8 +15,8 @@ export class BackendAwayError extends Error {
 }
 
 /** A connection attempt that can be given up. */
-export interface BackendAttempt {
-  readonly connected: Promise<Channel>;
+export interface BackendAttempt<Connected = Channel> {
+  readonly connected: Promise<Connected>;
   abandon(): void;
 }
 

@@ -1,0 +1,184 @@
+import { IdlePool, type IdleLimits } from '../reuse/idle-pool';
+import { LoginHistory } from '../reuse/login-history';
+import { returnCommands, ReturnReply } from '../reuse/return-question';
+import { Capability, PACKET_HEADER_BYTES } from '../wire/constants';
+import { AuthPacket } from '../wire/handshake';
+import { PacketFramer } from '../wire/packet-framer';
+import type { BackendAttempt } from './backend-connection';
+import type { Channel } from './channel';
+import { LentBackend } from './lent-backend';
+import { PooledBackend } from './pooled-backend';
+
+/** Server error: Too many connections. */
+const TOO_MANY_CONNECTIONS = 1040;
+/** After a connection was found unfit, the next ones are not asked for so long. */
+const UNFIT_PAUSE_MS = 2_000;
+
+export interface SupplyCounts {
+  /** Clients that were given a connection used before, and those that got a new one. */
+  reused: number;
+  opened: number;
+  /** Clients that were shown the greeting of a used connection, and logged in over a new one all the same. */
+  renewed: number;
+}
+
+/** Backend connections for clients: those of clients that have gone, and new ones. */
+export class BackendSupply {
+  readonly counts: SupplyCounts = { reused: 0, opened: 0, renewed: 0 };
+  private readonly pool: IdlePool<PooledBackend>;
+  private readonly history = new LoginHistory();
+  /** Their clients have gone, and the server has not confirmed yet that they are as new. */
+  private readonly returning = new Map<PooledBackend, number>();
+  private timer: NodeJS.Timeout | null = null;
+  private closed = false;
+  /** What the server last said of its settings, and since when. See ReturnReply. */
+  private settings: string | null = null;
+  private settingsSinceMs = Number.NEGATIVE_INFINITY;
+  private askAgainMs = 0;
+
+  constructor(
+    private readonly connectNew: () => BackendAttempt,
+    private readonly limits: IdleLimits,
+  ) {
+    this.pool = new IdlePool(limits);
+  }
+
+  /** Connections that wait for a client. */
+  get idle(): number {
+    return this.pool.size;
+  }
+
+  /** A connection for a client of this place (see IdleConnection). */
+  open(place: string): BackendAttempt<LentBackend> {
+    const nowMs = performance.now();
+    const signature = this.history.guess(place, nowMs);
+    const used = signature === null ? null : this.pool.take('', signature, nowMs);
+    if (used !== null) {
+      this.counts.reused += 1;
+      const lent = new LentBackend(used, this, place, true);
+      return { connected: Promise.resolve(lent), abandon: () => {} };
+    }
+    this.counts.opened += 1;
+    const { connected, abandon } = this.connect(place);
+    return { connected: connected.then((backend) => new LentBackend(backend, this, place, false)), abandon };
+  }
+
+  /** A new connection. */
+  connect(_place: string): BackendAttempt<PooledBackend> {
+    const { connected, abandon } = this.connectNew();
+    return {
+      connected: connected.then((channel: Channel) => new PooledBackend(channel, '', performance.now())),
+      abandon,
+    };
+  }
+
+  loggedIn(place: string, signature: string | null): void {
+    this.history.note(place, signature);
+  }
+
+  harmed(place: string): void {
+    this.history.noteHarm(place, performance.now());
+  }
+
+  /** The first bytes of a server: it has too many connections, and some of them were ours to end. */
+  makesRoom(greeting: Buffer): boolean {
+    const { length } = greeting;
+    if (length < PACKET_HEADER_BYTES + 3 || greeting[PACKET_HEADER_BYTES] !== AuthPacket.error) return false;
+    return greeting.readUInt16LE(PACKET_HEADER_BYTES + 1) === TOO_MANY_CONNECTIONS && this.endIdle() > 0;
+  }
+
+  /** It was lent, but its client went without a word. */
+  untouched(backend: PooledBackend): void {
+    this.keep(backend, performance.now());
+  }
+
+  /** A client has gone, and no reply is to come. False: the connection is not wanted back. */
+  takeBack(backend: PooledBackend, reset: boolean): boolean {
+    const nowMs = performance.now();
+    if (this.closed || !backend.reusable || backend.channel.needsDrain || nowMs < this.askAgainMs) return false;
+    if (this.pool.size + this.returning.size >= this.limits.connectionsMax) return false;
+    const { capabilities } = backend;
+    const reply = new ReturnReply(reset, capabilities, (capabilities & Capability.deprecateEof) !== 0);
+    const framer = new PacketFramer();
+    this.returning.set(backend, nowMs);
+    const gone = (): void => {
+      this.returning.delete(backend);
+      backend.channel.destroy();
+    };
+    const data = (bytes: Buffer): void => {
+      for (const packet of framer.push(bytes)) {
+        const answer = reply.push(packet);
+        if (answer.kind === 'more') continue;
+        this.returning.delete(backend);
+        if (answer.kind === 'fit' && this.sameSettings(backend, answer.settings)) this.keep(backend, performance.now());
+        else this.unfit(backend);
+      }
+    };
+    backend.receiver = { data, drain: () => {}, end: gone, error: gone, close: gone };
+    backend.channel.resume();
+    backend.channel.write(returnCommands(reset));
+    this.startTimer();
+    return true;
+  }
+
+  /** Ends all that wait; those that are lent are ended by their clients. */
+  close(): void {
+    this.closed = true;
+    if (this.timer !== null) clearTimeout(this.timer);
+    this.timer = null;
+    this.endIdle();
+    for (const backend of this.returning.keys()) backend.channel.destroy();
+    this.returning.clear();
+  }
+
+  private endIdle(): number {
+    const idle = this.pool.takeAll();
+    for (const backend of idle) backend.quit();
+    return idle.length;
+  }
+
+  private sameSettings(backend: PooledBackend, settings: string): boolean {
+    if (this.settings !== null && settings !== this.settings) {
+      this.settingsSinceMs = performance.now();
+      this.endIdle();
+    }
+    this.settings = settings;
+    return backend.openedMs > this.settingsSinceMs;
+  }
+
+  private unfit(backend: PooledBackend): void {
+    this.askAgainMs = performance.now() + UNFIT_PAUSE_MS;
+    backend.quit();
+  }
+
+  private keep(backend: PooledBackend, nowMs: number): void {
+    if (this.closed || !backend.reusable || !this.pool.keep(backend, nowMs)) return backend.quit();
+    const gone = (): void => {
+      this.pool.forget(backend);
+      backend.channel.destroy();
+    };
+    // Whatever the server says to a connection without a client is a goodbye.
+    backend.receiver = { data: gone, drain: () => {}, end: gone, error: gone, close: gone };
+    backend.channel.resume();
+    this.startTimer();
+  }
+
+  private startTimer(): void {
+    this.timer ??= setTimeout(() => this.expire(), this.limits.idleMs).unref();
+  }
+
+  private expire(): void {
+    this.timer = null;
+    const nowMs = performance.now();
+    for (const backend of this.pool.takeExpired(nowMs)) backend.quit();
+    for (const [backend, sinceMs] of this.returning) {
+      if (nowMs - sinceMs < this.limits.idleMs) continue;
+      this.returning.delete(backend);
+      backend.channel.destroy();
+    }
+    const nextMs = this.pool.nextExpiryMs();
+    if (nextMs === null && this.returning.size === 0) return;
+    const waitMs = Math.max((nextMs ?? nowMs + this.limits.idleMs) - nowMs, 10);
+    this.timer = setTimeout(() => this.expire(), waitMs).unref();
+  }
+}

@@ -1,0 +1,248 @@
+import { Relogin } from '../reuse/relogin';
+import { Renewal } from '../reuse/renewal';
+import { scrambleOf } from '../wire/handshake';
+import { type Packet, PacketFramer } from '../wire/packet-framer';
+import type { BackendAttempt } from './backend-connection';
+import type { BackendSupply } from './backend-supply';
+import type { Channel, ChannelEvents } from './channel';
+import type { PooledBackend } from './pooled-backend';
+
+/** The login over a connection that was used before, or instead of one. */
+interface Login {
+  fromClient(packet: Packet): void;
+  fromBackend(packet: Packet): void;
+}
+
+type Stage =
+  /** A new connection: what the server and the client say first is noted. */
+  | { readonly kind: 'greeting' }
+  | { readonly kind: 'login' }
+  /** A used connection, whose greeting the client has not been shown yet. */
+  | { readonly kind: 'offer' }
+  | {
+      readonly kind: 'relogin';
+      readonly login: Login;
+      readonly fromClient: PacketFramer;
+      readonly fromBackend: PacketFramer;
+    }
+  /** Bytes pass as they are. */
+  | { readonly kind: 'open' }
+  | { readonly kind: 'returned' };
+
+/**
+ * A backend connection as one client has it: a new one, or one that another client's session left behind, which is made to
+ * look like a new one.
+ */
+export class LentBackend implements Channel {
+  private events: ChannelEvents | null = null;
+  private stage: Stage;
+  private wantsPause = true;
+  private over = false;
+  private attempt: BackendAttempt<PooledBackend> | null = null;
+
+  constructor(
+    private backend: PooledBackend,
+    private readonly supply: BackendSupply,
+    private readonly place: string,
+    used: boolean,
+  ) {
+    this.stage = { kind: used ? 'offer' : 'greeting' };
+  }
+
+  listen(events: ChannelEvents): void {
+    this.events = events;
+    this.attach();
+  }
+
+  write(bytes: Buffer): boolean {
+    const { stage, backend } = this;
+    switch (stage.kind) {
+      case 'login':
+        this.supply.loggedIn(this.place, backend.loggedIn(bytes));
+        this.open();
+        return backend.channel.write(bytes);
+      case 'relogin':
+        for (const packet of stage.fromClient.push(bytes)) stage.login.fromClient(packet);
+        return true;
+      case 'greeting':
+      case 'offer':
+      case 'returned':
+        return true;
+      case 'open':
+        return backend.channel.write(bytes);
+    }
+  }
+
+  cork(): void {
+    this.backend.channel.cork();
+  }
+
+  uncork(): void {
+    if (this.stage.kind !== 'returned') this.backend.channel.uncork();
+  }
+
+  get needsDrain(): boolean {
+    return this.backend.channel.needsDrain;
+  }
+
+  pause(): void {
+    this.wantsPause = true;
+    this.backend.channel.pause();
+  }
+
+  resume(): void {
+    this.wantsPause = false;
+    this.backend.channel.resume();
+    if (this.stage.kind === 'offer') this.offer();
+  }
+
+  get paused(): boolean {
+    return this.wantsPause;
+  }
+
+  end(bytes?: Buffer): void {
+    // The server of a used connection still takes it for the other client's.
+    if (this.stage.kind === 'relogin' || this.stage.kind === 'offer') return this.destroy();
+    if (this.stage.kind !== 'returned') this.backend.channel.end(bytes);
+  }
+
+  whenSent(then: () => void): void {
+    this.backend.channel.whenSent(then);
+  }
+
+  destroyWhenIdle(ms: number): void {
+    if (this.stage.kind !== 'returned') this.backend.channel.destroyWhenIdle(ms);
+  }
+
+  destroy(): void {
+    if (this.over || this.stage.kind === 'returned') return;
+    this.over = true;
+    this.attempt?.abandon();
+    // Nobody has asked anything of it yet.
+    if (this.stage.kind === 'offer') return this.supply.untouched(this.backend);
+    this.backend.channel.destroy();
+  }
+
+  /**
+   * The client has gone, and left nothing unanswered: the connection waits for the next one. False: it has to be ended.
+   * `reset`: see Residue.
+   */
+  giveBack(reset: boolean): boolean {
+    if (this.over || this.stage.kind !== 'open' || !this.supply.takeBack(this.backend, reset)) return false;
+    this.stage = { kind: 'returned' };
+    this.events = null;
+    return true;
+  }
+
+  private attach(): void {
+    const { events, backend } = this;
+    if (events === null) return;
+    backend.receiver = {
+      data: (bytes) => this.fromBackend(bytes),
+      drain: () => events.drain(),
+      end: () => this.lost(() => events.end()),
+      error: (error) => this.lost(() => events.error(error)),
+      close: () => this.lost(() => events.close()),
+    };
+  }
+
+  private open(): void {
+    this.stage = { kind: 'open' };
+    if (this.events !== null) this.backend.receiver = this.events;
+  }
+
+  private fromBackend(bytes: Buffer): void {
+    const { stage, events } = this;
+    switch (stage.kind) {
+      case 'greeting':
+        if (this.supply.makesRoom(bytes)) return this.connectAgain(() => (this.stage = { kind: 'greeting' }));
+        this.backend.greeted(bytes);
+        this.stage = { kind: 'login' };
+        events?.data(bytes);
+        return;
+      case 'relogin':
+        for (const packet of stage.fromBackend.push(bytes)) stage.login.fromBackend(packet);
+        return;
+      case 'login':
+      case 'open':
+        events?.data(bytes);
+        return;
+      case 'offer':
+      case 'returned':
+        return;
+    }
+  }
+
+  private offer(): void {
+    const { backend } = this;
+    const { greeting } = backend;
+    if (greeting === null) return this.destroy();
+    const scramble = scrambleOf(greeting.read.authData);
+    const login = new Relogin(
+      { ...this.loginOwner(), renew: (packet) => this.renew(packet) },
+      { signature: backend.signature, scramble },
+    );
+    this.relogin(login);
+    // The session changes it in place.
+    this.events?.data(Buffer.from(greeting.bytes));
+  }
+
+  private relogin(login: Login): void {
+    this.stage = { kind: 'relogin', login, fromClient: new PacketFramer(), fromBackend: new PacketFramer() };
+  }
+
+  private loginOwner() {
+    return {
+      toBackend: (bytes: Buffer) => void this.backend.channel.write(bytes),
+      toClient: (bytes: Buffer) => this.events?.data(bytes),
+      done: () => {
+        this.supply.loggedIn(this.place, this.backend.signature);
+        this.open();
+      },
+      refused: () => this.destroy(),
+      abort: () => this.destroy(),
+    };
+  }
+
+  /** The connection at hand is no good for this client, who logs in over a new one. */
+  private renew(clientLogin: Packet): void {
+    const shown = this.backend.greeting;
+    if (shown === null) return this.destroy();
+    this.backend.quit();
+    this.supply.counts.renewed += 1;
+    this.connectAgain(() => {
+      const harmed = (): void => this.supply.harmed(this.place);
+      const login = new Renewal({ ...this.loginOwner(), harmed }, shown.read, clientLogin);
+      this.relogin({
+        fromClient: (packet) => login.fromClient(packet),
+        fromBackend: (packet) => login.fromBackend(packet),
+      });
+    });
+  }
+
+  private connectAgain(then: () => void): void {
+    this.attempt = this.supply.connect(this.place);
+    this.attempt.connected.then(
+      (backend) => {
+        this.attempt = null;
+        if (this.over) return backend.channel.destroy();
+        this.backend = backend;
+        then();
+        this.attach();
+        if (!this.wantsPause) backend.channel.resume();
+      },
+      (error: Error) => {
+        this.over = true;
+        this.events?.error(error);
+        this.events?.close();
+      },
+    );
+  }
+
+  /** The connection ended: a client that has said nothing but its login need not know. */
+  private lost(tell: () => void): void {
+    const { stage } = this;
+    if (stage.kind === 'relogin' && stage.login instanceof Relogin && !this.over && stage.login.lost()) return;
+    tell();
+  }
+}

@@ -1,0 +1,88 @@
+import { loginSignature } from '../reuse/login';
+import type { IdleConnection } from '../reuse/idle-pool';
+import { readLogin } from '../reuse/relogin';
+import { Command, PACKET_HEADER_BYTES } from '../wire/constants';
+import { decodeGreeting, type Greeting } from '../wire/handshake';
+import { frame } from '../wire/packet-framer';
+import type { Channel, ChannelEvents } from './channel';
+
+const nothing = (): void => {};
+const nobody: ChannelEvents = { data: nothing, drain: nothing, end: nothing, error: nothing, close: nothing };
+
+const quit = frame(Buffer.from([Command.quit]));
+
+/** One connection to the backend, which may serve one client after another. */
+export class PooledBackend implements IdleConnection {
+  /** Who gets its events now. */
+  receiver: ChannelEvents = nobody;
+  /** As the server sent it; null when it was not seen in one piece. */
+  greeting: { readonly bytes: Buffer; readonly read: Greeting } | null = null;
+  /** See loginSignature; null until a client has logged in, or when it is not to be used again. */
+  private settled: string | null = null;
+  capabilities = 0;
+  private gone = false;
+
+  constructor(
+    readonly channel: Channel,
+    readonly place: string,
+    readonly openedMs: number,
+  ) {
+    channel.listen({
+      data: (bytes) => this.receiver.data(bytes),
+      drain: () => this.receiver.drain(),
+      end: () => {
+        this.gone = true;
+        this.receiver.end();
+      },
+      error: (error) => this.receiver.error(error),
+      close: () => {
+        this.gone = true;
+        this.receiver.close();
+      },
+    });
+  }
+
+  get signature(): string {
+    return this.settled ?? '';
+  }
+
+  /** It may be offered to another client. Only MariaDB's way with COM_CHANGE_USER is known well enough. */
+  get reusable(): boolean {
+    const { greeting } = this;
+    return !this.gone && this.settled !== null && greeting !== null && /mariadb/i.test(greeting.read.serverVersion);
+  }
+
+  /** The first bytes of the server. */
+  greeted(bytes: Buffer): void {
+    if (!isOnePacket(bytes)) return;
+    const own = Buffer.from(bytes);
+    try {
+      this.greeting = { bytes: own, read: decodeGreeting(own.subarray(PACKET_HEADER_BYTES)) };
+    } catch {
+      this.greeting = null;
+    }
+  }
+
+  /** The first bytes of a client, as they go to the server. Returns the login's signature. */
+  loggedIn(bytes: Buffer): string | null {
+    this.settled = null;
+    const response = isOnePacket(bytes) ? readLogin(bytes.subarray(PACKET_HEADER_BYTES)) : null;
+    if (response === null || this.greeting === null) return null;
+    this.settled = loginSignature(response);
+    this.capabilities = (response.capabilities & this.greeting.read.capabilities) >>> 0;
+    return this.settled;
+  }
+
+  /** As a client does that has had enough: the server must not count it among the aborted. */
+  quit(): void {
+    this.receiver = nobody;
+    if (this.gone) return this.channel.destroy();
+    this.channel.resume();
+    this.channel.end(quit);
+    this.channel.destroyWhenIdle(5_000);
+  }
+}
+
+function isOnePacket(bytes: Buffer): boolean {
+  return bytes.length > PACKET_HEADER_BYTES && bytes.readUIntLE(0, 3) === bytes.length - PACKET_HEADER_BYTES;
+}

@@ -1,0 +1,93 @@
+import { Command } from '../wire/constants';
+import { frame, type Packet } from '../wire/packet-framer';
+import { PayloadReader, PayloadTooShortError } from '../wire/payload-reader';
+import { ReplyHeader, isResultEnd } from '../wire/response';
+
+/**
+ * Settings that a new connection takes from the server, and COM_CHANGE_USER does not: with an init_connect nothing is used
+ * again, and when another changes, what was opened before is not. One row, so that FOUND_ROWS() is 1 as on a new connection:
+ * that too survives COM_CHANGE_USER.
+ */
+const question = 'SELECT @@GLOBAL.init_connect, @@GLOBAL.max_allowed_packet, @@GLOBAL.net_write_timeout';
+
+const ask = frame(Buffer.concat([Buffer.from([Command.query]), Buffer.from(question)]));
+const resetAndAsk = Buffer.concat([frame(Buffer.from([Command.resetConnection])), ask]);
+
+/** What is sent on a connection whose client has gone. `reset`: what its session holds is to be freed at once. */
+export function returnCommands(reset: boolean): Buffer {
+  return reset ? resetAndAsk : ask;
+}
+
+export type ReturnAnswer =
+  | { readonly kind: 'more' }
+  /** `settings`: to be compared with what this connection said before. */
+  | { readonly kind: 'fit'; readonly settings: string }
+  | { readonly kind: 'unfit' };
+
+const more: ReturnAnswer = { kind: 'more' };
+const unfit: ReturnAnswer = { kind: 'unfit' };
+
+type Step = 'reset' | 'columns' | 'definitions' | 'row' | 'end' | 'over';
+
+/** Reads the replies to `returnCommands`. Anything unexpected makes the connection unfit. */
+export class ReturnReply {
+  private step: Step;
+  private definitionsLeft = 0;
+  private settings: string | null = null;
+
+  /** `deprecateEof`: the connection's capability. */
+  constructor(
+    reset: boolean,
+    private readonly capabilities: number,
+    private readonly deprecateEof: boolean,
+  ) {
+    this.step = reset ? 'reset' : 'columns';
+  }
+
+  push({ payload }: Packet): ReturnAnswer {
+    switch (this.step) {
+      case 'reset':
+        if (payload[0] !== ReplyHeader.ok) return this.unfit();
+        this.step = 'columns';
+        return more;
+      case 'columns':
+        if (payload.length !== 1 || payload[0] !== 3) return this.unfit();
+        this.definitionsLeft = this.deprecateEof ? 3 : 4;
+        this.step = 'definitions';
+        return more;
+      case 'definitions':
+        this.definitionsLeft -= 1;
+        if (this.definitionsLeft === 0) this.step = 'row';
+        return more;
+      case 'row':
+        this.settings = settingsOf(payload);
+        if (this.settings === null) return this.unfit();
+        this.step = 'end';
+        return more;
+      case 'end':
+        if (this.settings === null || !isResultEnd(payload, this.capabilities)) return this.unfit();
+        this.step = 'over';
+        return { kind: 'fit', settings: this.settings };
+      case 'over':
+        return this.unfit();
+    }
+  }
+
+  private unfit(): ReturnAnswer {
+    this.step = 'over';
+    return unfit;
+  }
+}
+
+/** null: there is an init_connect, or this is no such row. */
+function settingsOf(payload: Buffer): string | null {
+  try {
+    const reader = new PayloadReader(payload);
+    if (reader.lenencBytesOrNull()?.length !== 0) return null;
+    const values = [reader.lenencBytes(), reader.lenencBytes()];
+    return reader.remaining === 0 ? values.join(' ') : null;
+  } catch (error) {
+    if (error instanceof PayloadTooShortError) return null;
+    throw error;
+  }
+}
