@@ -203,6 +203,7 @@ export class SessionRig {
           heard(bytes);
         },
         toClient: (bytes) => this.toClient.passed(bytes),
+        giveBack: () => false,
         wait: (_ready, pauseMs) => {
           if (this.waits) throw new FuzzFinding('the session waits for two things at once');
           this.waits = true;

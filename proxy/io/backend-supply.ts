@@ -1,7 +1,7 @@
 import { IdlePool, type IdleLimits } from '../reuse/idle-pool';
 import { LoginHistory } from '../reuse/login-history';
-import { returnCommands, ReturnReply } from '../reuse/return-question';
-import { Capability, PACKET_HEADER_BYTES } from '../wire/constants';
+import { type ReturnAnswer, returnCommands, ReturnReply } from '../reuse/return-question';
+import { PACKET_HEADER_BYTES } from '../wire/constants';
 import { AuthPacket } from '../wire/handshake';
 import { PacketFramer } from '../wire/packet-framer';
 import type { BackendAttempt } from './backend-connection';
@@ -14,6 +14,13 @@ const TOO_MANY_CONNECTIONS = 1040;
 /** After a connection was found unfit, the next ones are not asked for so long. */
 const UNFIT_PAUSE_MS = 2_000;
 
+/** For metrics. */
+export interface BackendCounts {
+  readonly counts: Readonly<SupplyCounts>;
+  /** Connections that wait for a client. */
+  readonly idle: number;
+}
+
 export interface SupplyCounts {
   /** Clients that were given a connection used before, and those that got a new one. */
   reused: number;
@@ -23,7 +30,7 @@ export interface SupplyCounts {
 }
 
 /** Backend connections for clients: those of clients that have gone, and new ones. */
-export class BackendSupply {
+export class BackendSupply implements BackendCounts {
   readonly counts: SupplyCounts = { reused: 0, opened: 0, renewed: 0 };
   private readonly pool: IdlePool<PooledBackend>;
   private readonly history = new LoginHistory();
@@ -43,7 +50,6 @@ export class BackendSupply {
     this.pool = new IdlePool(limits);
   }
 
-  /** Connections that wait for a client. */
   get idle(): number {
     return this.pool.size;
   }
@@ -97,8 +103,7 @@ export class BackendSupply {
     const nowMs = performance.now();
     if (this.closed || !backend.reusable || backend.channel.needsDrain || nowMs < this.askAgainMs) return false;
     if (this.pool.size + this.returning.size >= this.limits.connectionsMax) return false;
-    const { capabilities } = backend;
-    const reply = new ReturnReply(reset, capabilities, (capabilities & Capability.deprecateEof) !== 0);
+    const reply = new ReturnReply(reset, backend.capabilities);
     const framer = new PacketFramer();
     this.returning.set(backend, nowMs);
     const gone = (): void => {
@@ -106,13 +111,12 @@ export class BackendSupply {
       backend.channel.destroy();
     };
     const data = (bytes: Buffer): void => {
-      for (const packet of framer.push(bytes)) {
-        const answer = reply.push(packet);
-        if (answer.kind === 'more') continue;
-        this.returning.delete(backend);
-        if (answer.kind === 'fit' && this.sameSettings(backend, answer.settings)) this.keep(backend, performance.now());
-        else this.unfit(backend);
-      }
+      let answer: ReturnAnswer = { kind: 'more' };
+      for (const packet of framer.push(bytes)) answer = reply.push(packet);
+      if (answer.kind === 'more') return;
+      this.returning.delete(backend);
+      if (answer.kind === 'fit' && this.sameSettings(backend, answer.settings)) this.keep(backend, performance.now());
+      else this.unfit(backend);
     };
     backend.receiver = { data, drain: () => {}, end: gone, error: gone, close: gone };
     backend.channel.resume();

@@ -7,8 +7,11 @@ import type { SessionEffects } from '../session/session-effects';
 import type { ProxyServices } from '../session/proxy-services';
 import { newSessionState } from '../session/session-state';
 import { StatementHandler } from '../session/statement-handler';
-import { type BackendAttempt, connectBackend, describeBackend } from './backend-connection';
+import { type BackendAttempt, describeBackend } from './backend-connection';
+import type { BackendSupply } from './backend-supply';
 import type { Channel } from './channel';
+import { type ClientPlace, placeOf } from './client-place';
+import type { LentBackend } from './lent-backend';
 import type { ProxyOptions } from './proxy-options';
 import { SocketChannel } from './socket-channel';
 
@@ -18,20 +21,23 @@ const LAST_BYTES_MS = 5_000;
 /** Relays one client connection over one backend connection until either ends. */
 export class ClientConnection {
   private readonly client: Channel;
-  private backend: Channel | null = null;
-  private attempt: BackendAttempt | null = null;
+  private backend: LentBackend | null = null;
+  private attempt: BackendAttempt<LentBackend> | null = null;
   private session: Session | null = null;
   private readonly state = newSessionState();
   private over = false;
   private clientEnded = false;
   private refused = false;
+  private readonly place: ClientPlace;
 
   constructor(
     socket: Socket,
     private readonly options: ProxyOptions,
     private readonly services: ProxyServices,
+    private readonly supply: BackendSupply,
     private readonly onClose: () => void,
   ) {
+    this.place = placeOf(socket.remoteAddress);
     socket.setNoDelay(true);
     socket.setKeepAlive(true, 60_000);
     this.client = new SocketChannel(socket);
@@ -39,7 +45,6 @@ export class ClientConnection {
 
   /** Connects the backend and starts to relay. Never throws: what fails here ends this connection only. */
   start(): void {
-    const { options } = this;
     // The server speaks first: nothing is read from the client before it is connected.
     this.client.listen({
       data: (bytes) => this.fromClient(bytes),
@@ -51,7 +56,7 @@ export class ClientConnection {
       error: () => this.close(),
       close: () => this.close(),
     });
-    this.attempt = connectBackend(options.backend, options.backendWaitMs);
+    this.attempt = this.supply.open(this.place.name);
     this.attempt.connected.then(
       (backend) => this.relay(backend),
       (error: Error) => this.backendAway(error),
@@ -86,7 +91,7 @@ export class ClientConnection {
     this.client.resume();
   }
 
-  private relay(backend: Channel): void {
+  private relay(backend: LentBackend): void {
     if (this.over) {
       backend.destroy();
       return;
@@ -120,6 +125,7 @@ export class ClientConnection {
         client.pause();
       },
       wait: (ready, pauseMs) => this.wait(ready, pauseMs),
+      giveBack: (reset) => this.giveBack(reset),
       end: (bytes) => this.refuse(bytes),
       close: () => this.close(),
     };
@@ -130,6 +136,15 @@ export class ClientConnection {
     this.clientEnded = true;
     if (this.refused) return this.close();
     if (this.session?.clientEnded() ?? true) this.backend?.end();
+  }
+
+  /** The scramble that the next client is shown must not have been heard by others together with this client's answer. */
+  private giveBack(reset: boolean): boolean {
+    if (!this.place.private || !(this.backend?.giveBack(reset) ?? false)) return false;
+    this.backend = null;
+    this.client.end();
+    this.client.destroyWhenIdle(LAST_BYTES_MS);
+    return true;
   }
 
   private wait(ready: Promise<void>, pauseMs: number): void {

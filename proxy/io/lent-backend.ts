@@ -78,7 +78,8 @@ export class LentBackend implements Channel {
   }
 
   uncork(): void {
-    if (this.stage.kind !== 'returned') this.backend.channel.uncork();
+    // Given back while corked, it was by the one who uncorks it now.
+    this.backend.channel.uncork();
   }
 
   get needsDrain(): boolean {
@@ -119,8 +120,10 @@ export class LentBackend implements Channel {
     this.over = true;
     this.attempt?.abandon();
     // Nobody has asked anything of it yet.
-    if (this.stage.kind === 'offer') return this.supply.untouched(this.backend);
-    this.backend.channel.destroy();
+    const { stage } = this;
+    const untouched = stage.kind === 'relogin' && stage.login instanceof Relogin && stage.login.untouched;
+    if (untouched || stage.kind === 'offer') this.supply.untouched(this.backend);
+    else this.backend.channel.destroy();
   }
 
   /**

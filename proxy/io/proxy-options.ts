@@ -1,5 +1,6 @@
 import type { ReadCache } from '../cache/read-cache';
 import type { Catalog, KeySource, ProxyCounters, TableVersionBoard } from '../ports';
+import type { IdleLimits } from '../reuse/idle-pool';
 import type { BackendAddress } from './backend-connection';
 
 export interface ProxyLog {
@@ -22,4 +23,6 @@ export interface ProxyOptions {
   readonly log: ProxyLog;
   /** How long a client's connect waits for a backend that is away, before it gets an error. */
   readonly backendWaitMs: number;
+  /** Connections of clients that have gone, kept for the next ones; null or absent: none are. */
+  readonly idle?: IdleLimits | null;
 }

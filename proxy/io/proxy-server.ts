@@ -1,14 +1,19 @@
 import { rmSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import { Flights } from '../cache/flights';
+import type { IdleLimits } from '../reuse/idle-pool';
 import type { ProxyServices } from '../session/proxy-services';
 import { StatementCache } from '../sql/statement-cache';
+import { connectBackend } from './backend-connection';
+import { BackendSupply, type BackendCounts } from './backend-supply';
 import { ClientConnection } from './client-connection';
+import { isLoopback } from './client-place';
 import type { ProxyLog, ProxyOptions } from './proxy-options';
 
 export interface RunningProxy {
   /** The TCP port; 0 without `listen`. */
   readonly port: number;
+  readonly backends: BackendCounts;
   /** Stops listening and ends all connections. */
   close(): Promise<void>;
 }
@@ -32,8 +37,12 @@ export async function startProxy(options: ProxyOptions): Promise<RunningProxy> {
     commandBytesMax: COMMAND_BYTES_MAX,
   };
   const connections = new Set<ClientConnection>();
+  const supply = new BackendSupply(
+    () => connectBackend(options.backend, options.backendWaitMs),
+    usedAgain(options) ?? nothingIsKept,
+  );
   const accept = (client: Socket): void => {
-    const connection = new ClientConnection(client, options, services, () => {
+    const connection = new ClientConnection(client, options, services, supply, () => {
       if (connections.delete(connection)) options.counters.connections -= 1;
     });
     connections.add(connection);
@@ -44,6 +53,7 @@ export async function startProxy(options: ProxyOptions): Promise<RunningProxy> {
   const close = async (): Promise<void> => {
     const closed = servers.map((server) => new Promise<void>((resolve) => server.close(() => resolve())));
     for (const connection of [...connections]) connection.close();
+    supply.close();
     await Promise.all(closed);
   };
   let port = 0;
@@ -63,7 +73,14 @@ export async function startProxy(options: ProxyOptions): Promise<RunningProxy> {
     await close();
     throw error;
   }
-  return { port, close };
+  return { port, backends: supply, close };
+}
+
+const nothingIsKept: IdleLimits = { connectionsMax: 0, idleMs: 0, lifeMs: 0 };
+
+/** Two clients are shown one scramble, so nobody may listen on the way to the backend. */
+function usedAgain({ backend, idle }: ProxyOptions): IdleLimits | null {
+  return 'path' in backend || isLoopback(backend.host) ? (idle ?? null) : null;
 }
 
 function listening(accept: (client: Socket) => void, where: object, log: ProxyLog): Promise<Server> {

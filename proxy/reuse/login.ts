@@ -9,11 +9,7 @@ const ofTheLoginOnly = Capability.connectWithDb | Capability.pluginAuthLenencDat
  * forgets it (ignoreSpace, interactive), or they change what lies under the packets.
  */
 const neverAgain =
-  Capability.ignoreSpace |
-  Capability.interactive |
-  Capability.ssl |
-  Capability.compress |
-  Capability.zstdCompression;
+  Capability.ignoreSpace | Capability.interactive | Capability.ssl | Capability.compress | Capability.zstdCompression;
 /** Both sides of COM_CHANGE_USER must know them. */
 const needed = Capability.protocol41 | Capability.secureConnection;
 

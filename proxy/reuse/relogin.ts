@@ -64,6 +64,11 @@ export class Relogin {
     private readonly offered: OfferedConnection,
   ) {}
 
+  /** Neither side has said anything. */
+  get untouched(): boolean {
+    return this.step.kind === 'login';
+  }
+
   fromClient(packet: Packet): void {
     switch (this.step.kind) {
       case 'login':

@@ -1,4 +1,4 @@
-import { Command } from '../wire/constants';
+import { Capability, Command } from '../wire/constants';
 import { frame, type Packet } from '../wire/packet-framer';
 import { PayloadReader, PayloadTooShortError } from '../wire/payload-reader';
 import { ReplyHeader, isResultEnd } from '../wire/response';
@@ -9,6 +9,8 @@ import { ReplyHeader, isResultEnd } from '../wire/response';
  * that too survives COM_CHANGE_USER.
  */
 const question = 'SELECT @@GLOBAL.init_connect, @@GLOBAL.max_allowed_packet, @@GLOBAL.net_write_timeout';
+
+const columns = 3;
 
 const ask = frame(Buffer.concat([Buffer.from([Command.query]), Buffer.from(question)]));
 const resetAndAsk = Buffer.concat([frame(Buffer.from([Command.resetConnection])), ask]);
@@ -35,12 +37,14 @@ export class ReturnReply {
   private definitionsLeft = 0;
   private settings: string | null = null;
 
-  /** `deprecateEof`: the connection's capability. */
+  private readonly deprecateEof: boolean;
+
+  /** `capabilities`: the connection's. */
   constructor(
     reset: boolean,
     private readonly capabilities: number,
-    private readonly deprecateEof: boolean,
   ) {
+    this.deprecateEof = (capabilities & Capability.deprecateEof) !== 0;
     this.step = reset ? 'reset' : 'columns';
   }
 
@@ -51,9 +55,10 @@ export class ReturnReply {
         this.step = 'columns';
         return more;
       case 'columns':
-        if (payload.length !== 1 || payload[0] !== 3) return this.unfit();
-        this.definitionsLeft = this.deprecateEof ? 3 : 4;
-        this.step = 'definitions';
+        // MariaDB's cacheMetadata: one byte more, 0 when no definitions follow.
+        if (payload[0] !== columns || payload.length > 2) return this.unfit();
+        this.definitionsLeft = (payload[1] === 0 ? 0 : columns) + (this.deprecateEof ? 0 : 1);
+        this.step = this.definitionsLeft === 0 ? 'row' : 'definitions';
         return more;
       case 'definitions':
         this.definitionsLeft -= 1;

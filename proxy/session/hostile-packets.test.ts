@@ -63,6 +63,7 @@ function open(catalog: Catalog) {
       toClient: (bytes) => sent.toClient.push(bytes),
       wait: (_ready, pauseMs) => sent.pauses.push(pauseMs),
       end: (bytes) => sent.toClient.push(bytes),
+      giveBack: () => false,
       close: () => (sent.closed = true),
     },
     new StatementHandler(state, shared),

@@ -7,6 +7,11 @@ export interface SessionEffects {
    * client until then.
    */
   wait(ready: Promise<void>, pauseMs: number): void;
+  /**
+   * The client has gone, no reply is to come: may the connection to the backend wait for another client? `reset`: see
+   * Residue. False: it may not, and is to be ended as the client says.
+   */
+  giveBack(reset: boolean): boolean;
   /** Sends the last bytes that the client gets; what still comes from it is read and thrown away. */
   end(bytes: Buffer): void;
   /** Nothing more will be sent to the client, and nothing more is expected from it. */

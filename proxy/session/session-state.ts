@@ -1,5 +1,6 @@
 import { Capability, ServerStatus } from '../wire/constants';
 import { defaultSqlMode, doubleByteOfCollation, type SqlMode } from '../sql/sql-mode';
+import type { Residue } from '../reuse/residue';
 import type { ParsedText, Statement } from '../sql/classifier';
 
 /** What is known of a session. Names are latin1, one character a byte. */
@@ -29,6 +30,8 @@ export interface SessionState {
   catalogAway: boolean;
   /** Id that the last COM_STMT_PREPARE got: -1 in a later command means it (MariaDB). */
   lastPrepared: number;
+  /** What the commands so far may have left on the connection, besides what stands above. */
+  residue: Residue;
 }
 
 /** A text and its statements. */
@@ -67,6 +70,7 @@ export function newSessionState(): SessionState {
     temporary: new Set(),
     catalogAway: false,
     lastPrepared: 0,
+    residue: 'none',
   };
 }
 
@@ -112,4 +116,12 @@ export function queryAttributes(state: SessionState): boolean {
 
 export function inTransaction(state: SessionState): boolean {
   return (state.status & ServerStatus.inTransaction) !== 0;
+}
+
+/** What the session leaves on its connection if it ends now, no reply being due. */
+export function residueLeft(state: SessionState): Residue {
+  const { residue, status, prepared, named, temporary } = state;
+  if (residue !== 'none') return residue;
+  const held = inTransaction(state) || (status & ServerStatus.autocommit) === 0;
+  return held || prepared.size > 0 || named.size > 0 || temporary.size > 0 ? 'reset' : 'none';
 }

@@ -100,6 +100,8 @@ export class Session {
 
   /** The client will send nothing more. */
   clientEnded(): boolean {
+    const { phase } = this;
+    if (phase.kind === 'command' && this.fromClientFramer.buffered === 0) this.leave(phase.replies);
     return !this.holding;
   }
 
@@ -211,7 +213,17 @@ export class Session {
     for (const bytes of command.framed) this.effects.toBackend(bytes);
   }
 
+  /** The client goes: its connection to the backend may serve another one. False: not this one. */
+  private leave(replies: ReplyRelay): boolean {
+    const { residue } = this.statements;
+    if (!replies.idle || this.held.length > 0 || this.commands.bytes > 0 || residue === 'unknown') return false;
+    if (!this.effects.giveBack(residue === 'reset')) return false;
+    this.phase = { kind: 'ended' };
+    return true;
+  }
+
   private command(command: ClientCommand, replies: ReplyRelay): void {
+    if (command.payload[0] === Command.quit && this.leave(replies)) return;
     let kind = replyTo(command.payload[0]);
     if (kind === 'unknown') {
       this.counters.unclassified += 1;

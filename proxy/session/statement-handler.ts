@@ -1,6 +1,7 @@
 import { Capability, Command } from '../wire/constants';
 import type { CommandReply } from '../wire/command';
 import { PayloadReader, PayloadTooShortError } from '../wire/payload-reader';
+import type { Residue } from '../reuse/residue';
 import { parseServerVersion } from '../sql/sql-mode';
 import type { ClientCommand } from './client-command';
 import { CachedReads } from './cached-reads';
@@ -9,7 +10,7 @@ import { serverReply } from './pending-reply';
 import { PreparedHandler } from './prepared-handler';
 import type { ProxyServices } from './proxy-services';
 import type { ReplySummary } from './response-tracker';
-import { inTransaction, noteStatus, reset, type SessionState } from './session-state';
+import { inTransaction, noteStatus, reset, residueLeft, type SessionState } from './session-state';
 import { withSqlMode } from './settings';
 import { askSqlMode, sqlModeReply } from './sql-mode-question';
 import { TextHandler } from './text-handler';
@@ -61,6 +62,7 @@ export class StatementHandler {
 
   private judge(command: ClientCommand, kind: Exclude<CommandReply, 'unknown'>, idle: boolean): CommandOutcome {
     const { payload, framed } = command;
+    if (!leavesNothing.has(payload[0] ?? 0)) this.state.residue = 'unknown';
     switch (payload[0]) {
       case Command.query:
         return this.texts.query(command, idle);
@@ -96,6 +98,11 @@ export class StatementHandler {
           replies: kind === 'nothing' ? [] : [serverReply(kind, (summary) => this.note(summary))],
         };
     }
+  }
+
+  /** What the session leaves on its connection, no reply being due. */
+  get residue(): Residue {
+    return residueLeft(this.state);
   }
 
   get commandBytesMax(): number {
@@ -157,6 +164,24 @@ export class StatementHandler {
     }
   }
 }
+
+/** Commands of which is known what they leave on a connection (texts are looked at). */
+const leavesNothing: ReadonlySet<number> = new Set([
+  Command.quit,
+  Command.initDb,
+  Command.query,
+  Command.fieldList,
+  Command.statistics,
+  Command.processInfo,
+  Command.ping,
+  Command.stmtPrepare,
+  Command.stmtExecute,
+  Command.stmtSendLongData,
+  Command.stmtClose,
+  Command.stmtReset,
+  Command.stmtFetch,
+  Command.stmtBulkExecute,
+]);
 
 /** MySQL: "COM_CHANGE_USER". */
 function changedUser(payload: Buffer, capabilities: number): Pick<SessionState, 'user' | 'schema' | 'charset'> {

@@ -17,6 +17,7 @@ import { inTransaction, noteStatus, queryAttributes, type SessionState } from '.
 import { type SettingChanges, withSqlMode } from './settings';
 import { askSqlMode, sqlModeReply } from './sql-mode-question';
 import { planText, preparedByName, type StatementPlan } from './statement-plan';
+import { residueOf, worse } from '../reuse/residue';
 import { isTemporaryDdl } from './table-definitions';
 import { type WriteTracker, writesAnything } from './write-tracker';
 
@@ -62,7 +63,7 @@ export class TextHandler {
     const sentMs = this.state.nowMs;
     this.writes.begin(writesAnything);
     this.reads.lose();
-    const plan = { statements: [], writes: writesAnything };
+    const plan = { parsed: unreadText, statements: [], writes: writesAnything, unread: true };
     const reply = serverReply(resultOf(command.payload), (summary) => {
       if (summary !== null) this.noteEnd(plan, sentMs, summary);
     });
@@ -140,7 +141,12 @@ export class TextHandler {
   }
 
   /** Status and versions at the end of a reply; also for prepared statements. */
-  noteEnd(plan: Pick<StatementPlan, 'statements' | 'writes'>, sentMs: number, summary: ReplySummary): void {
+  noteEnd(
+    plan: Pick<StatementPlan, 'parsed' | 'statements' | 'writes' | 'unread'>,
+    sentMs: number,
+    summary: ReplySummary,
+  ): void {
+    this.state.residue = plan.unread ? 'unknown' : worse(this.state.residue, residueOf(plan.parsed));
     const kind = plan.statements.length === 1 ? plan.statements[0]?.kind : undefined;
     this.services.counters.queries(kind ?? 'other', (this.state.nowMs - sentMs) / 1000);
     if (summary.status !== null) noteStatus(this.state, summary.status);

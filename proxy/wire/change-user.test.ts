@@ -15,8 +15,16 @@ describe('COM_CHANGE_USER', () => {
   it.each<[string, number, ChangeUser]>([
     ['every part', all, full],
     ['no attributes', all & ~Capability.connectAttrs, { ...full, connectAttributes: null }],
-    ['a client that knows no plugins', Capability.secureConnection, { ...full, authPlugin: null, connectAttributes: null }],
-    ['the answer closed by a zero', 0, { ...full, authResponse: Buffer.from('abc'), authPlugin: null, connectAttributes: null }],
+    [
+      'a client that knows no plugins',
+      Capability.secureConnection,
+      { ...full, authPlugin: null, connectAttributes: null },
+    ],
+    [
+      'the answer closed by a zero',
+      0,
+      { ...full, authResponse: Buffer.from('abc'), authPlugin: null, connectAttributes: null },
+    ],
     ['no password, no schema', all, { ...full, authResponse: Buffer.alloc(0), database: Buffer.alloc(0) }],
   ])('is read as it was written: %s', (_, capabilities, change) => {
     expect(decodeChangeUser(encodeChangeUser(change, capabilities), capabilities)).toEqual(change);
