@@ -22,9 +22,13 @@ export function duaraAccountSql(account: DuaraAccount): readonly string[] {
     `CREATE USER IF NOT EXISTS ${who} IDENTIFIED BY ${quoteText(account.password)}`,
     `GRANT ${global} ON *.* TO ${who}`,
     `GRANT ALL PRIVILEGES ON \`duara\`.* TO ${who}`,
-    // TRIGGER and SHOW VIEW: information_schema hides triggers and view definitions from others.
+    // The bodies of routines: which tables they insert into (key triggers).
+    ...(account.flavour === 'mariadb'
+      ? [`GRANT SELECT ON mysql.proc TO ${who}`]
+      : [`GRANT SHOW_ROUTINE ON *.* TO ${who}`]),
+    // TRIGGER, EVENT and SHOW VIEW: information_schema hides their texts from others.
     ...account.schemas.map(
-      (schema) => `GRANT SELECT, INSERT, UPDATE, DELETE, TRIGGER, SHOW VIEW ON ${quoteName(schema)}.* TO ${who}`,
+      (schema) => `GRANT SELECT, INSERT, UPDATE, DELETE, TRIGGER, EVENT, SHOW VIEW ON ${quoteName(schema)}.* TO ${who}`,
     ),
   ];
 }

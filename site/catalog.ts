@@ -1,6 +1,8 @@
 import { isConstantExpression } from '../proxy/cache/cacheability';
 import type { AutoIncrementColumn, Catalog, TableInfo } from '../proxy/ports';
+import { isKeyTrigger } from '../proxy/keys/key-trigger';
 import type { SqlRow } from './database-pool';
+import { mayInsert, readBody } from './inserting-bodies';
 
 export interface CatalogOptions {
   readonly query: (sql: string, values: readonly unknown[]) => Promise<readonly SqlRow[]>;
@@ -71,6 +73,7 @@ async function readTable(
   ]);
   const [found] = tables;
   if (found === undefined) return null;
+  const others = triggers.filter(({ name }) => !isKeyTrigger(String(name)));
   const kind = found['kind'] === 'VIEW' || found['kind'] === 'SYSTEM VIEW' ? 'view' : 'base';
   return {
     schema,
@@ -82,8 +85,11 @@ async function readTable(
     primaryKey: keys.map((key) => String(key['name'])),
     integerKey: hasIntegerKey(keys, columns),
     foreignRows: kind === 'base' && hasForeignRows(found, columns),
-    hasTriggers: triggers.length > 0,
-    hasBeforeInsertTrigger: triggers.some((trigger) => trigger['timing'] === 'BEFORE' && trigger['event'] === 'INSERT'),
+    hasTriggers: others.length > 0,
+    hasBeforeInsertTrigger: others.some(
+      ({ timing, event, body }) => timing === 'BEFORE' && event === 'INSERT' && mayInsert(readBody(body)),
+    ),
+    keyedByTrigger: others.length < triggers.length,
     hasCascades: cascades.length > 0,
   };
 }
@@ -98,7 +104,8 @@ const primaryKeySql =
   'SELECT column_name AS name FROM information_schema.statistics ' +
   "WHERE table_schema = ? AND table_name = ? AND index_name = 'PRIMARY' ORDER BY seq_in_index";
 const triggersSql =
-  'SELECT action_timing AS timing, event_manipulation AS event FROM information_schema.triggers ' +
+  'SELECT trigger_name AS name, action_timing AS timing, event_manipulation AS event, action_statement AS body ' +
+  'FROM information_schema.triggers ' +
   'WHERE event_object_schema = ? AND event_object_table = ?';
 /** Foreign keys by which a write to this table writes to another. */
 const cascadesSql =
@@ -135,9 +142,9 @@ const integerBits: Readonly<Record<string, AutoIncrementColumn['bits']>> = {
 };
 
 function autoIncrementColumn(columns: readonly SqlRow[]): AutoIncrementColumn | null {
-  const index = columns.findIndex((column) => /\bauto_increment\b/i.test(String(column['extra'])));
-  const column = columns[index];
+  const column = columns.find(({ extra }) => /\bauto_increment\b/i.test(String(extra)));
   const bits = integerBits[String(column?.['type']).toLowerCase()];
   if (column === undefined || bits === undefined) return null;
+  const index = columns.filter(({ extra }) => !/\binvisible\b/i.test(String(extra))).indexOf(column);
   return { name: String(column['name']), index, bits, unsigned: /\bunsigned\b/i.test(String(column['fullType'])) };
 }

@@ -3,6 +3,8 @@ import { KeyMarksFile } from '../proxy/io/key-marks-file';
 import { SiteKeySource } from '../proxy/io/key-source';
 import type { KeyBoard } from '../proxy/keys/key-board';
 import type { LeaseSource } from '../proxy/keys/key-leases';
+import type { KeyRange } from '../proxy/keys/key-ranges';
+import type { TableInfo } from '../proxy/ports';
 import { quoteName } from './accounts';
 import type { DatabasePool } from './database-pool';
 import { rememberedScope, rememberScope } from './incarnation';
@@ -24,16 +26,30 @@ export async function openSiteKeys({ data, scope, board, leases, database }: Sit
     store: new KeyMarksFile(join(data, 'keys.json')),
     leases,
     nowMs: Date.now,
-    largestKey: async ({ schema, table, autoIncrement }, { from, end }) => {
-      const column = quoteName(autoIncrement?.name ?? '');
-      const [row] = await database.rows(
-        `SELECT MAX(${column}) AS largest FROM ${quoteName(schema)}.${quoteName(table)} WHERE ${column} >= ? AND ${column} < ?`,
-        [from, end],
-      );
-      const largest = row?.['largest'];
-      return largest === null || largest === undefined ? null : BigInt(largest as string | number);
-    },
+    largestKey: (table, range) => largestKey(database, table, range),
   });
   rememberScope(data, scope);
   return source;
+}
+
+/** The largest key of the table within the range, committed; null when there is none. */
+export async function largestKey(
+  database: Pick<DatabasePool, 'rows'>,
+  { schema, table, autoIncrement }: TableInfo,
+  { from, end }: KeyRange,
+): Promise<bigint | null> {
+  const column = quoteName(autoIncrement?.name ?? '');
+  let rows;
+  try {
+    rows = await database.rows(
+      `SELECT MAX(${column}) AS largest FROM ${quoteName(schema)}.${quoteName(table)} WHERE ${column} >= ? AND ${column} < ?`,
+      [from, end],
+    );
+  } catch (error) {
+    // No such table: the text that makes it is on its way.
+    if ((error as { errno?: unknown }).errno === 1146) return null;
+    throw error;
+  }
+  const largest = rows[0]?.['largest'];
+  return largest === null || largest === undefined ? null : BigInt(largest as string | number);
 }

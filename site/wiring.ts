@@ -16,10 +16,12 @@ import { CaptureLag } from './capture-lag';
 import { lockData } from './data-lock';
 import { DatabasePool } from './database-pool';
 import { DeferredKeys } from './deferred-keys';
+import { KeyTriggers } from './key-triggers';
 import { ProxyMetrics, registerReplicationMetrics } from './metrics';
 import { rulesOf } from './rules';
-import { openSiteKeys } from './site-keys';
+import { largestKey, openSiteKeys } from './site-keys';
 import type { SiteStatus } from './status';
+import type { Alarm } from '../replicator/ports';
 import type { FromWorker } from './threads/messages';
 import { ReplicationHost } from './threads/replication-host';
 import { version } from './version';
@@ -28,6 +30,8 @@ import { version } from './version';
 const scopeWaitMs = 5_000;
 const keysRetryMs = 2_000;
 const keepAheadEveryMs = 30_000;
+const sequencesEveryMs = 250;
+const blocksEveryMs = 5_000;
 
 /** One site of a ring, in one process: proxy and admin pages here, replicator and ring in a worker thread. */
 export class Site {
@@ -48,7 +52,8 @@ export class Site {
   private lastStatus: SiteStatus | null = null;
   private reason = 'the ring has not granted this site a scope yet';
   private readonly captureLag = new CaptureLag();
-  private readonly timer: NodeJS.Timeout;
+  private keyTriggers: KeyTriggers | null = null;
+  private readonly timers: readonly NodeJS.Timeout[];
 
   private constructor(
     private readonly config: ConfigFile,
@@ -69,7 +74,11 @@ export class Site {
       onDeath: (reason) => this.onWorkerDeath(reason),
     });
     registerReplicationMetrics(this.registry, () => this.lastStatus);
-    this.timer = setInterval(() => this.keySource?.keepAhead(), keepAheadEveryMs);
+    this.timers = [
+      setInterval(() => this.keySource?.keepAhead(), keepAheadEveryMs),
+      setInterval(() => void this.keyTriggers?.advance(), sequencesEveryMs),
+      setInterval(() => void this.keyTriggers?.refill(), blocksEveryMs),
+    ];
   }
 
   /** Starts everything; resolves when clients can connect. Rejects when the site cannot run at all. */
@@ -138,7 +147,7 @@ export class Site {
 
   /** Ends in order: clients first, then replication, which writes down how far it came. */
   async close(): Promise<void> {
-    clearInterval(this.timer);
+    for (const timer of this.timers) clearInterval(timer);
     await this.admin?.close();
     await this.proxy?.close();
     await this.host.close();
@@ -189,10 +198,10 @@ export class Site {
       case 'schemaChanged':
         this.catalog.forget();
         this.keySource?.forget();
+        void this.keyTriggers?.reconcile();
         return;
       case 'alarm':
-        if (this.alarms.raise(message.alarm)) this.log.warn({ code: message.alarm.code }, message.alarm.message);
-        return;
+        return this.alarm(message.alarm);
       case 'log':
         this.log[message.level](message.fields, message.message);
         return;
@@ -201,6 +210,24 @@ export class Site {
         // Answers; the host keeps them.
         return;
     }
+  }
+
+  private alarm(alarm: Alarm): void {
+    if (this.alarms.raise(alarm)) this.log.warn({ code: alarm.code }, alarm.message);
+  }
+
+  private openKeyTriggers(scope: number): KeyTriggers {
+    const { board, database, host, config, catalog } = this;
+    return new KeyTriggers({
+      query: (sql, values) => database.rows(sql, values),
+      catalog,
+      schemas: config.replicate.schemas,
+      scope,
+      board,
+      leases: host,
+      largestKey: (table, range) => largestKey(database, table, range),
+      alarm: (alarm) => this.alarm(alarm),
+    });
   }
 
   private onWorkerDeath(reason: string): void {
@@ -216,6 +243,8 @@ export class Site {
     try {
       this.keySource = await openSiteKeys({ data: config.data, scope, board, leases: host, database });
       this.keys.provide(this.keySource);
+      this.keyTriggers = this.openKeyTriggers(scope);
+      void this.keyTriggers.reconcile();
     } catch (error) {
       this.reason = error instanceof Error ? error.message : String(error);
       if (this.alarms.raise({ code: 'DUARA_KEYS', message: this.reason })) {

@@ -1,16 +1,16 @@
-import { composeKey, decomposeKey, SECONDS_END, SLICE_KEYS } from './key-ranges';
+import { composeKey, decomposeKey, SECONDS_END, ISSUED_KEYS } from './key-ranges';
 
 /** How far one table's time-sliced keys are used: in second `t` the places below `n`, and everything before `t`. */
 export interface SliceLane {
   /** Seconds since 2020-01-01. */
   readonly t: number;
-  /** 0 to 1024; 1024: the second is used up. */
+  /** 0 to 768; 768: the second is used up. */
   readonly n: number;
 }
 
 export interface SliceDemand {
   readonly scope: number;
-  /** 1 to 1024 keys, all of one second. */
+  /** 1 to 768 keys, all of one second. */
   readonly count: number;
   /** The hybrid clock, in seconds since 2020-01-01. */
   readonly nowSeconds: number;
@@ -27,7 +27,7 @@ export interface SliceRun {
 
 /** A lane whose keys up to the end of second `t` may have been issued before. */
 export function laneAfter(t: number): SliceLane {
-  return { t, n: SLICE_KEYS };
+  return { t, n: ISSUED_KEYS };
 }
 
 /**
@@ -39,7 +39,7 @@ export function nextRun(lane: SliceLane, { scope, count, nowSeconds, floor }: Sl
   if (nowSeconds > t) {
     t = nowSeconds;
     n = 0;
-  } else if (n + count > SLICE_KEYS) {
+  } else if (n + count > ISSUED_KEYS) {
     // The clock stands, ran back, or is slower than the inserts: borrow the next second.
     t += 1;
     n = 0;

@@ -4,7 +4,7 @@ import type { BulkRun } from './bulk-lane';
 import { nextRun } from './key-lane';
 import { DEFAULT_LEASE_KEYS, type Lease, type NarrowTable } from './key-leases';
 import { type KeyMarks, tableId, type TableMarks } from './key-marks';
-import { type KeyRange, keySeconds, narrowRange, plausibleRange, SLICE_KEYS } from './key-ranges';
+import { type KeyRange, keySeconds, narrowRange, plausibleRange, ISSUED_KEYS } from './key-ranges';
 import * as refusals from './refusals';
 import { TableKeys } from './table-keys';
 
@@ -77,7 +77,7 @@ export class KeyLedger {
     if (this.closed) return refusals.closing(info);
     const keys = this.tableKeys(info);
     if (column.bits < 64) return this.reserveNarrow(keys, { ...info, ...column }, demand, at);
-    if (demand.kind === 'rows' && demand.count <= SLICE_KEYS) return this.reserveSlice(keys, demand.count, at);
+    if (demand.kind === 'rows' && demand.count <= ISSUED_KEYS) return this.reserveSlice(keys, demand.count, at);
     return this.reserveBulk(keys, demand.kind === 'rows' ? demand.count : null, at);
   }
 

@@ -11,6 +11,8 @@
 export const KEY_EPOCH_MS = 1_577_836_800_000;
 /** Keys each site owns of every table in each second. */
 export const SLICE_KEYS = 1024;
+/** Of these the proxy issues the places below; the rest belongs to triggers (key-trigger.ts). */
+export const ISSUED_KEYS = 768;
 export const SCOPE_MAX = 4095;
 /** One above the largest second a key can carry (2088). */
 export const SECONDS_END = 2 ** 31;
@@ -70,6 +72,14 @@ export function plausibleRange(nowMs: number): KeyRange {
 /** The values a narrow column can hold, from 1. */
 export function narrowRange(bits: number, unsigned: boolean): KeyRange {
   return { from: 1n, end: 1n << BigInt(unsigned ? bits : bits - 1) };
+}
+
+/** Where a column's keys are looked for: all plausible time-sliced ones of a wide column, all of a narrow one. */
+export function searchedRange(
+  { bits, unsigned }: { readonly bits: number; readonly unsigned: boolean },
+  nowMs: number,
+): KeyRange {
+  return bits === 64 ? plausibleRange(nowMs) : narrowRange(bits, unsigned);
 }
 
 /** The scope a generated key belongs to; null when the key alone does not say (old rows, and all narrow columns). */

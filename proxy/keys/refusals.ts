@@ -31,7 +31,7 @@ export function bulkExhausted(table: Named, remaining: bigint): Refusal {
   return refused(
     table,
     `this site's bulk range has ${remaining} keys left, too few for this statement; ` +
-      'insert by VALUES in statements of up to 1,024 rows, or let the site join again under a new scope',
+      'insert by VALUES in statements of up to 768 rows, or let the site join again under a new scope',
   );
 }
 

@@ -6,6 +6,7 @@ import { keyEdit, type KeyPlace, keyVariable, rowEdits, rowVariableEdits } from 
 import type { RowKey } from '../keys/row-keys';
 import type { KeyDemand, TableInfo } from '../ports';
 import type { ParsedText, Statement } from '../sql/classifier';
+import { callsStored } from '../sql/routine-body';
 import type { TextEdit } from '../sql/text-edit';
 import type { TableName } from '../sql/token-cursor';
 import { stringValue, type Token } from '../sql/tokenizer';
@@ -114,7 +115,8 @@ export function planText(source: StatementSource, state: SessionState, services:
       if (keyed.kind === 'wait' || keyed.kind === 'refused') return keyed;
       for (const key of keyed.explicit) explicit.push(key);
       const place = { start: statement.tokens[0]?.start ?? 0, listStart: statement.prefix?.listStart ?? null };
-      if (keyed.byTrigger) keyedByTrigger.push(place);
+      if (keyed.byTrigger)
+        keyedByTrigger.push({ ...place, nested: inner.insert !== null && callsStored(inner.insert) });
       // Rows of a text inside a literal cannot be edited.
       if (keyed.need !== null) needs.push(keyNeed(index, keyed.need, place, inner === statement));
     }

@@ -1,5 +1,5 @@
 import { calledFunctions, isBuiltinFunction } from './builtin-functions';
-import { insertShape } from './insert-shape';
+import { type InsertShape, insertShape } from './insert-shape';
 import type { SqlMode } from './sql-mode';
 import type { TableName } from './token-cursor';
 import { type Token, tokenize } from './tokenizer';
@@ -7,17 +7,22 @@ import { type Token, tokenize } from './tokenizer';
 /** What the body of a trigger, routine or event may insert into. */
 export interface BodyInserts {
   /** Tables named behind INSERT, REPLACE or LOAD DATA. */
-  readonly targets: readonly TableName[];
+  readonly targets: readonly InsertTarget[];
   /** It calls procedures or functions, which may insert as well. */
   readonly calls: boolean;
   /** It runs texts that only come to be when it does. */
   readonly dynamic: boolean;
 }
 
+export interface InsertTarget extends TableName {
+  /** The statement calls stored functions, which may insert between its rows. */
+  readonly calls: boolean;
+}
+
 /** `body` holds one character a byte, as everywhere in this folder. Finds too much rather than too little. */
 export function bodyInserts(body: string, mode: SqlMode): BodyInserts {
   const { tokens, broken } = tokenize(body, mode);
-  const targets: TableName[] = [];
+  const targets: InsertTarget[] = [];
   let calls = broken;
   let dynamic = broken;
   tokens.forEach((token, at) => {
@@ -28,11 +33,17 @@ export function bodyInserts(body: string, mode: SqlMode): BodyInserts {
       const shape = insertShape(statementFrom(tokens, at), 0);
       // Not a form we know: then it may be any table.
       if (shape === null) dynamic = true;
-      else targets.push(shape.table);
+      else targets.push({ ...shape.table, calls: callsStored(shape) });
     }
   });
   calls ||= calledFunctions(tokens, 0).some((name) => !isBuiltinFunction(name) && !isTarget(name, targets));
   return { targets, calls, dynamic };
+}
+
+/** Whether an INSERT calls functions that are not the server's own. */
+export function callsStored({ tokens, behindTable }: InsertShape): boolean {
+  // `INSERT INTO t (a)` looks like a call of t.
+  return !calledFunctions(tokens, behindTable).every(isBuiltinFunction);
 }
 
 /** INSERT( and REPLACE( are functions. */
@@ -52,7 +63,7 @@ function statementFrom(tokens: readonly Token[], at: number): readonly Token[] {
 }
 
 /** `INSERT INTO t (a) …` looks like a call of t. */
-function isTarget(called: string, targets: readonly TableName[]): boolean {
+function isTarget(called: string, targets: readonly InsertTarget[]): boolean {
   const name = called.replace(/^.*\./, '').toLowerCase();
   return targets.some(({ table }) => table.toLowerCase() === name);
 }

@@ -138,6 +138,8 @@ export class DatabaseServer {
       '--binlog-format=ROW',
       '--binlog-row-image=FULL',
       '--binlog-row-metadata=FULL',
+      // Rows are logged, never statements: an account without SUPER may make triggers.
+      '--log-bin-trust-function-creators=1',
       `--sync-binlog=${safety}`,
       `--innodb-flush-log-at-trx-commit=${safety}`,
       '--innodb-buffer-pool-size=64M',

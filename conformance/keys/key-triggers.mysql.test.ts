@@ -1,0 +1,157 @@
+import { type Connection, createConnection, type ResultSetHeader, type RowDataPacket } from 'mysql2/promise';
+import { decomposeKey, ISSUED_KEYS, keySeconds } from '../../proxy/keys/key-ranges';
+import { findServer } from '../../site/lab/find-server';
+import { KeyedSite } from './keyed-site';
+
+const binary = findServer();
+
+(binary?.flavour === 'mariadb' ? describe : describe.skip)(
+  'keys of rows that triggers, routines and events insert',
+  () => {
+    let site: KeyedSite;
+    let db: Connection;
+    let direct: Connection;
+
+    const connect = (socketPath: string): Promise<Connection> =>
+      createConnection({
+        socketPath,
+        user: 'app',
+        password: 'secret',
+        database: 'app',
+        multipleStatements: true,
+        supportBigNumbers: true,
+        bigNumberStrings: true,
+      });
+
+    beforeAll(async () => {
+      if (binary === null) throw new Error('no server');
+      site = await KeyedSite.start(binary, { leaseKeys: { 8: 8n, 16: 64n, 24: 64n, 32: 64n } });
+      direct = await connect(site.server.socket);
+      await direct.query(`
+      CREATE TABLE post (id BIGINT AUTO_INCREMENT PRIMARY KEY, v VARCHAR(50), log_id BIGINT);
+      CREATE TABLE log (id BIGINT AUTO_INCREMENT PRIMARY KEY, v VARCHAR(50));
+      CREATE TABLE small (id SMALLINT AUTO_INCREMENT PRIMARY KEY, v VARCHAR(50));
+      CREATE TABLE plain (id BIGINT AUTO_INCREMENT PRIMARY KEY, v VARCHAR(50));
+      CREATE TRIGGER post_log BEFORE INSERT ON post FOR EACH ROW
+        BEGIN INSERT INTO log (v) VALUES (NEW.v); SET NEW.log_id = LAST_INSERT_ID(); END;
+      CREATE TRIGGER plain_upper BEFORE INSERT ON plain FOR EACH ROW SET NEW.v = UPPER(NEW.v);
+      CREATE FUNCTION logged(x VARCHAR(50)) RETURNS BIGINT BEGIN INSERT INTO log (v) VALUES (x); RETURN LAST_INSERT_ID(); END;
+      CREATE PROCEDURE fill(n INT)
+        BEGIN INSERT INTO post (v) VALUES ('p1'), ('p2'); SELECT LAST_INSERT_ID() AS id;
+              INSERT INTO small (v) SELECT seq FROM seq_1_to_5 LIMIT n; SELECT LAST_INSERT_ID() AS id; END`);
+      await site.schemaChanged();
+      db = await connect(site.socket);
+    });
+    afterAll(async () => {
+      await db.end();
+      await direct.end();
+      await site.stop();
+      expect(site.errors).toEqual([]);
+      expect(site.alarms).toEqual([]);
+    });
+
+    const rows = async (sql: string): Promise<RowDataPacket[]> => (await direct.query<RowDataPacket[]>(sql))[0];
+    const isOurs = (key: string): boolean =>
+      decomposeKey(BigInt(key)).scope === KeyedSite.scope && decomposeKey(BigInt(key)).n >= ISSUED_KEYS;
+
+    it('puts triggers on just those tables', async () => {
+      const found = await rows(
+        "SELECT event_object_table AS t FROM information_schema.triggers WHERE trigger_name LIKE 'duara%' ORDER BY 1",
+      );
+      expect(found.map(({ t }) => String(t))).toEqual(['log', 'post', 'small']);
+      await site.schemaChanged();
+      expect(
+        await rows("SELECT trigger_name AS n FROM information_schema.triggers WHERE trigger_name LIKE 'duara%'"),
+      ).toHaveLength(3);
+    });
+
+    it.each([
+      ['through the proxy', (): Connection => db],
+      ['beside it', (): Connection => direct],
+    ])('are of this site, and LAST_INSERT_ID() is right inside and outside, %s', async (_how, client) => {
+      await direct.query('DELETE FROM post; DELETE FROM log');
+      const [result] = await client().query<ResultSetHeader>("INSERT INTO post (v) VALUES ('a'), ('b'), ('c')");
+      const [last] = await client().query<RowDataPacket[]>('SELECT LAST_INSERT_ID() AS id');
+      const posts = await rows(
+        'SELECT post.id, post.log_id, log.id AS joined FROM post LEFT JOIN log ON log.id = log_id ORDER BY 1',
+      );
+      expect(posts).toHaveLength(3);
+      for (const { id, log_id, joined } of posts) {
+        expect(isOurs(String(id)) && isOurs(String(log_id))).toBe(true);
+        expect(joined).toBe(log_id);
+      }
+      expect(String(result.insertId)).toBe(String(posts[0]?.['id']));
+      expect(last).toEqual([{ id: String(posts[0]?.['id']) }]);
+    });
+
+    it('serve procedures, functions and mixed lists', async () => {
+      await direct.query('DELETE FROM post; DELETE FROM log; DELETE FROM small');
+      const [called] = await db.query<RowDataPacket[][]>('CALL fill(5)');
+      const posts = await rows('SELECT id FROM post ORDER BY id');
+      expect(called[0]).toEqual([{ id: posts[0]?.['id'] as string }]);
+      const smalls = (await rows('SELECT id FROM small ORDER BY id')).map(({ id }) => BigInt(id as number));
+      expect(smalls).toHaveLength(5);
+      const blocks = site.whiteboard.granted.get('app.small') ?? [];
+      expect(smalls.every((id) => blocks.some(({ from, to }) => id >= from && id < to))).toBe(true);
+      const [made] = await db.query<RowDataPacket[]>("SELECT logged('f') AS id");
+      expect(isOurs(String(made[0]?.['id']))).toBe(true);
+      const far = 2n ** 60n;
+      const [mixed] = await db.query<ResultSetHeader>(
+        `INSERT INTO log (id, v) VALUES (NULL, 'm1'), (5, 'm2'), (NULL, 'm3'), (${far}, 'm4'), (0, 'm5'), (DEFAULT, 'm6')`,
+      );
+      const keys = (await rows("SELECT id, v FROM log WHERE v LIKE 'm%' ORDER BY v")).map(({ id }) => String(id));
+      expect(keys.map((key) => isOurs(key))).toEqual([true, false, true, false, true, true]);
+      expect(String(mixed.insertId)).toBe(keys[0]);
+    });
+
+    it('leave tables alone whose trigger inserts nothing', async () => {
+      const [result] = await db.query<ResultSetHeader>("INSERT INTO plain (v) VALUES ('x')");
+      expect(decomposeKey(BigInt(result.insertId))).toMatchObject({ scope: KeyedSite.scope });
+      expect(decomposeKey(BigInt(result.insertId)).n).toBeLessThan(ISSUED_KEYS);
+    });
+
+    it('lie above what was seen applied from another site', async () => {
+      const t = keySeconds(Date.now()) + 90;
+      site.board.raiseFloor('app', 'log', (BigInt(t) << 22n) | (9n << 10n));
+      await site.triggers.advance();
+      const [result] = await db.query<ResultSetHeader>("INSERT INTO log (v) VALUES ('later')");
+      expect(decomposeKey(BigInt(result.insertId)).t).toBe(t + 1);
+    });
+
+    it('never come twice: a clock that runs back, a restart, many sessions at once', async () => {
+      const seen = new Set((await rows('SELECT id FROM log')).map(({ id }) => String(id)));
+      await direct.query('DELETE FROM log; DELETE FROM post');
+      site.clockOffsetMs = -3_600_000;
+      await db.end();
+      await site.restart('crash');
+      const clients = await Promise.all(Array.from({ length: 4 }, () => connect(site.socket)));
+      const work = clients.map(async (client, index) => {
+        for (let round = 0; round < 10; round++) {
+          await client.query(`INSERT INTO post (v) SELECT CONCAT('${index}-', seq) FROM seq_1_to_7`);
+          await client.query("INSERT INTO log (v) VALUES ('x'), ('y')");
+        }
+      });
+      await Promise.all(work);
+      await Promise.all(clients.map((client) => client.end()));
+      site.clockOffsetMs = 0;
+      db = await connect(site.socket);
+      const logs = (await rows('SELECT id FROM log')).map(({ id }) => String(id));
+      expect(logs).toHaveLength(4 * 10 * (7 + 2));
+      expect(logs.filter((id) => seen.has(id) || !isOurs(id))).toEqual([]);
+      expect(await rows('SELECT COUNT(*) AS n FROM post JOIN log ON log.id = log_id AND log.v = post.v')).toEqual([
+        { n: '280' },
+      ]);
+    });
+
+    it('end with 1467 when the leased blocks are used up, and go on when there is a new one', async () => {
+      await db.query('DELETE FROM small');
+      const insert = (): Promise<unknown> => db.query("INSERT INTO small (v) SELECT 'x' FROM seq_1_to_100");
+      await insert();
+      await expect(insert()).rejects.toMatchObject({ errno: 1467 });
+      await site.triggers.refill();
+      const [result] = await db.query<ResultSetHeader>("INSERT INTO small (v) VALUES ('z')");
+      const blocks = site.whiteboard.granted.get('app.small') ?? [];
+      expect(blocks.some(({ from, to }) => BigInt(result.insertId) >= from && BigInt(result.insertId) < to)).toBe(true);
+    });
+  },
+);

@@ -1,0 +1,232 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createConnection } from 'mysql2/promise';
+import { KeyMarksFile } from '../../proxy/io/key-marks-file';
+import { SiteKeySource } from '../../proxy/io/key-source';
+import { type RunningProxy, startProxy } from '../../proxy/io/proxy-server';
+import { KeyBoard } from '../../proxy/keys/key-board';
+import { grantLease, type Lease, type LeaseRequest } from '../../proxy/keys/key-leases';
+import type { KeyDemand, KeyReservation, KeySource, ProxyCounters, TableInfo } from '../../proxy/ports';
+import { duaraAccountSql } from '../../site/accounts';
+import { InformationSchemaCatalog } from '../../site/catalog';
+import { DatabasePool } from '../../site/database-pool';
+import { KeyTriggers } from '../../site/key-triggers';
+import { DatabaseServer } from '../../site/lab/database-server';
+import type { ServerBinary } from '../../site/lab/find-server';
+import { largestKey } from '../../site/site-keys';
+import { RecordingVersions } from '../wire/proxied-server';
+
+/** Blocks of narrow columns as the ring would grant them, of which every other one goes to another site. */
+class Whiteboard {
+  private readonly registers = new Map<string, string>();
+  readonly granted = new Map<string, Lease[]>();
+
+  constructor(private readonly scope: number) {}
+
+  lease(request: LeaseRequest): Promise<Lease | { readonly refused: string }> {
+    const name = `${request.schema}.${request.table}`;
+    this.grant(name, { ...request, scope: this.scope + 1 });
+    const lease = this.grant(name, { ...request, scope: this.scope });
+    if (lease === null) return Promise.resolve({ refused: 'the column holds no further keys' });
+    this.granted.set(name, [...(this.granted.get(name) ?? []), lease]);
+    return Promise.resolve(lease);
+  }
+
+  private grant(name: string, request: LeaseRequest & { readonly scope: number }): Lease | null {
+    const decision = grantLease(this.registers.get(name) ?? null, request);
+    if (decision.kind === 'exhausted') return null;
+    this.registers.set(name, decision.next);
+    return decision.lease;
+  }
+}
+
+export interface KeyedSiteOptions {
+  /** Puts another source before the clients: a mutant. */
+  readonly wrapKeys?: (keys: KeySource) => KeySource;
+  readonly leaseKeys?: Readonly<Record<number, bigint>>;
+}
+
+/**
+ * One server and what a site puts before it for keys: the real catalog, key source with marks on disk, key triggers and
+ * proxy. Clients are `app`; schema `app` is replicated. The clock can be set; everything of ours can be started again.
+ */
+export class KeyedSite {
+  static readonly scope = 7;
+  readonly dir = mkdtempSync(join(tmpdir(), 'duara-keys-'));
+  readonly server: DatabaseServer;
+  readonly errors: string[] = [];
+  readonly alarms: string[] = [];
+  readonly whiteboard = new Whiteboard(KeyedSite.scope);
+  /** Added to the machine's clock. */
+  clockOffsetMs = 0;
+  board = KeyBoard.create(() => this.nowMs());
+  private life: Life | null = null;
+  private starts = 0;
+
+  private constructor(
+    binary: ServerBinary,
+    private readonly options: KeyedSiteOptions,
+  ) {
+    const extra = ['--local-infile=1', '--event-scheduler=ON'];
+    this.server = new DatabaseServer({ binary, dir: join(this.dir, 'db'), serverId: 1, durable: false, extra });
+  }
+
+  static async start(binary: ServerBinary, options: KeyedSiteOptions = {}): Promise<KeyedSite> {
+    const site = new KeyedSite(binary, options);
+    await site.server.start();
+    const root = await createConnection({ socketPath: site.server.socket, user: 'root', multipleStatements: true });
+    await root.query(
+      `CREATE DATABASE app; CREATE DATABASE direct; CREATE DATABASE duara; CREATE USER app@localhost IDENTIFIED BY 'secret';
+       GRANT ALL ON app.* TO app@localhost; GRANT ALL ON direct.* TO app@localhost`,
+    );
+    const account = { user: 'duara', host: 'localhost', password: 'secret', schemas: ['app'], flavour: binary.flavour };
+    for (const statement of duaraAccountSql(account)) await root.query(statement);
+    await root.end();
+    await site.restart();
+    return site;
+  }
+
+  nowMs(): number {
+    return Date.now() + this.clockOffsetMs;
+  }
+
+  get socket(): string {
+    return this.alive.socket;
+  }
+
+  get catalog(): InformationSchemaCatalog {
+    return this.alive.catalog;
+  }
+
+  get triggers(): KeyTriggers {
+    return this.alive.triggers;
+  }
+
+  /** After DDL: what the site does when it reads of it in the binary log. */
+  async schemaChanged(): Promise<void> {
+    this.alive.catalog.forget();
+    this.alive.keys.forget();
+    await this.alive.triggers.reconcile();
+    await this.alive.triggers.advance();
+  }
+
+  /** The site's process ends (well, or as by kill -9: nothing is written down) and starts again. */
+  async restart(how: 'clean' | 'crash' = 'clean'): Promise<void> {
+    const known = this.life !== null;
+    await this.end(how);
+    this.board = KeyBoard.create(() => this.nowMs());
+    this.life = await this.begin(known ? 'known' : 'new');
+    await this.schemaChanged();
+  }
+
+  async stop(): Promise<void> {
+    await this.end('clean');
+    await this.server.stop();
+    rmSync(this.dir, { recursive: true, force: true });
+  }
+
+  private get alive(): Life {
+    if (this.life === null) throw new Error('the site is not running');
+    return this.life;
+  }
+
+  private async end(how: 'clean' | 'crash'): Promise<void> {
+    const { life } = this;
+    this.life = null;
+    if (life === null) return;
+    await life.proxy.close();
+    await life.triggers.advance();
+    if (how === 'clean') await life.keys.close();
+    await life.database.close();
+  }
+
+  private async begin(incarnation: 'new' | 'known'): Promise<Life> {
+    const { board } = this;
+    const database = new DatabasePool({
+      host: 'localhost',
+      port: 0,
+      socketPath: this.server.socket,
+      user: 'duara',
+      password: 'secret',
+    });
+    const catalog = new InformationSchemaCatalog({
+      query: (sql, values) => database.rows(sql, values),
+      isReplicated: (schema) => schema === 'app',
+    });
+    const { leaseKeys } = this.options;
+    const keys = await SiteKeySource.open({
+      scope: KeyedSite.scope,
+      incarnation,
+      board,
+      store: new KeyMarksFile(join(this.dir, 'key-marks')),
+      largestKey: (table, range) => largestKey(database, table, range),
+      leases: this.whiteboard,
+      nowMs: () => this.nowMs(),
+      ...(leaseKeys === undefined ? {} : { leaseKeys }),
+    });
+    const triggers = new KeyTriggers({
+      query: (sql, values) => database.rows(sql, values),
+      catalog,
+      schemas: ['app'],
+      scope: KeyedSite.scope,
+      board,
+      leases: this.whiteboard,
+      largestKey: (table, range) => largestKey(database, table, range),
+      alarm: ({ message }) => void this.alarms.push(message),
+      ...(leaseKeys === undefined ? {} : { leaseKeys }),
+    });
+    const socket = join(this.dir, `proxy-${this.starts++}.sock`);
+    const proxy = await startProxy({
+      listen: null,
+      socket,
+      backend: { path: this.server.socket },
+      catalog,
+      keys: this.options.wrapKeys?.(keys) ?? keys,
+      versions: new RecordingVersions(),
+      counters: noCounters(),
+      log: { warn: () => {}, error: (message) => void this.errors.push(message) },
+      backendWaitMs: 2_000,
+    });
+    return { database, catalog, keys, triggers, socket, proxy };
+  }
+}
+
+interface Life {
+  readonly database: DatabasePool;
+  readonly catalog: InformationSchemaCatalog;
+  readonly keys: SiteKeySource;
+  readonly triggers: KeyTriggers;
+  readonly socket: string;
+  readonly proxy: RunningProxy;
+}
+
+function noCounters(): ProxyCounters {
+  const counts = { connections: 0, unclassified: 0, cacheHits: 0, cacheMisses: 0, cacheInvalidations: 0 };
+  return { ...counts, queries: () => {} };
+}
+
+/** Mutant: forgets now and then that it gave a key. */
+export class ForgetfulKeys implements KeySource {
+  private last: { readonly table: string; readonly first: bigint } | null = null;
+  private given = 0;
+
+  constructor(
+    private readonly keys: KeySource,
+    private readonly every: number,
+  ) {}
+
+  reserve(table: TableInfo, demand: KeyDemand): KeyReservation {
+    this.given += 1;
+    if (this.last?.table === table.table && this.given % this.every === 0) {
+      return { kind: 'keys', first: this.last.first, settle: () => {} };
+    }
+    const reservation = this.keys.reserve(table, demand);
+    if (reservation.kind === 'keys') this.last = { table: table.table, first: reservation.first };
+    return reservation;
+  }
+
+  sawExplicitKey(table: TableInfo, key: bigint): void {
+    this.keys.sawExplicitKey(table, key);
+  }
+}

@@ -1,0 +1,113 @@
+import { createHash } from 'node:crypto';
+import { ISSUED_KEYS } from './key-ranges';
+
+/**
+ * The trigger that gives a table its keys when its rows do not come from statements of clients alone: other triggers,
+ * routines and events insert into it, or a BEFORE INSERT trigger of its own inserts elsewhere. It draws from a sequence, so
+ * it needs no process of ours, and rows applied from other sites (BINLOG) do not fire it. MariaDB only.
+ *
+ * Keys of a BIGINT column: place `p` of the sequence is the key of second `p >> 8` with n from 768 on, which the proxy
+ * never issues. The site moves sequences ahead (KeyTriggers): what a sequence gave it never gives again, whatever the clock.
+ * A narrow column has two sequences, each over one leased block; the one that is used up gets the next block.
+ */
+
+/** Places of one second that belong to triggers. */
+export const TRIGGER_PLACES = 256n;
+
+export interface TriggerTable {
+  readonly schema: string;
+  readonly table: string;
+  readonly column: string;
+  readonly bits: number;
+}
+
+export interface KeyTrigger {
+  readonly name: string;
+  /** In schema `duara`. */
+  readonly sequences: readonly string[];
+  readonly body: string;
+}
+
+/**
+ * auto_increment_offset by which the proxy says that a statement calls stored functions, so that inserts may run between its
+ * rows. The server does not look at it when the key is given.
+ */
+export const NESTED_OFFSET = 2;
+
+const PREFIX = 'duara_keys_';
+
+export function isKeyTrigger(name: string): boolean {
+  return name.startsWith(PREFIX);
+}
+
+/** The place that a sequence has to reach so that keys lie in second `t` or after it. */
+export function placeOfSecond(t: number): bigint {
+  return BigInt(t) * TRIGGER_PLACES;
+}
+
+/** Same table, same text: a trigger that differs is replaced. `nested`: see `giveKey`. */
+export function keyTrigger(table: TriggerTable, scope: number, nested: boolean): KeyTrigger {
+  const id = createHash('sha256')
+    .update(JSON.stringify([table.schema, table.table]))
+    .digest('hex')
+    .slice(0, 16);
+  const column = `NEW.${quoted(table.column)}`;
+  const sequences = table.bits === 64 ? [`keys_${id}`] : [`keys_${id}_a`, `keys_${id}_b`];
+  const from = sequences.map((name) => `NEXTVAL(\`duara\`.\`${name}\`)`);
+  const declare =
+    table.bits === 64
+      ? 'DECLARE k BIGINT UNSIGNED;'
+      : 'DECLARE k BIGINT UNSIGNED; DECLARE CONTINUE HANDLER FOR 4084 SET k = NULL;';
+  const draw = table.bits === 64 ? drawPlace(from[0] ?? '', scope) : drawLeased(from, table);
+  const body = [
+    'BEGIN',
+    `  ${declare}`,
+    `  IF ${column} IS NULL OR ${column} = 0 THEN`,
+    ...draw.map((line) => `    ${line}`),
+    ...giveKey(column, id, nested).map((line) => `    ${line}`),
+    // A client's key above ours makes the server count on from there: the rest of the statement gets its keys one by one.
+    `  ELSEIF @duara_s_${id} = NOW(6) AND ${column} > @duara_l_${id} THEN SET @duara_x_${id} = NOW(6);`,
+    '  END IF;',
+    'END',
+  ].join('\n');
+  return { name: PREFIX + id, sequences, body };
+}
+
+function drawPlace(next: string, scope: number): string[] {
+  return [`SET k = ${next};`, `SET k = (k >> 8 << 22) | ${(scope << 10) | ISSUED_KEYS} | (k & 255);`];
+}
+
+function drawLeased(next: readonly string[], { schema, table, bits }: TriggerTable): string[] {
+  const message = `Duara: the keys leased for the ${bits}-bit column of ${schema}.${table} are used up`;
+  const signal = `SIGNAL SQLSTATE 'HY000' SET MYSQL_ERRNO = 1467, MESSAGE_TEXT = ${text(message)};`;
+  return [...next.map((from) => `IF k IS NULL THEN SET k = ${from}; END IF;`), `IF k IS NULL THEN ${signal} END IF;`];
+}
+
+/**
+ * Gives the row its key as if the server had made it: `insert_id` makes LAST_INSERT_ID() and the OK packet right, and the
+ * server counts on by itself, through keys the sequence gave to this statement, as long as those follow one another.
+ * Where they do not, the row gets its key as a value of its own.
+ *
+ * Whether a row belongs to the same statement as the one before: its NOW(6) is the same, and insert_id is still what was
+ * set for it. An INSERT that runs between two rows of this statement wipes insert_id: where that may happen (`nested`, or
+ * NESTED_OFFSET), NOW(6) must do, and the first row of a statement that is run for each row of another may not count as first.
+ */
+function giveKey(column: string, id: string, nested: boolean): string[] {
+  const [first, last, since, jumped] = ['f', 'l', 's', 'x'].map((letter) => `@duara_${letter}_${id}`);
+  const mayBeWiped = `@@auto_increment_offset = ${NESTED_OFFSET}`;
+  const same = nested ? `${since} = NOW(6)` : `${since} = NOW(6) AND (@@insert_id = ${first} OR ${mayBeWiped})`;
+  return [
+    `IF ${same} AND (${jumped} <=> NOW(6) OR NOT (k <=> ${last} + 1)) THEN SET ${column} = k;`,
+    `ELSE SET insert_id = k, ${first} = k; END IF;`,
+    `SET ${last} = k, ${since} = NOW(6);`,
+  ];
+}
+
+function quoted(name: string): string {
+  return `\`${name.replace(/`/g, '``')}\``;
+}
+
+/** At most 128 characters, without what a quote or a backslash would do. */
+function text(value: string): string {
+  return `'${value.replace(/['\\]/g, '').slice(0, 128)}'`;
+}

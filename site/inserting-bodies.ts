@@ -1,0 +1,67 @@
+import { defaultSqlMode } from '../proxy/sql/sql-mode';
+import { type BodyInserts, bodyInserts } from '../proxy/sql/routine-body';
+import type { SqlRow } from './database-pool';
+
+/** Which tables get rows from triggers, routines and events, as far as their texts say. */
+export interface InsertingBodies {
+  /** Tables named as targets, by `bodyKey`. */
+  readonly targets: ReadonlySet<string>;
+  /** Tables with a BEFORE INSERT trigger that may insert elsewhere, by `bodyKey`. */
+  readonly before: ReadonlySet<string>;
+  /** Tables of whose rows, within one INSERT, other inserts may run in between, by `bodyKey`. */
+  readonly nested: ReadonlySet<string>;
+  /** Routines whose inserts cannot be known, because they run texts of their own making. */
+  readonly dynamic: readonly string[];
+}
+
+export function bodyKey(schema: string, table: string): string {
+  return `${schema}.${table}`.toLowerCase();
+}
+
+/** Whether a trigger of this body may insert elsewhere. */
+export function mayInsert({ targets, calls, dynamic }: BodyInserts): boolean {
+  return targets.length > 0 || calls || dynamic;
+}
+
+/** What the body of a trigger, routine or event (as the database gives it) may insert into. */
+export function readBody(body: unknown): BodyInserts {
+  return bodyInserts(Buffer.from(String(body ?? ''), 'utf8').toString('latin1'), defaultSqlMode);
+}
+
+const routinesSql =
+  'SELECT routine_schema AS s, routine_name AS name, routine_type AS kind, routine_definition AS body FROM ' +
+  "information_schema.routines WHERE routine_schema NOT IN ('sys', 'mysql', 'information_schema', 'performance_schema')";
+const eventsSql =
+  "SELECT event_schema AS s, event_name AS name, 'EVENT' AS kind, event_definition AS body FROM information_schema.events";
+const triggersSql =
+  'SELECT trigger_schema AS s, trigger_name AS name, event_object_table AS t, action_timing AS timing, ' +
+  'event_manipulation AS event, action_statement AS body FROM information_schema.triggers ' +
+  "WHERE trigger_name NOT LIKE 'duara\\_keys\\_%'";
+
+/** Reads all bodies that the account may see. */
+export async function insertingBodies(query: (sql: string) => Promise<readonly SqlRow[]>): Promise<InsertingBodies> {
+  const routines = [...(await query(routinesSql)), ...(await query(eventsSql))];
+  const triggers = await query(triggersSql);
+  const targets = new Set<string>();
+  const before = new Set<string>();
+  const dynamic: string[] = [];
+  const nested = new Set<string>();
+  for (const row of [...routines, ...triggers]) {
+    const inserts = readBody(row['body']);
+    const schema = String(row['s']);
+    for (const name of inserts.targets) {
+      const [named, table] = [name.schema, name.table].map((latin1) =>
+        latin1 === null ? schema : Buffer.from(latin1, 'latin1').toString('utf8'),
+      );
+      const key = bodyKey(named ?? schema, table ?? '');
+      targets.add(key);
+      if (name.calls) nested.add(key);
+    }
+    if (inserts.dynamic) dynamic.push(`${schema}.${String(row['name'])}`);
+    if (!mayInsert(inserts) || row['t'] === undefined) continue;
+    const table = bodyKey(schema, String(row['t']));
+    nested.add(table);
+    if (row['timing'] === 'BEFORE' && row['event'] === 'INSERT') before.add(table);
+  }
+  return { targets, before, nested, dynamic };
+}

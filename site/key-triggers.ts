@@ -1,0 +1,190 @@
+import { isKeyTrigger, keyTrigger, type KeyTrigger, placeOfSecond } from '../proxy/keys/key-trigger';
+import { decomposeKey, type KeyRange, keySeconds, searchedRange } from '../proxy/keys/key-ranges';
+import type { KeyBoard } from '../proxy/keys/key-board';
+import type { LeaseSource } from '../proxy/keys/key-leases';
+import type { Catalog, TableInfo } from '../proxy/ports';
+import type { Alarm } from '../replicator/ports';
+import { quoteName } from './accounts';
+import type { SqlRow } from './database-pool';
+import { bodyKey, type InsertingBodies, insertingBodies } from './inserting-bodies';
+import { KeySequences } from './key-sequences';
+
+export interface KeyTriggersOptions {
+  readonly query: (sql: string, values?: readonly unknown[]) => Promise<readonly SqlRow[]>;
+  readonly catalog: Catalog;
+  /** Schemas whose tables replicate. */
+  readonly schemas: readonly string[];
+  readonly scope: number;
+  readonly board: KeyBoard;
+  readonly leases: LeaseSource;
+  readonly leaseKeys?: Readonly<Record<number, bigint>>;
+  /** The largest key of the table within the range; null: there is none. */
+  largestKey(table: TableInfo, range: KeyRange): Promise<bigint | null>;
+  alarm(alarm: Alarm): void;
+}
+
+interface Keyed {
+  readonly info: TableInfo;
+  readonly trigger: KeyTrigger;
+}
+
+/** Seconds between two moves of a sequence by the clock alone: each is an entry in the binary log. */
+const CLOCK_STEP_SECONDS = 30;
+
+/**
+ * Keeps Duara's key triggers on the tables that need one, and their sequences where the clock, other sites' rows and leases
+ * want them. Called when the catalog may have changed, and now and then.
+ */
+export class KeyTriggers {
+  private readonly sequences: KeySequences;
+  private keyed: readonly Keyed[] = [];
+  /** By table: the second its sequence was last moved to. */
+  private readonly moved = new Map<string, number>();
+  private running: Promise<void> = Promise.resolve();
+
+  constructor(private readonly options: KeyTriggersOptions) {
+    this.sequences = new KeySequences(options.query, options.leases, options.leaseKeys);
+  }
+
+  /** After DDL. Never rejects: what goes wrong is an alarm. */
+  reconcile(): Promise<void> {
+    return this.serially(() => this.install());
+  }
+
+  /** Moves sequences behind what was seen applied and behind the clock; about four times a second. */
+  advance(): Promise<void> {
+    return this.serially(async () => {
+      const now = keySeconds(this.options.board.hybridMs());
+      const due = this.keyed.flatMap(({ info, trigger }) => this.due(info, trigger, now));
+      await this.sequences.advance(due.map(({ name, second }) => ({ name, place: placeOfSecond(second) })));
+      for (const { name, second } of due) this.moved.set(name, second);
+    });
+  }
+
+  /** Leases blocks for narrow columns ahead of need; every few seconds. */
+  refill(): Promise<void> {
+    return this.serially(async () => {
+      for (const { info, trigger } of this.keyed) if (isNarrow(info)) await this.fill(info, trigger);
+    });
+  }
+
+  private due(info: TableInfo, trigger: KeyTrigger, now: number): { name: string; second: number }[] {
+    const [name] = trigger.sequences;
+    if (name === undefined || isNarrow(info)) return [];
+    const moved = this.moved.get(name) ?? 0;
+    const floor = decomposeKey(this.options.board.floor(info.schema, info.table)).t;
+    const second = Math.max(now, floor + 1);
+    return floor >= moved || now >= moved + CLOCK_STEP_SECONDS ? [{ name, second }] : [];
+  }
+
+  private serially(work: () => Promise<void>): Promise<void> {
+    this.running = this.running.then(work).catch((error: unknown) => {
+      const { errno, message } = error as { errno?: number; message?: string };
+      this.options.alarm({ code: 'DUARA_KEY_TRIGGERS', message: cureOf(errno, message ?? String(error)) });
+    });
+    return this.running;
+  }
+
+  private async install(): Promise<void> {
+    const { query, catalog, schemas } = this.options;
+    const bodies = await insertingBodies(query);
+    if (bodies.dynamic.length > 0) this.options.alarm(dynamicAlarm(bodies.dynamic));
+    const wanted = await this.wanted(bodies);
+    const found = await query(
+      'SELECT trigger_schema AS s, trigger_name AS name, action_statement AS body, event_object_table AS t ' +
+        'FROM information_schema.triggers WHERE trigger_schema IN (?)',
+      [schemas],
+    );
+    const present = new Map<string, string>();
+    for (const row of found.filter(({ name }) => isKeyTrigger(String(name)))) {
+      const [schema, name, body] = [String(row['s']), String(row['name']), String(row['body'])];
+      const keyed = wanted.find(({ info, trigger }) => info.schema === schema && trigger.name === name);
+      if (keyed?.trigger.body === body) {
+        present.set(`${schema}.${name}`, body);
+        continue;
+      }
+      await query(
+        `SET STATEMENT lock_wait_timeout=2 FOR DROP TRIGGER IF EXISTS ${quoteName(schema)}.${quoteName(name)}`,
+      );
+      catalog.forget(schema, String(row['t']));
+    }
+    for (const { info, trigger } of wanted) {
+      if (!present.has(`${info.schema}.${trigger.name}`)) await this.create(info, trigger);
+    }
+    this.keyed = wanted;
+  }
+
+  private async create(info: TableInfo, trigger: KeyTrigger): Promise<void> {
+    const { query, catalog } = this.options;
+    if (isNarrow(info)) {
+      if (!(await this.fill(info, trigger))) return;
+    } else {
+      const largest = await this.largest(info);
+      const second = Math.max(keySeconds(this.options.board.hybridMs()), decomposeKey(largest).t + 1);
+      await this.sequences.places(trigger.sequences[0] ?? '', placeOfSecond(second));
+    }
+    const [schema, table] = [quoteName(info.schema), quoteName(info.table)];
+    await query(
+      `SET STATEMENT lock_wait_timeout=2, sql_mode='' FOR CREATE TRIGGER ${schema}.${quoteName(trigger.name)} ` +
+        `BEFORE INSERT ON ${schema}.${table} FOR EACH ROW ${trigger.body}`,
+    );
+    catalog.forget(info.schema, info.table);
+  }
+
+  private async fill(info: TableInfo, trigger: KeyTrigger): Promise<boolean> {
+    const { bits, unsigned } = info.autoIncrement ?? { bits: 64, unsigned: false };
+    const table = { schema: info.schema, table: info.table, bits, unsigned };
+    const trouble = await this.sequences.blocks(trigger.sequences, table, () => this.largest(info));
+    if (trouble === null) return true;
+    const message = `${info.schema}.${info.table} gets its keys from a trigger, and no more could be leased: ${trouble}`;
+    this.options.alarm({ code: 'DUARA_KEY_TRIGGERS', message });
+    return false;
+  }
+
+  private async largest(info: TableInfo): Promise<bigint> {
+    const column = info.autoIncrement ?? { bits: 64, unsigned: false };
+    return (await this.options.largestKey(info, searchedRange(column, this.options.board.hybridMs()))) ?? 0n;
+  }
+
+  /** The tables that need a trigger, with it. */
+  private async wanted(bodies: InsertingBodies): Promise<Keyed[]> {
+    const { query, catalog, schemas, scope } = this.options;
+    const rows = await query(
+      "SELECT table_schema AS s, table_name AS t FROM information_schema.columns WHERE table_schema IN (?) AND extra LIKE '%auto_increment%'",
+      [schemas],
+    );
+    const keyed: Keyed[] = [];
+    for (const row of rows) {
+      const [schema, table] = [String(row['s']), String(row['t'])];
+      const key = bodyKey(schema, table);
+      if (!bodies.targets.has(key) && !bodies.before.has(key)) continue;
+      await catalog.load(schema, table);
+      const info = catalog.find(schema, table);
+      if (info?.autoIncrement === null || info?.autoIncrement === undefined) continue;
+      if (!info.replicated || info.kind !== 'base') continue;
+      const { name: column, bits } = info.autoIncrement;
+      const nested = bodies.nested.has(key);
+      keyed.push({ info, trigger: keyTrigger({ schema, table, column, bits }, scope, nested) });
+    }
+    return keyed;
+  }
+}
+
+function isNarrow(info: TableInfo): boolean {
+  return (info.autoIncrement?.bits ?? 64) < 64;
+}
+
+function cureOf(errno: number | undefined, message: string): string {
+  const what = `the triggers that give keys to tables written by triggers, routines and events cannot be kept: ${message}`;
+  // ER_BINLOG_CREATE_ROUTINE_NEED_SUPER
+  if (errno === 1419)
+    return `${what}; cure: SET GLOBAL log_bin_trust_function_creators=1 (and in the server's configuration)`;
+  return what;
+}
+
+function dynamicAlarm(names: readonly string[]): Alarm {
+  const message =
+    `${names.slice(0, 5).join(', ')}${names.length > 5 ? ', …' : ''}: what these insert is in texts of their own making; ` +
+    'if a replicated table with AUTO_INCREMENT is among it, its keys are not from this site’s ranges';
+  return { code: 'DUARA_KEYS_DYNAMIC', message };
+}
