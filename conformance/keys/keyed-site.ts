@@ -2,16 +2,18 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createConnection } from 'mysql2/promise';
+import { Registry } from 'prom-client';
 import { KeyMarksFile } from '../../proxy/io/key-marks-file';
 import { SiteKeySource } from '../../proxy/io/key-source';
 import { type RunningProxy, startProxy } from '../../proxy/io/proxy-server';
 import { KeyBoard } from '../../proxy/keys/key-board';
 import { grantLease, type Lease, type LeaseRequest } from '../../proxy/keys/key-leases';
-import type { KeyDemand, KeyReservation, KeySource, ProxyCounters, TableInfo } from '../../proxy/ports';
+import type { KeyDemand, KeyReservation, KeySource, TableInfo } from '../../proxy/ports';
 import { duaraAccountSql } from '../../site/accounts';
 import { InformationSchemaCatalog } from '../../site/catalog';
 import { DatabasePool } from '../../site/database-pool';
 import { KeyTriggers } from '../../site/key-triggers';
+import { ProxyMetrics } from '../../site/metrics';
 import { DatabaseServer } from '../../site/lab/database-server';
 import type { ServerBinary } from '../../site/lab/find-server';
 import { largestKey } from '../../site/site-keys';
@@ -184,7 +186,7 @@ export class KeyedSite {
       catalog,
       keys: this.options.wrapKeys?.(keys) ?? keys,
       versions: new RecordingVersions(),
-      counters: noCounters(),
+      counters: new ProxyMetrics(new Registry()),
       log: { warn: () => {}, error: (message) => void this.errors.push(message) },
       backendWaitMs: 2_000,
     });
@@ -199,11 +201,6 @@ interface Life {
   readonly triggers: KeyTriggers;
   readonly socket: string;
   readonly proxy: RunningProxy;
-}
-
-function noCounters(): ProxyCounters {
-  const counts = { connections: 0, unclassified: 0, cacheHits: 0, cacheMisses: 0, cacheInvalidations: 0 };
-  return { ...counts, queries: () => {} };
 }
 
 /** Mutant: forgets now and then that it gave a key. */
