@@ -169,7 +169,7 @@ export class ClientConnection {
       backend.cork();
       session.fromClient(bytes);
       backend.uncork();
-      if (session.holding) this.client.pause();
+      if (session.holding || backend.needsDrain) this.client.pause();
     });
   }
 

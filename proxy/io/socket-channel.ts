@@ -1,16 +1,23 @@
 import type { Socket } from 'node:net';
 import type { Channel, ChannelEvents } from './channel';
+import { isLent, readDirectly } from './read-memory';
+
+/** Up to so many bytes, what was gathered is joined: one call of the system costs more than the copy. */
+const joinedBytesMax = 16 * 1024;
 
 /** A socket as it is. */
 export class SocketChannel implements Channel {
+  /** Writes since `cork`; null when not corked. */
+  private gathered: Buffer[] | null = null;
+
   constructor(readonly socket: Socket) {
     socket.pause();
   }
 
   listen(events: ChannelEvents): void {
     const { socket } = this;
-    // The memory of these chunks is not used again, so that writes of them need no copy (see Channel.write).
-    socket.on('data', (chunk: Buffer) => events.data(chunk));
+    // The memory of chunks from 'data' is not used again, so that writes of them need no copy (see Channel.write).
+    if (!readDirectly(socket, events)) socket.on('data', (chunk: Buffer) => events.data(chunk));
     socket.on('drain', () => events.drain());
     socket.on('end', () => events.end());
     socket.on('error', (error: Error) => events.error(error));
@@ -18,19 +25,44 @@ export class SocketChannel implements Channel {
   }
 
   write(bytes: Buffer): boolean {
-    return this.socket.write(bytes);
+    const own = isLent(bytes) ? Buffer.from(bytes) : bytes;
+    if (this.gathered === null) return this.send(own);
+    this.gathered.push(own);
+    return !this.needsDrain;
+  }
+
+  private send(bytes: Buffer): boolean {
+    this.socket.write(bytes);
+    return !this.needsDrain;
   }
 
   cork(): void {
-    this.socket.cork();
+    this.gathered ??= [];
   }
 
   uncork(): void {
+    const { gathered } = this;
+    this.gathered = null;
+    if (gathered === null || gathered.length === 0) return;
+    const [first] = gathered;
+    if (gathered.length === 1 && first !== undefined) {
+      this.send(first);
+      return;
+    }
+    const bytes = gathered.reduce((sum, { length }) => sum + length, 0);
+    if (bytes <= joinedBytesMax) {
+      this.send(Buffer.concat(gathered, bytes));
+      return;
+    }
+    this.socket.cork();
+    for (const each of gathered) this.send(each);
     this.socket.uncork();
   }
 
+  /** Node asks for a drain after any large write, even when the system took all of it at once. */
   get needsDrain(): boolean {
-    return this.socket.writableNeedDrain;
+    const { socket } = this;
+    return socket.writableNeedDrain && socket.writableLength > 0;
   }
 
   pause(): void {
