@@ -116,7 +116,9 @@ export class PreparedHandler {
     const reserved = reserveKeys(execution.needs, this.services.keys);
     if (reserved.kind === 'wait') return reserved;
     if (reserved.kind === 'refused') return errorAnswer(reserved.error, command);
-    const held = reserved.keys[0] ?? null;
+    const [held = null, ...others] = reserved.keys;
+    // A server prepares one statement; of one that let more pass, nobody could tell which row took which key.
+    for (const other of others) other.settleUnknown();
     if (held !== null && execution.jumpsAt !== null && execution.jumpsAt >= held.first) {
       held.settle(0n);
       return errorAnswer(keyRefused(mixedBulkMessage), command);
