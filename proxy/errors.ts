@@ -54,3 +54,14 @@ export function backendAway(backend: string, reason: string): ErrorPacket {
     message: Buffer.from(`Duara: can't connect to the database server on '${backend}' (${reason})`),
   };
 }
+
+/** ER_SERVER_SHUTDOWN, to a client that came too late. Without SQL state, as before. */
+export function serverShutdown(): ErrorPacket {
+  return { errorCode: 1053, sqlState: null, message: Buffer.from('Duara: server shutdown in progress') };
+}
+
+/** ER_CON_COUNT_ERROR. */
+export function tooManyConnections(max: number): ErrorPacket {
+  const message = Buffer.from(`Too many connections (Duara: proxy.maxConnections is ${max})`);
+  return { errorCode: 1040, sqlState: null, message };
+}

@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
-import { backendAway } from '../errors';
+import { backendAway, serverShutdown } from '../errors';
+import { Command } from '../wire/constants';
 import { frame } from '../wire/packet-framer';
 import { encodeError } from '../wire/response';
 import { Session } from '../session/session';
@@ -13,10 +14,10 @@ import type { Channel } from './channel';
 import { type ClientPlace, placeOf } from './client-place';
 import type { LentBackend } from './lent-backend';
 import type { ProxyOptions } from './proxy-options';
+import { LAST_BYTES_MS } from './refusal';
 import { SocketChannel } from './socket-channel';
 
-/** A client that does not read its last bytes must not keep the connection. */
-const LAST_BYTES_MS = 5_000;
+const quit = frame(Buffer.from([Command.quit]));
 
 /** Relays one client connection over one backend connection until either ends. */
 export class ClientConnection {
@@ -28,6 +29,11 @@ export class ClientConnection {
   private over = false;
   private clientEnded = false;
   private refused = false;
+  private draining = false;
+  /** Until the backend has said something. */
+  private greetingTimer: NodeJS.Timeout | null = null;
+  /** The session ended in order: what the client still says comes too late. */
+  private left = false;
   private readonly place: ClientPlace;
 
   constructor(
@@ -63,10 +69,21 @@ export class ClientConnection {
     );
   }
 
+  /** Ends the connection as soon as nothing would be missed; at once if it is not even let in. */
+  drain(): void {
+    this.draining = true;
+    if (this.session !== null) return this.leaveAtRest();
+    if (this.refused) return;
+    this.options.refused?.('draining');
+    this.refuse(frame(encodeError(serverShutdown())));
+    this.attempt?.abandon();
+  }
+
   /** Ends both connections at once. */
   close(): void {
     if (this.over) return;
     this.over = true;
+    this.greeted();
     this.attempt?.abandon();
     this.client.destroy();
     this.backend?.destroy();
@@ -74,10 +91,18 @@ export class ClientConnection {
     this.onClose();
   }
 
+  private leaveAtRest(): void {
+    if (this.left || this.refused || !(this.session?.atRest ?? false)) return;
+    this.left = true;
+    // The server ends the connection then, and counts it as ended well.
+    this.backend?.end(quit);
+  }
+
   private backendAway(error: Error): void {
-    if (this.over) return;
+    if (this.over || this.refused) return;
     const name = describeBackend(this.options.backend);
     this.options.log.warn(`backend ${name} is away: ${error.message}`);
+    this.options.refused?.('backend_away');
     this.refuse(frame(encodeError(backendAway(name, error.message))));
   }
 
@@ -92,11 +117,12 @@ export class ClientConnection {
   }
 
   private relay(backend: LentBackend): void {
-    if (this.over) {
+    if (this.over || this.refused) {
       backend.destroy();
       return;
     }
     this.backend = backend;
+    this.awaitGreeting(backend);
     const { state } = this;
     const statements = new StatementHandler(state, this.services);
     this.session = new Session(this.effects(backend), statements, state, this.options.counters);
@@ -110,6 +136,20 @@ export class ClientConnection {
     });
     backend.resume();
     this.client.resume();
+  }
+
+  /** A server that accepts and says nothing hangs, or its host does: a client that waits as long must not find out alone. */
+  private awaitGreeting(backend: LentBackend): void {
+    const { backendWaitMs } = this.options;
+    this.greetingTimer = setTimeout(() => {
+      backend.destroy();
+      this.backendAway(new Error(`no greeting within ${backendWaitMs / 1000} s`));
+    }, backendWaitMs);
+  }
+
+  private greeted(): void {
+    if (this.greetingTimer !== null) clearTimeout(this.greetingTimer);
+    this.greetingTimer = null;
   }
 
   private effects(backend: Channel): SessionEffects {
@@ -164,7 +204,7 @@ export class ClientConnection {
   private fromClient(bytes: Buffer): void {
     const { session, backend } = this;
     // Bytes of a client that was refused before there was a session are thrown away.
-    if (session === null || backend === null) return;
+    if (session === null || backend === null || this.left) return;
     this.guarded(() => {
       backend.cork();
       session.fromClient(bytes);
@@ -176,6 +216,7 @@ export class ClientConnection {
   private fromBackend(bytes: Buffer): void {
     const { session, backend } = this;
     if (session === null || backend === null) return;
+    if (this.greetingTimer !== null) this.greeted();
     this.guarded(() => {
       backend.cork();
       session.fromBackend(bytes);
@@ -195,6 +236,7 @@ export class ClientConnection {
 
   /** Held commands may have gone out. */
   private afterProgress(session: Session, backend: Channel): void {
+    if (this.draining) this.leaveAtRest();
     if (session.holding) return;
     if (this.clientEnded) backend.end();
     else this.resumeClient();

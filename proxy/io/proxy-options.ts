@@ -8,6 +8,9 @@ export interface ProxyLog {
   error(message: string): void;
 }
 
+/** Why a client was sent away before it was let in. */
+export type RefusalReason = 'limit' | 'backend_away' | 'draining';
+
 export interface ProxyOptions {
   /** A TCP address; port 0 takes a free one. */
   readonly listen: { readonly host: string; readonly port: number } | null;
@@ -21,8 +24,12 @@ export interface ProxyOptions {
   readonly cache?: ReadCache | null;
   readonly counters: ProxyCounters;
   readonly log: ProxyLog;
-  /** How long a client's connect waits for a backend that is away, before it gets an error. */
+  /** How long a client's connect waits for a backend that is away, and then for its greeting, before it gets an error. */
   readonly backendWaitMs: number;
   /** Connections of clients that have gone, kept for the next ones; null or absent: none are. */
   readonly idle?: IdleLimits | null;
+  /** More clients than that at once are refused; null or absent: only the backend's own limit holds. */
+  readonly maxConnections?: number | null;
+  /** Called for each client that is refused. */
+  readonly refused?: (reason: RefusalReason) => void;
 }

@@ -6,7 +6,7 @@ import type { ProxyServices } from '../session/proxy-services';
 import { StatementCache } from '../sql/statement-cache';
 import { connectBackend } from './backend-connection';
 import { BackendSupply, type BackendCounts } from './backend-supply';
-import { ClientConnection } from './client-connection';
+import { Clients } from './clients';
 import { isLoopback } from './client-place';
 import type { ProxyLog, ProxyOptions } from './proxy-options';
 
@@ -14,6 +14,11 @@ export interface RunningProxy {
   /** The TCP port; 0 without `listen`. */
   readonly port: number;
   readonly backends: BackendCounts;
+  /**
+   * Stops listening, ends sessions that would not be missed, and the others as soon as they have come to such a point, or
+   * `withinMs` have passed. Resolves with the number of those that were cut then; at once after `close`.
+   */
+  drain(withinMs: number): Promise<number>;
   /** Stops listening and ends all connections. */
   close(): Promise<void>;
 }
@@ -36,25 +41,27 @@ export async function startProxy(options: ProxyOptions): Promise<RunningProxy> {
     defaultIsolation: 'unknown',
     commandBytesMax: COMMAND_BYTES_MAX,
   };
-  const connections = new Set<ClientConnection>();
   const supply = new BackendSupply(
     () => connectBackend(options.backend, options.backendWaitMs),
     usedAgain(options) ?? nothingIsKept,
   );
-  const accept = (client: Socket): void => {
-    const connection = new ClientConnection(client, options, services, supply, () => {
-      if (connections.delete(connection)) options.counters.connections -= 1;
-    });
-    connections.add(connection);
-    options.counters.connections += 1;
-    connection.start();
-  };
+  const clients = new Clients(options, services, supply);
+  const accept = (client: Socket): void => clients.accept(client);
   const servers: Server[] = [];
-  const close = async (): Promise<void> => {
-    const closed = servers.map((server) => new Promise<void>((resolve) => server.close(() => resolve())));
-    for (const connection of [...connections]) connection.close();
+  const stopListening = (): Promise<unknown> => {
+    const closed = servers.splice(0).map((server) => new Promise<void>((resolve) => server.close(() => resolve())));
+    return Promise.all(closed);
+  };
+  const drain = async (withinMs: number): Promise<number> => {
+    void stopListening();
     supply.close();
-    await Promise.all(closed);
+    return clients.drain(withinMs);
+  };
+  const close = async (): Promise<void> => {
+    const closed = stopListening();
+    clients.close();
+    supply.close();
+    await closed;
   };
   let port = 0;
   try {
@@ -73,7 +80,7 @@ export async function startProxy(options: ProxyOptions): Promise<RunningProxy> {
     await close();
     throw error;
   }
-  return { port, backends: supply, close };
+  return { port, backends: supply, drain, close };
 }
 
 const nothingIsKept: IdleLimits = { connectionsMax: 0, idleMs: 0, lifeMs: 0 };

@@ -26,6 +26,8 @@ export interface SessionState {
   readonly named: Map<string, NamedStatement | null>;
   /** Temporary tables, as schema.table: they hide tables of that name. */
   readonly temporary: Set<string>;
+  /** Locks held beside those of transactions, as far as its texts tell. */
+  locks: number;
   /** The command at hand has waited for the catalog in vain: it is to be judged without. */
   catalogAway: boolean;
   /** Id that the last COM_STMT_PREPARE got: -1 in a later command means it (MariaDB). */
@@ -68,6 +70,7 @@ export function newSessionState(): SessionState {
     prepared: new Map(),
     named: new Map(),
     temporary: new Set(),
+    locks: 0,
     catalogAway: false,
     lastPrepared: 0,
     residue: 'none',
@@ -100,6 +103,7 @@ export function reset(state: SessionState, mode: SqlMode): void {
   state.prepared.clear();
   state.named.clear();
   state.temporary.clear();
+  state.locks = 0;
 }
 
 /** Flags of a reply. */
@@ -124,4 +128,9 @@ export function residueLeft(state: SessionState): Residue {
   if (residue !== 'none') return residue;
   const held = inTransaction(state) || (status & ServerStatus.autocommit) === 0;
   return held || prepared.size > 0 || named.size > 0 || temporary.size > 0 ? 'reset' : 'none';
+}
+
+/** Nothing of the session would be missed if its connection ended and the client made a new one. */
+export function leavesNothing(state: SessionState): boolean {
+  return !inTransaction(state) && state.temporary.size === 0 && state.locks === 0;
 }

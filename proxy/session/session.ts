@@ -9,7 +9,7 @@ import type { CommandOutcome } from './command-outcome';
 import { ConnectionPhase } from './connection-phase';
 import { ReplyRelay } from './reply-relay';
 import type { SessionEffects } from './session-effects';
-import type { SessionState } from './session-state';
+import { leavesNothing, type SessionState } from './session-state';
 import type { StatementHandler } from './statement-handler';
 
 type Phase =
@@ -80,6 +80,13 @@ export class Session {
   get holding(): boolean {
     // While authentication goes on, the client's next packet may be a step of it.
     return this.held.length > 0 && !this.authenticating;
+  }
+
+  /** Nothing is under way, and nothing of the session would be missed: a good moment to end it. */
+  get atRest(): boolean {
+    const { phase } = this;
+    if (phase.kind !== 'command' || !phase.replies.idle || this.waiting || this.held.length > 0) return false;
+    return this.fromClientFramer.buffered === 0 && this.commands.bytes === 0 && leavesNothing(this.state);
   }
 
   private get authenticating(): boolean {

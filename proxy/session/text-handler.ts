@@ -127,8 +127,9 @@ export class TextHandler {
   }
 
   /** What the first `ran` statements have made of the session. */
-  follow({ effects }: StatementPlan, ran: number): void {
+  follow({ effects, parsed }: StatementPlan, ran: number): void {
     const { state } = this;
+    if (parsed.locks !== undefined && ran > 0) state.locks = Math.max(0, state.locks + parsed.locks);
     for (const [index, { settings, schema, made, gone }] of effects.entries()) {
       if (index > ran) return;
       // One that failed may have dropped some of its tables.

@@ -10,6 +10,7 @@ import {
   touchesUnknown,
 } from './tables-touched';
 import { TokenCursor } from './token-cursor';
+import { locksTaken } from './locks-taken';
 import { splitStatements, tokenize, type Token } from './tokenizer';
 
 export type StatementKind =
@@ -67,6 +68,8 @@ export interface ParsedText {
   readonly broken: boolean;
   /** It has more tokens than are read, and an INSERT among those that were. */
   readonly tooLong?: boolean;
+  /** Locks that it takes less those that it gives back, where it speaks of any: see locksTaken. */
+  readonly locks?: number;
 }
 
 /** Cuts the text of a COM_QUERY (one character a byte) into statements and says what each does. */
@@ -74,7 +77,9 @@ export function parseText(text: string, mode: SqlMode): ParsedText {
   const { tokens, broken, tooLong } = tokenize(text, mode);
   if (broken) return { statements: [], broken, tooLong: tooLong && tokens.some(mayInsert) };
   if (definesRoutine(tokens)) return { statements: [classify(tokens)], broken };
-  return { statements: splitStatements(tokens).map(classify), broken };
+  const statements = splitStatements(tokens).map(classify);
+  const locks = locksTaken(tokens);
+  return locks === 0 ? { statements, broken } : { statements, broken, locks };
 }
 
 function mayInsert({ kind, upper }: Token): boolean {

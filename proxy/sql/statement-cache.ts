@@ -24,7 +24,7 @@ export class StatementCache {
   }
 }
 
-/** What changes how a text is read; the server is the same for all sessions. */
-function modeKey(mode: SqlMode): string {
-  return `${(mode.ansiQuotes ? 1 : 0) + (mode.noBackslashEscapes ? 2 : 0)}${mode.doubleByte ?? ''} `;
+/** What changes how a text is read: the server too, which may be another version after a restart. */
+function modeKey({ ansiQuotes, noBackslashEscapes, doubleByte, server }: SqlMode): string {
+  return `${(ansiQuotes ? 1 : 0) + (noBackslashEscapes ? 2 : 0)}${doubleByte ?? ''}${server.number} `;
 }

@@ -1,0 +1,16 @@
+import type { Socket } from 'node:net';
+import { frame } from '../wire/packet-framer';
+import { encodeError, type ErrorPacket } from '../wire/response';
+
+/** A client that does not read its last bytes must not keep the connection. */
+export const LAST_BYTES_MS = 5_000;
+
+/** Sends a client away that there is no connection for. Its socket is all that is kept, and not for long. */
+export function turnAway(client: Socket, error: ErrorPacket): void {
+  client.on('error', () => client.destroy());
+  client.setTimeout(LAST_BYTES_MS, () => client.destroy());
+  // Closed at once, bytes that are still to come would make the system throw away what was sent.
+  client.once('end', () => client.destroy());
+  client.end(frame(encodeError(error)));
+  client.resume();
+}
