@@ -1,18 +1,16 @@
 import { IdlePool, type IdleLimits } from '../reuse/idle-pool';
 import { LoginHistory } from '../reuse/login-history';
-import { type ReturnAnswer, returnCommands, ReturnReply } from '../reuse/return-question';
-import { PACKET_HEADER_BYTES } from '../wire/constants';
+import { Command, PACKET_HEADER_BYTES } from '../wire/constants';
 import { AuthPacket } from '../wire/handshake';
-import { PacketFramer } from '../wire/packet-framer';
+import { frame } from '../wire/packet-framer';
 import type { BackendAttempt } from './backend-connection';
 import type { Channel } from './channel';
 import { LentBackend } from './lent-backend';
 import { PooledBackend } from './pooled-backend';
 
-/** Server error: Too many connections. */
-const TOO_MANY_CONNECTIONS = 1040;
-/** After a connection was found unfit, the next ones are not asked for so long. */
-const UNFIT_PAUSE_MS = 2_000;
+/** A server whose connections cannot be used again is not tried again for so long. */
+const UNFIT_PAUSE_MS = 10_000;
+const resetConnection = frame(Buffer.from([Command.resetConnection]));
 
 /** For metrics. */
 export interface BackendCounts {
@@ -38,10 +36,10 @@ export class BackendSupply implements BackendCounts {
   private readonly returning = new Map<PooledBackend, number>();
   private timer: NodeJS.Timeout | null = null;
   private closed = false;
-  /** What the server last said of its settings, and since when. See ReturnReply. */
+  private pausedUntilMs = 0;
+  /** What the server last said of its settings, and since when. See settings-question.ts. */
   private settings: string | null = null;
   private settingsSinceMs = Number.NEGATIVE_INFINITY;
-  private askAgainMs = 0;
 
   constructor(
     private readonly connectNew: () => BackendAttempt,
@@ -86,11 +84,10 @@ export class BackendSupply implements BackendCounts {
     this.history.noteHarm(place, performance.now());
   }
 
-  /** The first bytes of a server: it has too many connections, and some of them were ours to end. */
-  makesRoom(greeting: Buffer): boolean {
-    const { length } = greeting;
-    if (length < PACKET_HEADER_BYTES + 3 || greeting[PACKET_HEADER_BYTES] !== AuthPacket.error) return false;
-    return greeting.readUInt16LE(PACKET_HEADER_BYTES + 1) === TOO_MANY_CONNECTIONS && this.endIdle() > 0;
+  /** What was kept is of no use, and nothing is kept for a while. */
+  pause(): void {
+    this.pausedUntilMs = performance.now() + UNFIT_PAUSE_MS;
+    this.endIdle();
   }
 
   /** It was lent, but its client went without a word. */
@@ -101,28 +98,29 @@ export class BackendSupply implements BackendCounts {
   /** A client has gone, and no reply is to come. False: the connection is not wanted back. */
   takeBack(backend: PooledBackend, reset: boolean): boolean {
     const nowMs = performance.now();
-    if (this.closed || !backend.reusable || backend.channel.needsDrain || nowMs < this.askAgainMs) return false;
+    if (this.closed || nowMs < this.pausedUntilMs || !backend.reusable || backend.channel.needsDrain) return false;
     if (this.pool.size + this.returning.size >= this.limits.connectionsMax) return false;
-    const reply = new ReturnReply(reset, backend.capabilities);
-    const framer = new PacketFramer();
+    if (reset) this.resetFirst(backend, nowMs);
+    else this.keep(backend, nowMs);
+    return true;
+  }
+
+  /** Locks and what else others may wait for are freed at once. */
+  private resetFirst(backend: PooledBackend, nowMs: number): void {
     this.returning.set(backend, nowMs);
     const gone = (): void => {
       this.returning.delete(backend);
       backend.channel.destroy();
     };
     const data = (bytes: Buffer): void => {
-      let answer: ReturnAnswer = { kind: 'more' };
-      for (const packet of framer.push(bytes)) answer = reply.push(packet);
-      if (answer.kind === 'more') return;
       this.returning.delete(backend);
-      if (answer.kind === 'fit' && this.sameSettings(backend, answer.settings)) this.keep(backend, performance.now());
-      else this.unfit(backend);
+      if (bytes[PACKET_HEADER_BYTES] === AuthPacket.ok) this.keep(backend, performance.now());
+      else backend.quit();
     };
     backend.receiver = { data, drain: () => {}, end: gone, error: gone, close: gone };
     backend.channel.resume();
-    backend.channel.write(returnCommands(reset));
+    backend.channel.write(resetConnection);
     this.startTimer();
-    return true;
   }
 
   /** Ends all that wait; those that are lent are ended by their clients. */
@@ -135,24 +133,21 @@ export class BackendSupply implements BackendCounts {
     this.returning.clear();
   }
 
-  private endIdle(): number {
+  /** Ends those that wait. Returns how many they were. */
+  endIdle(): number {
     const idle = this.pool.takeAll();
     for (const backend of idle) backend.quit();
     return idle.length;
   }
 
-  private sameSettings(backend: PooledBackend, settings: string): boolean {
+  /** What the server now says of its settings is what it said when this connection was opened. */
+  sameSettings(backend: PooledBackend, settings: string): boolean {
     if (this.settings !== null && settings !== this.settings) {
       this.settingsSinceMs = performance.now();
       this.endIdle();
     }
     this.settings = settings;
     return backend.openedMs > this.settingsSinceMs;
-  }
-
-  private unfit(backend: PooledBackend): void {
-    this.askAgainMs = performance.now() + UNFIT_PAUSE_MS;
-    backend.quit();
   }
 
   private keep(backend: PooledBackend, nowMs: number): void {

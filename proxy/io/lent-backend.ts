@@ -5,13 +5,17 @@ import { type Packet, PacketFramer } from '../wire/packet-framer';
 import type { BackendAttempt } from './backend-connection';
 import type { BackendSupply } from './backend-supply';
 import type { Channel, ChannelEvents } from './channel';
-import type { PooledBackend } from './pooled-backend';
+import { isTooManyConnections, nobody, type PooledBackend } from './pooled-backend';
 
 /** The login over a connection that was used before, or instead of one. */
 interface Login {
   fromClient(packet: Packet): void;
   fromBackend(packet: Packet): void;
 }
+
+/** A server that has too many connections is asked again so often, when some of them were ours to end. */
+const CROWDED_TRIES_MAX = 10;
+const CROWDED_PAUSE_MS = 20;
 
 type Stage =
   /** A new connection: what the server and the client say first is noted. */
@@ -39,6 +43,7 @@ export class LentBackend implements Channel {
   private wantsPause = true;
   private over = false;
   private attempt: BackendAttempt<PooledBackend> | null = null;
+  private crowdedTries = 0;
 
   constructor(
     private backend: PooledBackend,
@@ -158,7 +163,7 @@ export class LentBackend implements Channel {
     const { stage, events } = this;
     switch (stage.kind) {
       case 'greeting':
-        if (this.supply.makesRoom(bytes)) return this.connectAgain(() => (this.stage = { kind: 'greeting' }));
+        if (isTooManyConnections(bytes) && this.triesAgain()) return;
         this.backend.greeted(bytes);
         this.stage = { kind: 'login' };
         events?.data(bytes);
@@ -176,14 +181,37 @@ export class LentBackend implements Channel {
     }
   }
 
+  /** Connections without a client make room; the server takes a moment to forget them. */
+  private triesAgain(): boolean {
+    const madeRoom = this.supply.endIdle() > 0;
+    if (!madeRoom && (this.crowdedTries === 0 || this.crowdedTries >= CROWDED_TRIES_MAX)) return false;
+    this.crowdedTries += 1;
+    this.backend.channel.destroy();
+    this.backend.receiver = nobody;
+    setTimeout(() => {
+      if (!this.over) this.connectAgain(() => {});
+    }, CROWDED_PAUSE_MS);
+    return true;
+  }
+
   private offer(): void {
     const { backend } = this;
     const { greeting } = backend;
     if (greeting === null) return this.destroy();
     const scramble = scrambleOf(greeting.read.authData);
     const login = new Relogin(
-      { ...this.loginOwner(), renew: (packet) => this.renew(packet) },
-      { signature: backend.signature, scramble },
+      {
+        ...this.loginOwner(),
+        unfit: () => this.supply.pause(),
+        sameSettings: (settings) => this.supply.sameSettings(backend, settings),
+        renew: (packet) => this.renew(packet),
+      },
+      {
+        signature: backend.signature,
+        capabilities: backend.capabilities,
+        scramble,
+        repeatingUser: backend.repeatingUser,
+      },
     );
     this.relogin(login);
     // The session changes it in place.
@@ -198,7 +226,8 @@ export class LentBackend implements Channel {
     return {
       toBackend: (bytes: Buffer) => void this.backend.channel.write(bytes),
       toClient: (bytes: Buffer) => this.events?.data(bytes),
-      done: () => {
+      done: (repeatingUser: string | null = null) => {
+        this.backend.repeatingUser = repeatingUser;
         this.supply.loggedIn(this.place, this.backend.signature);
         this.open();
       },

@@ -2,12 +2,15 @@ import { loginSignature } from '../reuse/login';
 import type { IdleConnection } from '../reuse/idle-pool';
 import { readLogin } from '../reuse/relogin';
 import { Command, PACKET_HEADER_BYTES } from '../wire/constants';
-import { decodeGreeting, type Greeting } from '../wire/handshake';
+import { AuthPacket, decodeGreeting, type Greeting } from '../wire/handshake';
 import { frame } from '../wire/packet-framer';
 import type { Channel, ChannelEvents } from './channel';
 
+/** Server error: Too many connections. */
+const TOO_MANY_CONNECTIONS = 1040;
+
 const nothing = (): void => {};
-const nobody: ChannelEvents = { data: nothing, drain: nothing, end: nothing, error: nothing, close: nothing };
+export const nobody: ChannelEvents = { data: nothing, drain: nothing, end: nothing, error: nothing, close: nothing };
 
 const quit = frame(Buffer.from([Command.quit]));
 
@@ -19,7 +22,10 @@ export class PooledBackend implements IdleConnection {
   greeting: { readonly bytes: Buffer; readonly read: Greeting } | null = null;
   /** See loginSignature; null until a client has logged in, or when it is not to be used again. */
   private settled: string | null = null;
+  /** What both sides agreed on. */
   capabilities = 0;
+  /** See OfferedConnection. */
+  repeatingUser: string | null = null;
   private gone = false;
 
   constructor(
@@ -81,6 +87,13 @@ export class PooledBackend implements IdleConnection {
     this.channel.end(quit);
     this.channel.destroyWhenIdle(5_000);
   }
+}
+
+/** The first bytes of a server that has too many connections. */
+export function isTooManyConnections(bytes: Buffer): boolean {
+  const at = PACKET_HEADER_BYTES;
+  if (bytes.length < at + 3 || bytes[at] !== AuthPacket.error) return false;
+  return bytes.readUInt16LE(at + 1) === TOO_MANY_CONNECTIONS;
 }
 
 function isOnePacket(bytes: Buffer): boolean {

@@ -6,19 +6,29 @@ import { frame, type Packet } from '../wire/packet-framer';
 import { PayloadTooShortError } from '../wire/payload-reader';
 import { decodeError } from '../wire/response';
 import { changesUserAlike, loginSignature } from './login';
+import { askSettings, SettingsReply } from './settings-question';
 
 /** The connection that is offered to a client again. */
 export interface OfferedConnection {
+  /** See loginSignature. */
   readonly signature: string;
+  /** What both sides agreed on when it was opened. */
+  readonly capabilities: number;
   /** Of its greeting, which the client was shown. */
   readonly scramble: Buffer;
+  /** The user that was let in last with its first answer said twice; null: there is none. See Relogin. */
+  readonly repeatingUser: string | null;
 }
 
 export interface ReloginOwner {
   toBackend(bytes: Buffer): void;
   toClient(bytes: Buffer): void;
+  /** Whether the server's settings are still those that the connection began with. */
+  sameSettings(settings: string): boolean;
+  /** The server has an init_connect, or is otherwise not one whose connections can be used again. */
+  unfit(): void;
   /** The client is about to hear that it is in: from here on packets pass as they are. */
-  done(): void;
+  done(repeatingUser: string | null): void;
   /** The client was told why not; the connection still is what it was before, and must be ended. */
   refused(): void;
   /**
@@ -26,20 +36,27 @@ export interface ReloginOwner {
    * client to be logged in over a new one (see Renewal). `login`: the client's first packet.
    */
   renew(login: Packet): void;
-  /** The client speaks out of turn: everything ends. */
+  /** The client speaks out of turn, or cannot be asked any more: everything ends. */
   abort(): void;
 }
 
 type Step =
   | { readonly kind: 'login' }
-  /** COM_CHANGE_USER was sent. */
-  | { readonly kind: 'asked'; readonly login: Packet; readonly response: HandshakeResponse }
-  /** The client's answer was sent a second time, since the server asks again with the same scramble. */
-  | { readonly kind: 'repeated'; readonly login: Packet }
-  /** The client was asked by the server, and has to say something. */
+  /** COM_CHANGE_USER was sent; `ahead`: and all that follows it, too. */
+  | { readonly kind: 'asked'; readonly login: Login; readonly ahead: boolean }
+  /** The client's answer was said a second time. */
+  | { readonly kind: 'repeated'; readonly login: Login }
+  /** The server has asked the client, who has to say something; and: it has. */
   | { readonly kind: 'switched' }
   | { readonly kind: 'judged' }
+  /** The server agreed, and is asked what a new connection would be told. `login`: null when the client was asked before. */
+  | { readonly kind: 'settings'; readonly ok: Buffer; readonly reply: SettingsReply; readonly login: Login | null }
   | { readonly kind: 'over' };
+
+interface Login {
+  readonly packet: Packet;
+  readonly response: HandshakeResponse;
+}
 
 /** Plugins of which the server reads exactly one packet after its request. */
 const oneAnswer: ReadonlySet<string> = new Set(['mysql_native_password', 'client_ed25519']);
@@ -51,8 +68,9 @@ const finalErrors: ReadonlySet<number> = new Set([1044, 1045, 1049, 1698, 1862, 
 
 /**
  * Logs a client in over a connection that another client's session left behind: its login becomes a COM_CHANGE_USER, which
- * the server judges against the scramble that the client was shown. Until the server has agreed, the connection still is the
- * other client's: nothing of this client's gets there but that command, and one answer for each question of the server.
+ * the server judges against the scramble that the client was shown. MariaDB asks for the answer to that scramble once more;
+ * it is said to it again, without the client. Until the server has agreed, the connection still is the other client's:
+ * nothing of this client's gets there but that command, and one answer for each question of the server.
  */
 export class Relogin {
   private step: Step = { kind: 'login' };
@@ -75,24 +93,24 @@ export class Relogin {
         return this.login(packet);
       case 'switched':
         this.clientSequence = packet.sequence;
-        this.backendSequence += 1;
         this.step = { kind: 'judged' };
-        return this.owner.toBackend(frame(packet.payload, this.backendSequence));
+        return this.owner.toBackend(this.answer(packet.payload));
       case 'asked':
       case 'repeated':
       case 'judged':
-        this.step = { kind: 'over' };
-        return this.owner.abort();
+      case 'settings':
+        return this.abort();
       case 'over':
         return;
     }
   }
 
-  /** The connection ended, or cannot be used any more. False: the client has to see that it did. */
+  /** The connection ended. False: the client has to see that it did. */
   lost(): boolean {
     const { step } = this;
-    if (step.kind !== 'asked' && step.kind !== 'repeated') return false;
-    this.renew(step.login);
+    if (step.kind !== 'asked' && step.kind !== 'repeated' && step.kind !== 'settings') return false;
+    if (step.login === null) return false;
+    this.renew(step.login.packet);
     return true;
   }
 
@@ -101,64 +119,76 @@ export class Relogin {
     this.backendSequence = packet.sequence;
     switch (step.kind) {
       case 'asked':
+        return this.firstReply(packet.payload, step);
       case 'repeated':
-        return this.firstReply(packet, step);
+        if (packet.payload[0] === AuthPacket.ok) return this.agreed(packet.payload, step.login);
+        return this.denied(packet.payload, step.login);
       case 'judged':
-        return this.laterReply(packet);
+        return this.laterReply(packet.payload);
+      case 'settings':
+        return this.settings(packet, step);
       case 'login':
       case 'switched':
         // Unasked.
-        this.step = { kind: 'over' };
-        return this.owner.abort();
+        return this.abort();
       case 'over':
         return;
     }
   }
 
-  private login(packet: Packet): void {
-    const login = { sequence: packet.sequence, payload: Buffer.from(packet.payload) };
-    this.clientSequence = packet.sequence;
-    const response = readLogin(login.payload);
+  private login({ sequence, payload }: Packet): void {
+    const packet = { sequence, payload: Buffer.from(payload) };
+    this.clientSequence = sequence;
+    const response = readLogin(packet.payload);
     if (response === null || loginSignature(response) !== this.offered.signature || !changesUserAlike(response)) {
-      return this.renew(login);
+      return this.renew(packet);
     }
-    this.step = { kind: 'asked', login, response };
-    const { user, authResponse, charset, connectAttributes, capabilities } = response;
-    const authPlugin = response.authPlugin;
+    const { user, authResponse, authPlugin, charset, connectAttributes } = response;
     const database = response.database ?? Buffer.alloc(0);
     const change = { user, authResponse, database, charset, authPlugin, connectAttributes };
-    this.owner.toBackend(frame(encodeChangeUser(change, capabilities)));
+    const command = frame(encodeChangeUser(change, response.capabilities));
+    // Nothing is lost if the server asks for something else this time: it takes the answer for that, and is left alone.
+    const ahead = this.offered.repeatingUser === user.toString('latin1');
+    this.step = { kind: 'asked', login: { packet, response }, ahead };
+    this.backendSequence = 1;
+    this.owner.toBackend(ahead ? Buffer.concat([command, this.answer(authResponse), askSettings]) : command);
   }
 
-  private firstReply(packet: Packet, step: Extract<Step, { kind: 'asked' | 'repeated' }>): void {
-    const { payload } = packet;
-    if (payload[0] === AuthPacket.ok) return this.accept(packet);
-    if (payload[0] === AuthPacket.error) {
-      return finalErrors.has(decodeError(payload).errorCode) ? this.refuse(packet) : this.renew(step.login);
+  private firstReply(payload: Buffer, { login, ahead }: Extract<Step, { kind: 'asked' }>): void {
+    if (payload[0] === AuthPacket.ok && !ahead) {
+      this.owner.toBackend(askSettings);
+      return this.agreed(payload, login);
     }
-    if (payload[0] !== AuthPacket.switch || step.kind !== 'asked') return this.renew(step.login);
+    if (payload[0] !== AuthPacket.switch) return this.denied(payload, login);
     const { plugin, authData } = decodeAuthSwitchRequest(payload);
-    const { authPlugin, authResponse, capabilities } = step.response;
+    const { authPlugin, authResponse, capabilities } = login.response;
     const spoken = (authPlugin ?? 'mysql_native_password') === plugin;
     if (spoken && scrambleOf(authData).equals(this.offered.scramble)) {
-      this.step = { kind: 'repeated', login: step.login };
-      this.backendSequence += 1;
-      return this.owner.toBackend(frame(authResponse, this.backendSequence));
+      this.step = { kind: 'repeated', login };
+      if (!ahead) this.owner.toBackend(Buffer.concat([this.answer(authResponse), askSettings]));
+      return;
     }
-    if (!oneAnswer.has(plugin) || (capabilities & Capability.pluginAuth) === 0) return this.renew(step.login);
+    if (ahead || !oneAnswer.has(plugin) || (capabilities & Capability.pluginAuth) === 0) {
+      return this.renew(login.packet);
+    }
     this.ask(payload);
   }
 
-  private laterReply(packet: Packet): void {
-    const { payload } = packet;
-    if (payload[0] === AuthPacket.ok) return this.accept(packet);
-    if (payload[0] === AuthPacket.error) return this.refuse(packet);
-    // An account of several plugins, and the next one is tried.
-    if (payload[0] === AuthPacket.switch && oneAnswer.has(decodeAuthSwitchRequest(payload).plugin)) {
-      return this.ask(payload);
+  /** After the client was asked: it cannot be asked for another connection. */
+  private laterReply(payload: Buffer): void {
+    if (payload[0] === AuthPacket.ok) {
+      this.owner.toBackend(askSettings);
+      return this.agreed(payload, null);
     }
-    this.step = { kind: 'over' };
-    this.owner.abort();
+    if (payload[0] === AuthPacket.error) return this.refuse(payload);
+    // An account of several plugins, and the next one is tried.
+    const another = payload[0] === AuthPacket.switch && oneAnswer.has(decodeAuthSwitchRequest(payload).plugin);
+    return another ? this.ask(payload) : this.abort();
+  }
+
+  private denied(payload: Buffer, { packet }: Login): void {
+    const final = payload[0] === AuthPacket.error && finalErrors.has(decodeError(payload).errorCode);
+    return final ? this.refuse(payload) : this.renew(packet);
   }
 
   private ask(payload: Buffer): void {
@@ -166,13 +196,24 @@ export class Relogin {
     this.tell(payload);
   }
 
-  private accept({ payload }: Packet): void {
-    this.step = { kind: 'over' };
-    this.owner.done();
-    this.tell(payload);
+  private agreed(payload: Buffer, login: Login | null): void {
+    const reply = new SettingsReply(this.offered.capabilities);
+    this.step = { kind: 'settings', ok: Buffer.from(payload), reply, login };
   }
 
-  private refuse({ payload }: Packet): void {
+  private settings(packet: Packet, { ok, reply, login }: Extract<Step, { kind: 'settings' }>): void {
+    const answer = reply.push(packet);
+    if (answer.kind === 'more') return;
+    if (answer.kind === 'unfit') this.owner.unfit();
+    if (answer.kind === 'unfit' || !this.owner.sameSettings(answer.settings)) {
+      return login === null ? this.abort() : this.renew(login.packet);
+    }
+    this.step = { kind: 'over' };
+    this.owner.done(login === null ? null : login.response.user.toString('latin1'));
+    this.tell(ok);
+  }
+
+  private refuse(payload: Buffer): void {
     this.step = { kind: 'over' };
     this.tell(payload);
     this.owner.refused();
@@ -181,6 +222,16 @@ export class Relogin {
   private renew(login: Packet): void {
     this.step = { kind: 'over' };
     this.owner.renew(login);
+  }
+
+  private abort(): void {
+    this.step = { kind: 'over' };
+    this.owner.abort();
+  }
+
+  private answer(payload: Buffer): Buffer {
+    this.backendSequence += 1;
+    return frame(payload, this.backendSequence);
   }
 
   private tell(payload: Buffer): void {

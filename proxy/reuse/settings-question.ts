@@ -1,7 +1,7 @@
 import { Capability, Command } from '../wire/constants';
 import { frame, type Packet } from '../wire/packet-framer';
 import { PayloadReader, PayloadTooShortError } from '../wire/payload-reader';
-import { ReplyHeader, isResultEnd } from '../wire/response';
+import { isResultEnd } from '../wire/response';
 
 /**
  * Settings that a new connection takes from the server, and COM_CHANGE_USER does not: with an init_connect nothing is used
@@ -12,48 +12,35 @@ const question = 'SELECT @@GLOBAL.init_connect, @@GLOBAL.max_allowed_packet, @@G
 
 const columns = 3;
 
-const ask = frame(Buffer.concat([Buffer.from([Command.query]), Buffer.from(question)]));
-const resetAndAsk = Buffer.concat([frame(Buffer.from([Command.resetConnection])), ask]);
+/** The command that asks. */
+export const askSettings = frame(Buffer.concat([Buffer.from([Command.query]), Buffer.from(question)]));
 
-/** What is sent on a connection whose client has gone. `reset`: what its session holds is to be freed at once. */
-export function returnCommands(reset: boolean): Buffer {
-  return reset ? resetAndAsk : ask;
-}
-
-export type ReturnAnswer =
+export type SettingsAnswer =
   | { readonly kind: 'more' }
-  /** `settings`: to be compared with what this connection said before. */
+  /** `settings`: to be compared with what the server said before. */
   | { readonly kind: 'fit'; readonly settings: string }
   | { readonly kind: 'unfit' };
 
-const more: ReturnAnswer = { kind: 'more' };
-const unfit: ReturnAnswer = { kind: 'unfit' };
+const more: SettingsAnswer = { kind: 'more' };
+const unfit: SettingsAnswer = { kind: 'unfit' };
 
-type Step = 'reset' | 'columns' | 'definitions' | 'row' | 'end' | 'over';
+type Step = 'columns' | 'definitions' | 'row' | 'end' | 'over';
 
-/** Reads the replies to `returnCommands`. Anything unexpected makes the connection unfit. */
-export class ReturnReply {
-  private step: Step;
+/** Reads the reply to `askSettings`. Anything unexpected makes the connection unfit. */
+export class SettingsReply {
+  private step: Step = 'columns';
   private definitionsLeft = 0;
   private settings: string | null = null;
 
   private readonly deprecateEof: boolean;
 
   /** `capabilities`: the connection's. */
-  constructor(
-    reset: boolean,
-    private readonly capabilities: number,
-  ) {
+  constructor(private readonly capabilities: number) {
     this.deprecateEof = (capabilities & Capability.deprecateEof) !== 0;
-    this.step = reset ? 'reset' : 'columns';
   }
 
-  push({ payload }: Packet): ReturnAnswer {
+  push({ payload }: Packet): SettingsAnswer {
     switch (this.step) {
-      case 'reset':
-        if (payload[0] !== ReplyHeader.ok) return this.unfit();
-        this.step = 'columns';
-        return more;
       case 'columns':
         // MariaDB's cacheMetadata: one byte more, 0 when no definitions follow.
         if (payload[0] !== columns || payload.length > 2) return this.unfit();
@@ -78,7 +65,7 @@ export class ReturnReply {
     }
   }
 
-  private unfit(): ReturnAnswer {
+  private unfit(): SettingsAnswer {
     this.step = 'over';
     return unfit;
   }
