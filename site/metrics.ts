@@ -1,9 +1,7 @@
-import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { Counter, Gauge, type Registry } from 'prom-client';
 import type { BypassReason, ProxyCounters } from '../proxy/ports';
+import { QueryTimes } from './query-times';
 import { lags, type SiteStatus } from './status';
-
-/** Seconds; the proxy answers from memory in tens of microseconds, a report may take minutes. */
-const querySecondsBuckets = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 30];
 
 /** The proxy's counters, kept as plain numbers since they stand on the hot path, and read at each scrape. */
 export class ProxyMetrics implements ProxyCounters {
@@ -15,23 +13,14 @@ export class ProxyMetrics implements ProxyCounters {
   /** Set once there is a cache. */
   cacheBytes: () => number = () => 0;
   private readonly bypassed = new Map<BypassReason, number>();
-  private readonly queryCount: Counter<'kind'>;
-  private readonly querySeconds: Histogram;
+  private readonly queriesByKind = new Map<string, number>();
+  private readonly queryTimes: QueryTimes;
 
   constructor(registry: Registry) {
-    const registers = [registry];
-    this.queryCount = new Counter({
-      name: 'duara_proxy_queries_total',
-      help: 'Commands of clients by kind.',
-      labelNames: ['kind'],
-      registers,
-    });
-    this.querySeconds = new Histogram({
-      name: 'duara_proxy_query_seconds',
-      help: 'From a command of a client to the end of its reply.',
-      buckets: querySecondsBuckets,
-      registers,
-    });
+    this.queryTimes = new QueryTimes(registry);
+    counter(registry, 'duara_proxy_queries_total', 'Commands of clients by kind.', ['kind'], () =>
+      [...this.queriesByKind].map(([kind, value]) => ({ labels: { kind }, value })),
+    );
     gauge(registry, 'duara_proxy_connections', 'Client connections now.', () => this.connections);
     gauge(registry, 'duara_cache_bytes', 'Memory of cached replies and their keys.', () => this.cacheBytes());
     const counters: readonly (readonly [string, string, () => number])[] = [
@@ -57,8 +46,8 @@ export class ProxyMetrics implements ProxyCounters {
   }
 
   queries(kind: string, seconds: number): void {
-    this.queryCount.inc({ kind });
-    this.querySeconds.observe(seconds);
+    this.queriesByKind.set(kind, (this.queriesByKind.get(kind) ?? 0) + 1);
+    this.queryTimes.observe(seconds);
   }
 }
 

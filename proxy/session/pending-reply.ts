@@ -37,8 +37,8 @@ export function serverReply(
   ended: ServerReply['ended'],
   options: Partial<Pick<ServerReply, 'barrier' | 'sequenceShift' | 'collected'>> = {},
 ): ServerReply {
-  const defaults = { barrier: false, collected: null, sequenceShift: 0 };
-  return { from: 'server', kind, swallowed: false, ...defaults, ...options, ended };
+  const { barrier = false, collected = null, sequenceShift = 0 } = options;
+  return { from: 'server', kind, swallowed: false, barrier, collected, sequenceShift, ended };
 }
 
 /** The reply to a command that the client did not send. */

@@ -123,13 +123,21 @@ export class ResponseTracker {
   push(bytes: Buffer, from: number): number {
     let at = from;
     while (at < bytes.length && this.phase.kind !== 'ended') {
+      if (this.headerFilled === 0) {
+        const behind = this.passPlain(bytes, at);
+        if (behind > at) {
+          at = behind;
+          continue;
+        }
+      }
       if (this.headerFilled < PACKET_HEADER_BYTES) {
         at = this.readHeader(bytes, at);
         if (this.headerFilled < PACKET_HEADER_BYTES) return at;
       }
       if (this.headFilled < this.headWanted) {
         const count = Math.min(this.headWanted - this.headFilled, bytes.length - at);
-        bytes.copy(this.head, this.headFilled, at, at + count);
+        // So few that a call of Buffer.copy costs more.
+        for (let i = 0; i < count; i++) this.head[this.headFilled + i] = bytes[at + i] ?? 0;
         this.headFilled += count;
         at += count;
         if (this.headFilled < this.headWanted) return at;
@@ -141,6 +149,30 @@ export class ResponseTracker {
       this.headerFilled = 0;
       this.endOfPacket();
       if (this.phase.kind === 'file') return at;
+    }
+    return at;
+  }
+
+  /** Rows and column definitions that lie whole in `bytes`, most of all packets, by their length and first byte alone. */
+  private passPlain(bytes: Buffer, from: number): number {
+    const { phase } = this;
+    const definitions = phase.kind === 'definitions';
+    if ((!definitions && phase.kind !== 'rows') || this.continues || this.sequenceShift > 0) return from;
+    let at = from;
+    while (bytes.length - at > PACKET_HEADER_BYTES) {
+      const length = (bytes[at] ?? 0) | ((bytes[at + 1] ?? 0) << 8) | ((bytes[at + 2] ?? 0) << 16);
+      const end = at + PACKET_HEADER_BYTES + length;
+      // 0xFE and 0xFF may be the end, or an error, or the start of a long row.
+      if (length === 0 || length === PACKET_PAYLOAD_MAX || end > bytes.length || (bytes[at + 4] ?? 0) >= 0xfe) break;
+      at = end;
+      if (definitions) {
+        if (phase.left === Infinity) continue;
+        phase.left -= 1;
+        if (phase.left > 0) continue;
+        this.endOfDefinitions(phase.then);
+        break;
+      }
+      this.rows += 1;
     }
     return at;
   }

@@ -98,8 +98,9 @@ export class Session {
   fromClient(chunk: Buffer): void {
     if (this.phase.kind === 'ended') return;
     if (this.phase.kind === 'raw') return this.effects.toBackend(chunk);
-    const packets = this.fromClientFramer.push(chunk);
-    for (const packet of packets) this.clientPacket(packet);
+    const whole = this.fromClientFramer.whole(chunk);
+    if (whole !== null) this.clientPacket(whole);
+    else for (const packet of this.fromClientFramer.push(chunk)) this.clientPacket(packet);
     if (this.commands.bytes > this.statements.commandBytesMax) this.refuseCommand();
     // The phase may have turned raw on the way.
     if ((this.phase as Phase).kind === 'raw') this.flushClientRest();

@@ -86,6 +86,7 @@ interface Scope {
 export function planText(source: StatementSource, state: SessionState, services: ProxyServices): Planning {
   const { text, parsed } = source;
   if (parsed.tooLong === true) return { kind: 'refused', error: keyRefused(tooLongMessage) };
+  if (onlyReads(parsed)) return planOfRead(parsed);
   const needs: KeyNeed[] = [];
   const explicit: { table: TableInfo; key: bigint }[] = [];
   const effects: StatementEffects[] = [];
@@ -142,6 +143,31 @@ export function planText(source: StatementSource, state: SessionState, services:
     explicit,
     writes,
     unread,
+  };
+}
+
+/** One SELECT that changes nothing: most of all texts. */
+function onlyReads({ statements, broken }: ParsedText): boolean {
+  const [statement] = statements;
+  if (statement === undefined || statements.length !== 1 || broken) return false;
+  return statement.kind === 'select' && statement.effect === 'read' && statement.prefix === null;
+}
+
+const none: readonly never[] = [];
+const readEffects: readonly StatementEffects[] = [{ settings: noChanges, schema: undefined, made: none, gone: none }];
+
+function planOfRead(parsed: ParsedText): StatementPlan {
+  return {
+    kind: 'plan',
+    parsed,
+    statements: parsed.statements,
+    effects: readEffects,
+    keyedByTrigger: none,
+    edits: none,
+    needs: none,
+    explicit: none,
+    writes: writesNothing,
+    unread: false,
   };
 }
 

@@ -20,6 +20,14 @@ export class PacketFramer {
     return this.pendingBytes;
   }
 
+  /** The packet that is all of `chunk`, as commands mostly come; null when it is not so: then `push` it. */
+  whole(chunk: Buffer): Packet | null {
+    if (this.pending.length > 0 || chunk.length < PACKET_HEADER_BYTES) return null;
+    const length = (chunk[0] ?? 0) | ((chunk[1] ?? 0) << 8) | ((chunk[2] ?? 0) << 16);
+    if (chunk.length !== PACKET_HEADER_BYTES + length) return null;
+    return { sequence: chunk[3] ?? 0, payload: chunk.subarray(PACKET_HEADER_BYTES) };
+  }
+
   /** The packets completed by `chunk`, in order. */
   push(chunk: Buffer): Packet[] {
     const packets: Packet[] = [];
