@@ -56,3 +56,13 @@ export const statementId: MaskRule = {
       index === 0 && packets[0]?.payload[0] === 0 ? line.replace(/^(\d+ 00)[0-9a-f]{8}/, '$1 (id) ') : line,
     ),
 };
+
+/** What a switch of the authentication plugin asks for: a scramble, made anew each time. */
+export const scramble: MaskRule = {
+  why: 'each authentication has its own scramble',
+  apply: (packets) =>
+    packets.map(({ sequence, payload }) => {
+      const shown = payload[0] === 0xfe ? payload.subarray(0, payload.indexOf(0) + 1) : payload;
+      return `${sequence} ${shown.toString('hex')} of ${payload.length} bytes`;
+    }),
+};

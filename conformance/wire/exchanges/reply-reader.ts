@@ -51,7 +51,7 @@ export class ReplyReader {
         await this.until((packet) => this.endsRows(packet));
         break;
       case 'authentication':
-        await this.until((packet) => packet[0] === 0);
+        await this.authentication();
         break;
     }
     return this.packets;
@@ -80,6 +80,18 @@ export class ReplyReader {
       if (packet[0] === 0xff) return false;
       if (ends(packet)) return true;
     }
+  }
+
+  /** The account has no password: a switch of the plugin is answered with nothing. */
+  private async authentication(): Promise<void> {
+    await this.until((packet) => {
+      if (packet[0] === 0xfe) this.client.send(frame(Buffer.alloc(0), this.nextSequence()));
+      return packet[0] === 0;
+    });
+  }
+
+  private nextSequence(): number {
+    return (this.packets[this.packets.length - 1]?.sequence ?? 0) + 1;
   }
 
   private endsRows(packet: Buffer): boolean {
@@ -134,7 +146,7 @@ export class ReplyReader {
   }
 
   private sendFile(packets: readonly Buffer[]): void {
-    let sequence = (this.packets[this.packets.length - 1]?.sequence ?? 0) + 1;
+    let sequence = this.nextSequence();
     const framed = [...packets, Buffer.alloc(0)].map((payload) => {
       const bytes = frame(payload, sequence);
       sequence += Math.floor(payload.length / PACKET_PAYLOAD_MAX) + 1;
