@@ -1,4 +1,5 @@
 import type { ProxyCounters } from '../ports';
+import { PACKET_PAYLOAD_MAX } from '../wire/constants';
 import { PayloadTooShortError } from '../wire/payload-reader';
 import type { PendingReply, ServerReply } from './pending-reply';
 import { type ReplySummary, ResponseTracker } from './response-tracker';
@@ -10,6 +11,8 @@ export class ReplyRelay {
   private expecting = false;
   private barriersPending = 0;
   private readonly tracker: ResponseTracker;
+  /** The next packet of the file goes on with the one before. */
+  private fileContinues = false;
 
   /** Capabilities that both sides agreed on. */
   constructor(
@@ -42,8 +45,11 @@ export class ReplyRelay {
     return this.tracker.wantsFile;
   }
 
-  fileSent(): void {
-    this.tracker.fileSent();
+  /** A packet of the file, of so many bytes; an empty one ends it, unless it only ends a packet of the largest length. */
+  filePacket(bytes: number): void {
+    const continued = this.fileContinues;
+    this.fileContinues = bytes === PACKET_PAYLOAD_MAX;
+    if (bytes === 0 && !continued) this.tracker.fileSent();
   }
 
   /** What the OK of the authentication says; `packet` with its header. null: it is cut short. */

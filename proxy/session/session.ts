@@ -176,7 +176,7 @@ export class Session {
   private commandPacket(packet: Packet, replies: ReplyRelay): void {
     if (replies.wantsFile) {
       this.effects.toBackend(framedBytes(packet));
-      if (packet.payload.length === 0) replies.fileSent();
+      replies.filePacket(packet.payload.length);
       return;
     }
     if (packet.sequence !== 0 && replies.changesUser) return this.effects.toBackend(framedBytes(packet));

@@ -1,4 +1,5 @@
 import { type Connection, createConnection } from 'mysql2/promise';
+import { type RunningProxy, startProxy } from '../../../proxy/io/proxy-server';
 import type { ServerBinary } from '../../../site/lab/find-server';
 import { type ProxiedServer, startProxiedServer } from '../proxied-server';
 import { type Difference, differences } from './compare-records';
@@ -7,6 +8,8 @@ import { baseSchema } from './fixtures/base-schema';
 import { typeTables } from './fixtures/types';
 import { type ExchangeRecord, type Route, runExchange } from './run-exchange';
 import { SequentialKeys } from './sequential-keys';
+
+const host = '127.0.0.1';
 
 /** The same way to the server, once to itself and once to the proxy. */
 export interface Transport {
@@ -35,7 +38,21 @@ export async function startExchangeRig(binary: ServerBinary): Promise<ExchangeRi
     extra: ['--log-bin-trust-function-creators=1', '--character-set-server=utf8mb4', '--progress-report-time=1'],
   });
   let root: Connection;
+  let overTcp: RunningProxy;
   try {
+    const { catalog, versions, counters, errors, server } = site;
+    // Over TCP to the backend too: who a user is depends on the way to the server.
+    overTcp = await startProxy({
+      listen: { host, port: 0 },
+      socket: null,
+      backend: { host, port: server.port },
+      catalog,
+      keys,
+      versions,
+      counters,
+      log: { warn: () => {}, error: (message) => void errors.push(message) },
+      backendWaitMs: 2_000,
+    });
     root = await createConnection({ socketPath: site.server.socket, user: 'root', multipleStatements: true });
     await root.query(baseSchema);
     await root.query(typeTables);
@@ -54,18 +71,18 @@ export async function startExchangeRig(binary: ServerBinary): Promise<ExchangeRi
     differences(await record(direct, exchange), await record(proxied, exchange));
   const stop = async (): Promise<void> => {
     root.destroy();
+    await overTcp.close();
     await site.stop();
   };
-  return { site, transports: transportsOf(site), compare, record, stop };
+  return { site, transports: transportsOf(site, overTcp), compare, record, stop };
 }
 
-function transportsOf(site: ProxiedServer): readonly Transport[] {
-  const host = '127.0.0.1';
+function transportsOf(site: ProxiedServer, overTcp: RunningProxy): readonly Transport[] {
   return [
     {
       name: 'tcp',
       direct: { target: { host, port: site.server.port } },
-      proxied: { target: { host, port: site.proxy.port } },
+      proxied: { target: { host, port: overTcp.port } },
     },
     {
       name: 'socket',
