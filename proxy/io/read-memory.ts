@@ -16,9 +16,17 @@ const largeBytes = 16 * 1024;
  */
 const shared = Buffer.allocUnsafeSlow(readBytes);
 
-/** Whether the bytes may be overwritten by the next read of any socket. */
+/** Whether the bytes may be overwritten by the next read of any socket: a write of them needs a copy. */
 export function isLent(bytes: Buffer): boolean {
   return bytes.buffer === shared.buffer;
+}
+
+/** Memory of a socket's own that a write still needs. */
+const taken = new WeakSet<ArrayBufferLike>();
+
+/** A write of these bytes, which are not `isLent`, goes on after the call: their memory is not read into again. */
+export function take(bytes: Buffer): void {
+  taken.add(bytes.buffer);
 }
 
 /**
@@ -32,16 +40,23 @@ export function readDirectly(socket: Socket, target: ReadTarget): boolean {
   if (keys === null || typeof handle?.useUserBuffer !== 'function') return false;
   const kept = socket as unknown as Record<symbol, unknown>;
   let last = 0;
+  let own: Buffer | null = null;
   kept[keys.memory] = shared;
   kept[keys.callback] = (length: number, memory: Buffer): boolean => {
     last = length;
     target.data(memory.subarray(0, length));
     return true;
   };
-  // Asked after each read. In the middle of a large result each chunk gets memory of its own, which needs no copy.
+  // Asked after each read. In the middle of a large result the socket has memory of its own, which needs no copy, and is
+  // used again as long as writes take all of it at once: fresh memory for each chunk keeps the garbage collector busy.
   kept[keys.next] = (): Buffer | null => {
-    if (last >= largeBytes) return Buffer.allocUnsafeSlow(readBytes);
-    return kept[keys.memory] === shared ? null : shared;
+    if (last < largeBytes) {
+      if (own === null) return null;
+      own = null;
+      return shared;
+    }
+    if (own !== null && !taken.has(own.buffer)) return null;
+    return (own = Buffer.allocUnsafeSlow(readBytes));
   };
   handle.useUserBuffer(shared);
   return true;

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import type { Channel, ChannelEvents } from './channel';
-import { isLent, readDirectly } from './read-memory';
+import { isLent, readDirectly, take } from './read-memory';
 
 /** Up to so many bytes, what was gathered is joined: one call of the system costs more than the copy. */
 const joinedBytesMax = 16 * 1024;
@@ -33,6 +33,7 @@ export class SocketChannel implements Channel {
 
   private send(bytes: Buffer): boolean {
     this.socket.write(bytes);
+    if (this.socket.writableLength > 0) take(bytes);
     return !this.needsDrain;
   }
 
