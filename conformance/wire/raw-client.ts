@@ -1,6 +1,6 @@
 import { nativePasswordAnswer } from '../../proxy/wire/auth';
 import { Capability } from '../../proxy/wire/constants';
-import { decodeGreeting, scrambleOf } from '../../proxy/wire/handshake';
+import { AuthPacket, decodeAuthSwitchRequest, decodeGreeting, scrambleOf } from '../../proxy/wire/handshake';
 import { encodeHandshakeResponse, encodeSslRequest } from '../../proxy/wire/handshake-response';
 import { frame, type Packet, PacketFramer } from '../../proxy/wire/packet-framer';
 import { decodeError } from '../../proxy/wire/response';
@@ -37,6 +37,9 @@ export class RawClient {
   greeting: Buffer = Buffer.alloc(0);
   /** What the server answered to the handshake response. */
   login: Buffer = Buffer.alloc(0);
+  loginSequence = 0;
+  /** The server asked for another answer than the first one. */
+  switched = false;
   private readonly framer = new PacketFramer();
   private wake = (): void => {};
 
@@ -79,7 +82,15 @@ export class RawClient {
     const answer = password === '' ? Buffer.alloc(0) : nativePasswordAnswer(password, scrambleOf(authData));
     const response = encodeHandshakeResponse(handshakeResponse(options, answer));
     client.socket.write(Buffer.concat([frame(response, sequence), ...pipelined]));
-    const [ok] = await client.take(1);
+    let [ok] = await client.take(1);
+    if (ok?.payload[0] === AuthPacket.switch) {
+      client.switched = true;
+      const { authData: another } = decodeAuthSwitchRequest(ok.payload);
+      const again = password === '' ? Buffer.alloc(0) : nativePasswordAnswer(password, scrambleOf(another));
+      client.socket.write(frame(again, ok.sequence + 1));
+      [ok] = await client.take(1);
+    }
+    if (ok !== undefined) client.loginSequence = ok.sequence;
     if (ok?.payload[0] !== 0) {
       client.destroy();
       throw new Error(ok === undefined ? 'closed' : decodeError(ok.payload).message.toString());

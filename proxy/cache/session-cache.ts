@@ -156,7 +156,7 @@ const backwardWords = new Set(['FOUND_ROWS', 'ROW_COUNT', 'WARNINGS', 'ERRORS', 
 const backwardVariables = new Set(['warning_count', 'error_count']);
 
 /** Whether the text may look at the outcome of the command before it. */
-function asksBack({ statements, broken }: ParsedText): boolean {
+export function asksBack({ statements, broken }: ParsedText): boolean {
   if (broken) return true;
   return statements.some(
     ({ effect, tokens }) =>

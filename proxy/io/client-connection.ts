@@ -124,6 +124,7 @@ export class ClientConnection {
     this.backend = backend;
     this.awaitGreeting(backend);
     const { state } = this;
+    state.askedSettings = backend.used;
     const statements = new StatementHandler(state, this.services);
     this.session = new Session(this.effects(backend), statements, state, this.options.counters);
     backend.listen({

@@ -49,7 +49,8 @@ export class LentBackend implements Channel {
     private backend: PooledBackend,
     private readonly supply: BackendSupply,
     private readonly place: string,
-    used: boolean,
+    /** Another client's session was here before. */
+    readonly used: boolean,
   ) {
     this.stage = { kind: used ? 'offer' : 'greeting' };
   }

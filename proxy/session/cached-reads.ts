@@ -1,6 +1,6 @@
 import { ServerStatus } from '../wire/constants';
 import { ownQuery } from '../wire/command';
-import { SessionCache, type SessionView } from '../cache/session-cache';
+import { asksBack, SessionCache, type SessionView } from '../cache/session-cache';
 import type { BypassReason } from '../ports';
 import type { ParsedText, Statement } from '../sql/classifier';
 import type { ClientCommand } from './client-command';
@@ -120,11 +120,17 @@ export class CachedReads {
 
   /** What is to be sent, with the SELECT before it that the server did not see, if it asks about that. */
   withUnsent(outcome: CommandOutcome): CommandOutcome {
-    if (this.asked === null || outcome.kind !== 'send' || outcome.parsed === undefined) return outcome;
-    const unsent = this.asked.sendFirst(outcome.parsed);
+    if (outcome.kind !== 'send' || outcome.parsed === undefined) return outcome;
+    const unsent = this.asked?.sendFirst(outcome.parsed) ?? this.beforeTheFirst(outcome.parsed);
+    this.state.askedSettings = false;
     if (unsent === null) return outcome;
     const select = ownQuery(unsent, queryAttributes(this.state));
     return { ...outcome, bytes: [select, ...outcome.bytes], replies: [swallowedReply(), ...outcome.replies] };
+  }
+
+  /** On a used connection the server has answered our question last, and ROW_COUNT() would tell. */
+  private beforeTheFirst(parsed: ParsedText): string | null {
+    return this.state.askedSettings && asksBack(parsed) ? 'DO 0' : null;
   }
 
   /** A statement ended. */

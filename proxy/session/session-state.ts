@@ -34,6 +34,8 @@ export interface SessionState {
   lastPrepared: number;
   /** What the commands so far may have left on the connection, besides what stands above. */
   residue: Residue;
+  /** No command of the client's has come since the login over a used connection, which ends with a SELECT of ours. */
+  askedSettings: boolean;
 }
 
 /** A text and its statements. */
@@ -74,6 +76,7 @@ export function newSessionState(): SessionState {
     catalogAway: false,
     lastPrepared: 0,
     residue: 'none',
+    askedSettings: false,
   };
 }
 

@@ -1,0 +1,219 @@
+import { type Connection, createConnection } from 'mysql2/promise';
+import { Capability } from '../../proxy/wire/constants';
+import { findServer } from '../../site/lab/find-server';
+import { until } from '../lab/lab-process';
+import { type ProxiedServer, startProxiedServer } from './proxied-server';
+import { baseCapabilities, type LoginOptions } from './raw-client';
+import { type Answer, SessionClient } from './session-client';
+
+const binary = findServer();
+const idle = { connectionsMax: 4, idleMs: 600_000, lifeMs: 600_000 };
+
+/** What a session does before its client goes, what the next one asks, and whether the connection may serve that one. */
+const sessions: readonly (readonly [what: string, before: readonly string[], ask: readonly string[], kept: boolean])[] =
+  [
+    ['user variables', ["SET @a = 5, @b = 'x'"], ['SELECT @a, @b'], true],
+    ['a temporary table', ['CREATE TEMPORARY TABLE tt (a INT)'], ['SELECT * FROM tt'], true],
+    ['one that hides a table', ['CREATE TEMPORARY TABLE words (a INT)'], ['SELECT COUNT(*) FROM words'], true],
+    ['a lock of a name', ["SELECT GET_LOCK('kufuli', 0)"], ["SELECT IS_FREE_LOCK('kufuli')"], true],
+    [
+      'an open transaction',
+      ['BEGIN', 'DELETE FROM words'],
+      ['SELECT COUNT(*) FROM words', 'SELECT @@in_transaction'],
+      true,
+    ],
+    ['a transaction that only read', ['BEGIN', 'SELECT * FROM words'], ['SELECT @@in_transaction'], true],
+    ['autocommit', ['SET autocommit = 0'], ['SELECT @@autocommit'], true],
+    ['sql_mode', ["SET sql_mode = 'ANSI,NO_BACKSLASH_ESCAPES'"], ['SELECT @@sql_mode', "SELECT 'a\\\\nb'"], true],
+    ['isolation', ['SET SESSION TRANSACTION ISOLATION LEVEL SERIALIZABLE'], ['SELECT @@tx_isolation'], true],
+    ['isolation of one', ['SET TRANSACTION ISOLATION LEVEL SERIALIZABLE'], ['SELECT @@tx_isolation'], true],
+    ['the character set', ['SET NAMES latin1'], ['SELECT @@character_set_client, @@collation_connection'], true],
+    ['the default schema', ['USE information_schema'], ['SELECT DATABASE()'], true],
+    ['LAST_INSERT_ID()', ["INSERT INTO mine (w) VALUES ('x')"], ['SELECT LAST_INSERT_ID(), @@identity'], true],
+    ['insert_id', ['SET insert_id = 77'], ['SELECT @@insert_id'], true],
+    ['timestamp', ['SET timestamp = 5'], ['SELECT NOW() > 20000000000000'], true],
+    ['FOUND_ROWS()', ['SELECT SQL_CALC_FOUND_ROWS * FROM words LIMIT 1'], ['SELECT FOUND_ROWS()'], true],
+    ['ROW_COUNT()', ['UPDATE words SET n = n + 1'], ['SELECT ROW_COUNT()'], true],
+    ['warnings', ['SELECT 1 + "x"'], ['SHOW WARNINGS', 'SELECT @@warning_count'], true],
+    ['an error', ['SELECT nothing FROM words'], ['SHOW ERRORS', 'SELECT @@error_count'], true],
+    ['a prepared statement', ["PREPARE p FROM 'SELECT 1'"], ['EXECUTE p'], true],
+    ['time zone', ["SET time_zone = '+03:00'"], ['SELECT @@time_zone'], true],
+    [
+      'checks',
+      ['SET foreign_key_checks = 0, unique_checks = 0'],
+      ['SELECT @@foreign_key_checks, @@unique_checks'],
+      true,
+    ],
+    ['a role', ['SET ROLE helper'], ['SELECT CURRENT_ROLE()'], false],
+    ['a variable that is told to the socket', ['SET net_write_timeout = 7'], ['SELECT @@net_write_timeout'], false],
+    ['a profile', ['SET profiling = 1', 'SELECT 1'], ['SHOW PROFILES'], false],
+    ['locked tables', ['LOCK TABLES words WRITE'], ['SELECT COUNT(*) FROM words'], false],
+    ['a procedure', ['CALL leaves()'], ['SELECT @left'], false],
+    ['an XA transaction', ["XA START 'x'", 'DELETE FROM words'], ['SELECT COUNT(*) FROM words'], false],
+    ['a handler', ['HANDLER words OPEN'], ['HANDLER words READ FIRST'], false],
+  ];
+
+(binary?.flavour === 'mariadb' ? describe : describe.skip)('a connection that another client left behind', () => {
+  let site: ProxiedServer;
+  let admin: Connection;
+
+  beforeAll(async () => {
+    if (binary === null) throw new Error('no server');
+    site = await startProxiedServer(binary, { proxy: { idle } });
+    admin = await createConnection({ socketPath: site.server.socket, user: 'root', multipleStatements: true });
+    await admin.query(
+      `CREATE TABLE app.words (w VARCHAR(20) PRIMARY KEY, n INT); INSERT INTO app.words VALUES ('moja', 1), ('mbili', 2);
+       CREATE SCHEMA other; CREATE TABLE app.mine (id INT AUTO_INCREMENT PRIMARY KEY, w VARCHAR(20));
+       CREATE PROCEDURE app.leaves() SET @left = 1; CREATE ROLE helper; GRANT helper TO app@'%', app@localhost;
+       CREATE USER bob@'%' IDENTIFIED BY 'bobpw', bob@localhost IDENTIFIED BY 'bobpw'; GRANT SELECT ON app.* TO bob@'%', bob@localhost;
+       CREATE USER one@'%' IDENTIFIED BY 'secret' WITH MAX_USER_CONNECTIONS 1; GRANT SELECT ON app.* TO one@'%';
+       CREATE USER one@localhost IDENTIFIED BY 'secret' WITH MAX_USER_CONNECTIONS 1; GRANT SELECT ON app.* TO one@localhost;`,
+    );
+  });
+  afterAll(async () => {
+    await admin.end();
+    await site.stop();
+    expect(site.errors).toEqual([]);
+  });
+
+  const proxied = (options: LoginOptions = {}): Promise<SessionClient> => SessionClient.open(site.proxySocket, options);
+  const direct = (options: LoginOptions = {}): Promise<SessionClient> =>
+    SessionClient.open(site.server.socket, options);
+  const counts = (): { reused: number; opened: number; renewed: number } => ({ ...site.proxy.backends.counts });
+  const idleNow = (): number => site.proxy.backends.idle;
+  const becomesIdle = (count: number): Promise<void> =>
+    until(
+      async () => Promise.resolve(idleNow() === count),
+      20_000,
+      () => `${idleNow()} connections are idle, not ${count}`,
+    );
+  /** Exactly one connection waits, and clients are known to log in like this. */
+  const primed = async (options: LoginOptions = {}): Promise<void> => {
+    const several = await Promise.all([proxied(options), proxied(options), proxied(options)]);
+    for (const client of several) await client.quit();
+    await until(
+      async () => Promise.resolve(idleNow() > 0),
+      20_000,
+      () => 'no connection is idle',
+    );
+    while (idleNow() > 1) {
+      const before = idleNow();
+      // It ends with an order that does not let it be used again.
+      const client = await proxied(options);
+      await client.ask('SET net_write_timeout = 61');
+      await client.quit();
+      await becomesIdle(before - 1);
+    }
+  };
+  const asked = async (client: SessionClient, texts: readonly string[]): Promise<Answer[]> => {
+    const answers: Answer[] = [];
+    for (const text of texts) answers.push(await client.ask(text));
+    return answers;
+  };
+
+  it.each(sessions)('shows nothing of the session before: %s', async (_, before, ask, kept) => {
+    await primed();
+    const first = await proxied();
+    const { greetedId } = first;
+    await asked(first, before);
+    await first.quit();
+    await becomesIdle(kept ? 1 : 0);
+    const was = counts();
+    const next = await proxied();
+    expect(next.greetedId === greetedId).toBe(kept);
+    expect(counts().reused - was.reused).toBe(kept ? 1 : 0);
+    const fresh = await direct();
+    expect(await asked(next, ask)).toEqual(await asked(fresh, ask));
+    expect(await next.ask('SELECT CONNECTION_ID()')).toEqual([[next.greetedId]]);
+    await fresh.quit();
+    await next.quit();
+  });
+
+  it('is as a new one in every session variable', async () => {
+    await primed();
+    const first = await proxied({ user: 'bob', password: 'bobpw', charset: 8 });
+    for (const [, before, , kept] of sessions) if (kept) await asked(first, before);
+    await first.quit();
+    await becomesIdle(1);
+    const was = counts();
+    const next = await proxied();
+    expect(counts().reused - was.reused).toBe(1);
+    const fresh = await direct();
+    const variables = `SELECT variable_name, variable_value FROM information_schema.session_variables
+      WHERE variable_name NOT IN ('PSEUDO_THREAD_ID', 'RAND_SEED1', 'RAND_SEED2', 'TIMESTAMP', 'GTID_BINLOG_POS',
+        'GTID_BINLOG_STATE', 'GTID_CURRENT_POS') ORDER BY 1`;
+    expect(await next.ask(variables)).toEqual(await fresh.ask(variables));
+    expect(next.raw.login).toEqual(fresh.raw.login);
+    expect(next.raw.loginSequence).toBe(fresh.raw.loginSequence);
+    expect(next.raw.switched).toBe(false);
+    await fresh.quit();
+    await next.quit();
+  });
+
+  it('is let go of at once: locks and rows are free as soon as the client has gone', async () => {
+    await primed();
+    const first = await proxied();
+    await asked(first, ["SELECT GET_LOCK('sasa', 0)", 'BEGIN', 'UPDATE words SET n = 9']);
+    await first.quit();
+    // On a connection of its own that waits long: it gets the lock only because the other one lost it.
+    const waiting = await direct();
+    expect(await waiting.ask("SELECT GET_LOCK('sasa', 30)")).toEqual([['1']]);
+    expect(await waiting.ask("UPDATE words SET n = 1 WHERE w = 'moja'")).toMatch(/^ok /);
+    await waiting.quit();
+  });
+
+  it('serves another account, with its own rights, schema and character set', async () => {
+    await primed();
+    const was = counts();
+    const options = { user: 'bob', password: 'bobpw', database: 'information_schema', charset: 8 };
+    const next = await proxied(options);
+    expect(counts().reused - was.reused).toBe(1);
+    const fresh = await direct(options);
+    const ask = ['SELECT USER(), CURRENT_USER(), DATABASE(), @@collation_connection', 'DELETE FROM app.words'];
+    expect(await asked(next, ask)).toEqual(await asked(fresh, ask));
+    await fresh.quit();
+    await next.quit();
+  });
+
+  const refusals: readonly (readonly [string, LoginOptions])[] = [
+    ['a wrong password', { password: 'wrong' }],
+    ['no password', { password: '' }],
+    ['an unknown user', { user: 'nobody' }],
+    ['an unknown schema', { database: 'nowhere' }],
+    ['a schema that is not theirs', { user: 'bob', password: 'bobpw', database: 'other' }],
+  ];
+  it.each(refusals)('refuses as a new one does: %s', async (_, options) => {
+    await primed();
+    const was = counts();
+    const refusal = (client: Promise<SessionClient>): Promise<unknown> => client.catch((error: unknown) => error);
+    const through = await refusal(proxied(options));
+    expect(counts().reused - was.reused).toBe(1);
+    expect(through).toBeInstanceOf(Error);
+    expect(through).toEqual(await refusal(direct(options)));
+    // Nobody gets the connection that was not theirs.
+    expect(idleNow()).toBe(0);
+  });
+
+  it('is not used for a client that logs in otherwise, who is asked once more', async () => {
+    await primed();
+    const was = counts();
+    const options = { capabilities: baseCapabilities | Capability.foundRows };
+    const other = await proxied(options);
+    expect(counts().renewed - was.renewed).toBe(1);
+    expect(other.raw.switched).toBe(true);
+    expect(await other.ask("UPDATE words SET n = 1 WHERE w = 'moja'")).toBe('ok 1 0 2 0');
+    await other.quit();
+    await expect(proxied({ ...options, password: 'wrong' })).rejects.toThrow('Access denied');
+  });
+
+  it('cannot be had by a client that knows no plugins and logs in otherwise; the next one can connect', async () => {
+    await primed();
+    const options = { capabilities: baseCapabilities & ~Capability.pluginAuth };
+    await expect(proxied(options)).rejects.toThrow('connect again');
+    for (let times = 0; times < 4; times++) {
+      const client = await proxied(options);
+      expect(await client.ask('SELECT 1')).toEqual([['1']]);
+      await client.quit();
+    }
+  });
+});
