@@ -31,6 +31,15 @@ export interface TableInfo {
   /** A trigger of Duara's gives the table its keys (see keys/key-trigger.ts): inserts are sent without one. */
   readonly keyedByTrigger?: boolean;
   readonly hasCascades: boolean;
+  /** Of a view: the base table's column behind each of `columns`; null for what is computed, or not known. */
+  readonly viewColumns?: readonly (ViewColumn | null)[];
+}
+
+/** A column of a base table that a view shows. */
+export interface ViewColumn {
+  readonly schema: string;
+  readonly table: string;
+  readonly column: string;
 }
 
 /** The tables of the backend. Names are compared as the server does (lower_case_table_names is the site's business). */
@@ -38,6 +47,8 @@ export interface Catalog {
   /** undefined: not loaded yet, call `load` and ask again; null: there is no such table. */
   find(schema: string, table: string): TableInfo | null | undefined;
   load(schema: string, table: string): Promise<void>;
+  /** Whether a table of this name would be replicated, were it made now. */
+  replicates?(schema: string, table: string): boolean;
   /** After DDL: forget one table, or everything. */
   forget(schema?: string, table?: string): void;
 }

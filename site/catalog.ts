@@ -3,6 +3,7 @@ import type { AutoIncrementColumn, Catalog, TableInfo } from '../proxy/ports';
 import { isKeyTrigger } from '../proxy/keys/key-trigger';
 import type { SqlRow } from './database-pool';
 import { mayInsert, readBody } from './inserting-bodies';
+import { baseColumns } from './view-columns';
 
 export interface CatalogOptions {
   readonly query: (sql: string, values: readonly unknown[]) => Promise<readonly SqlRow[]>;
@@ -33,6 +34,10 @@ export class InformationSchemaCatalog implements Catalog {
     });
     this.loading.set(key, started);
     return started;
+  }
+
+  replicates(schema: string, table: string): boolean {
+    return this.options.isReplicated(schema, table);
   }
 
   forget(schema?: string, table?: string): void {
@@ -75,12 +80,13 @@ async function readTable(
   if (found === undefined) return null;
   const others = triggers.filter(({ name }) => !isKeyTrigger(String(name)));
   const kind = found['kind'] === 'VIEW' || found['kind'] === 'SYSTEM VIEW' ? 'view' : 'base';
+  const names = columns.map((column) => String(column['name']));
   return {
     schema,
     table,
     kind,
     replicated: kind === 'base' && isReplicated(schema, table),
-    columns: columns.map((column) => String(column['name'])),
+    columns: names,
     autoIncrement: autoIncrementColumn(columns),
     primaryKey: keys.map((key) => String(key['name'])),
     integerKey: hasIntegerKey(keys, columns),
@@ -91,6 +97,7 @@ async function readTable(
     ),
     keyedByTrigger: others.length < triggers.length,
     hasCascades: cascades.length > 0,
+    ...(kind === 'view' ? { viewColumns: await baseColumns(query, { schema, table }, names) } : {}),
   };
 }
 

@@ -10,6 +10,8 @@ export type CommandOutcome =
   | { readonly kind: 'wait'; readonly ready: Promise<void> }
   /** Not sent to the backend. */
   | { readonly kind: 'answer'; readonly bytes: Buffer; ended(): void }
+  /** Send this, and ask again when its reply has ended. */
+  | { readonly kind: 'ask'; readonly bytes: readonly Buffer[]; readonly replies: readonly PendingReply[] }
   | SendOutcome;
 
 export interface SendOutcome {

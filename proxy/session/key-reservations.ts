@@ -2,7 +2,7 @@ import type { ErrorPacket } from '../wire/response';
 import { keyRefused } from '../errors';
 import type { KeyReservation, KeySource } from '../ports';
 import type { TextEdit } from '../sql/text-edit';
-import type { KeyNeed } from './statement-plan';
+import type { KeyNeed } from './insert-keys';
 
 /** Keys given to one statement, until its end is known. */
 export interface HeldKeys {

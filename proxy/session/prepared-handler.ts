@@ -9,6 +9,7 @@ import { type CommandOutcome, errorAnswer } from './command-outcome';
 import { serverReply } from './pending-reply';
 import { type ExecutionKeys, PreparedKeys } from './prepared-keys';
 import type { ProxyServices } from './proxy-services';
+import { askExpression } from './sql-mode-question';
 import type { ReplySummary } from './response-tracker';
 import type { PreparedStatement, SessionState } from './session-state';
 import { planText, type StatementPlan } from './statement-plan';
@@ -45,6 +46,7 @@ export class PreparedHandler {
     const parsed = this.services.statements.parse(text, this.state.mode);
     const plan = planText({ text, parsed, schema }, this.state, this.services);
     if (plan.kind === 'wait') return plan;
+    if (plan.kind === 'ask') return askExpression(plan.expression, this.state);
     if (plan.kind === 'refused') return errorAnswer(plan.error, command);
     const edits = [
       ...plan.edits,
@@ -111,6 +113,7 @@ export class PreparedHandler {
   ): CommandOutcome {
     const plan = planText(prepared, this.state, this.services);
     if (plan.kind === 'wait') return plan;
+    if (plan.kind === 'ask') return askExpression(plan.expression, this.state);
     if (plan.kind === 'refused') return errorAnswer(plan.error, command);
     const execution = keysFor(plan);
     const reserved = reserveKeys(execution.needs, this.services.keys);

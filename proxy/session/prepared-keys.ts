@@ -7,7 +7,8 @@ import { givenKeys, type RowKey, withParameters } from '../keys/row-keys';
 import { type SwallowedCommand } from './command-outcome';
 import { swallowedReply } from './pending-reply';
 import { type PreparedStatement, queryAttributes, type SessionState } from './session-state';
-import type { KeyNeed, StatementPlan } from './statement-plan';
+import type { KeyNeed } from './insert-keys';
+import type { StatementPlan } from './statement-plan';
 
 /** What one execution of a prepared statement needs, from the values of its parameters. */
 export interface ExecutionKeys {

@@ -28,6 +28,8 @@ export interface SessionState {
   readonly temporary: Set<string>;
   /** Locks held beside those of transactions, as far as its texts tell. */
   locks: number;
+  /** Values of expressions that were asked for the command at hand, by their text. */
+  readonly answers: Map<string, string | null>;
   /** The command at hand has waited for the catalog in vain: it is to be judged without. */
   catalogAway: boolean;
   /** Id that the last COM_STMT_PREPARE got: -1 in a later command means it (MariaDB). */
@@ -73,6 +75,7 @@ export function newSessionState(): SessionState {
     named: new Map(),
     temporary: new Set(),
     locks: 0,
+    answers: new Map(),
     catalogAway: false,
     lastPrepared: 0,
     residue: 'none',

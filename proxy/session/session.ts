@@ -245,8 +245,11 @@ export class Session {
     }
     const outcome = this.statements.handle(command, kind, replies.idle);
     if (outcome.kind === 'wait') return this.wait(command, outcome.ready);
+    // The reply is a barrier: the command is judged again behind it.
+    if (outcome.kind === 'ask') this.held.unshift(ownCommand(command));
     this.waits = 0;
     this.state.catalogAway = false;
+    if (outcome.kind !== 'ask') this.state.answers.clear();
     this.carryOut(outcome, replies);
   }
 
@@ -266,6 +269,7 @@ export class Session {
       case 'answer':
         replies.enqueue({ from: 'proxy', bytes: outcome.bytes, ended: outcome.ended });
         return replies.sendOwnReplies();
+      case 'ask':
       case 'send':
         for (const reply of outcome.replies) replies.enqueue(reply);
         for (const bytes of outcome.bytes) this.effects.toBackend(bytes);

@@ -1,6 +1,7 @@
 import { ownQuery } from '../wire/command';
 import { PacketFramer } from '../wire/packet-framer';
 import { PayloadReader, PayloadTooShortError } from '../wire/payload-reader';
+import type { CommandOutcome } from './command-outcome';
 import { type ServerReply, swallowedReply } from './pending-reply';
 import { type Isolation, isolationOf } from './session-fingerprint';
 import { queryAttributes, type SessionState } from './session-state';
@@ -37,6 +38,19 @@ export function sqlModeReply(
   };
   // Bytes of a chunk are lent for the call only.
   return swallowedReply(ended, { push: (bytes) => collected.push(Buffer.from(bytes)) }, true);
+}
+
+/** Asks the backend for the value of an expression; it is in `state.answers` when the command is judged again. */
+export function askExpression(expression: string, state: SessionState): Extract<CommandOutcome, { kind: 'ask' }> {
+  const collected: Buffer[] = [];
+  const ended: ServerReply['ended'] = (summary) => {
+    const [value] = summary?.errorCode === null ? rowOf(Buffer.concat(collected)) : [];
+    state.answers.set(expression, value ?? null);
+  };
+  // As bytes of UTF-8, whatever the session's character sets are.
+  const sql = `SELECT CAST(CONVERT(${expression} USING utf8mb4) AS BINARY)`;
+  const reply = swallowedReply(ended, { push: (bytes) => collected.push(Buffer.from(bytes)) }, true);
+  return { kind: 'ask', bytes: [ownQuery(sql, queryAttributes(state))], replies: [reply] };
 }
 
 /** The values of a text result set of one row: the packet before the last one. */

@@ -1,4 +1,5 @@
 import type { Statement } from '../sql/classifier';
+import { keyColumnOf, type KeyColumnDefinition } from '../sql/key-column';
 import { type TableName, TokenCursor } from '../sql/token-cursor';
 
 /** What a DDL statement does to the meaning of table names, as far as keys depend on it. */
@@ -8,7 +9,19 @@ export interface DefinitionChanges {
   /** Names that no temporary table has any more, even when the statement failed: it may have dropped some of its list. */
   readonly gone: readonly TableName[];
   /** Tables that may have an AUTO_INCREMENT column now that the catalog does not know of. */
-  readonly keyed: readonly TableName[];
+  readonly keyed: readonly KeyedDefinition[];
+}
+
+/** A table that a statement makes or changes. */
+export interface KeyedDefinition {
+  readonly table: TableName;
+  /** The table whose columns it takes over: under its name before, or LIKE it. */
+  readonly from: TableName | null;
+  /** The AUTO_INCREMENT column as it stands there; null: that of `from`. `index` is null where ALTER leaves or adds it. */
+  readonly column: KeyColumnDefinition | null;
+  readonly ifNotExists: boolean;
+  /** A query fills it. */
+  readonly filled: boolean;
 }
 
 const nothing: DefinitionChanges = { made: null, gone: [], keyed: [] };
@@ -24,31 +37,51 @@ export function definitionChanges(statement: Statement): DefinitionChanges {
   for (let ahead = 1; ahead <= 4; ahead++) {
     if (!['TABLE', 'TABLES'].includes(cursor.upper(ahead))) continue;
     cursor.at += ahead + 1;
-    while (cursor.accept('IF', 'NOT', 'EXISTS'));
-    return tableChanges(verb, cursor, isTemporaryDdl(statement));
+    const ifNotExists = cursor.acceptSequence('IF', 'NOT', 'EXISTS');
+    cursor.acceptSequence('IF', 'EXISTS');
+    return tableChanges(verb, cursor, { temporary: isTemporaryDdl(statement), ifNotExists });
   }
   return nothing;
 }
 
-function tableChanges(verb: string, cursor: TokenCursor, temporary: boolean): DefinitionChanges {
+function tableChanges(
+  verb: string,
+  cursor: TokenCursor,
+  { temporary, ifNotExists }: { readonly temporary: boolean; readonly ifNotExists: boolean },
+): DefinitionChanges {
   switch (verb) {
     case 'CREATE': {
       const table = cursor.tableName();
       if (table === null) return nothing;
       if (temporary) return { ...nothing, made: table };
-      return { ...nothing, keyed: makesKeyColumn(cursor) ? [table] : [] };
+      return { ...nothing, keyed: created(cursor, table, ifNotExists) };
     }
     case 'DROP':
       return { ...nothing, gone: names(cursor, ',') };
-    case 'RENAME': {
-      const all = names(cursor, ',', 'TO');
-      return { ...nothing, gone: all, keyed: all };
-    }
+    case 'RENAME':
+      return renamed(names(cursor, ',', 'TO'));
     case 'ALTER':
       return altered(cursor);
     default:
       return nothing;
   }
+}
+
+const taken = { column: null, ifNotExists: false, filled: false } as const;
+
+function created(cursor: TokenCursor, table: TableName, ifNotExists: boolean): KeyedDefinition[] {
+  const parenthesis = cursor.upper() === '(' && cursor.upper(1) === 'LIKE' ? 1 : 0;
+  if (cursor.upper(parenthesis) === 'LIKE') {
+    cursor.at += parenthesis + 1;
+    const from = cursor.tableName();
+    return from === null ? [] : [{ ...taken, table, from }];
+  }
+  const column = keyColumnOf(cursor);
+  if (column === null) return [];
+  cursor.skipGroup();
+  const filled =
+    cursor.seek('SELECT', 'WITH', 'VALUES', '(') !== null || /^(SELECT|WITH|VALUES|\()$/.test(cursor.upper());
+  return [{ table, from: null, column, ifNotExists, filled }];
 }
 
 function names(cursor: TokenCursor, ...between: readonly string[]): TableName[] {
@@ -61,28 +94,44 @@ function names(cursor: TokenCursor, ...between: readonly string[]): TableName[] 
   return all;
 }
 
+/** `a TO b, c TO d` */
+function renamed(all: readonly TableName[]): DefinitionChanges {
+  const keyed = all.flatMap((table, at) => {
+    const from = all[at - 1];
+    return at % 2 === 1 && from !== undefined ? [{ ...taken, table, from }] : [];
+  });
+  return { ...nothing, gone: all, keyed };
+}
+
 function altered(cursor: TokenCursor): DefinitionChanges {
   const table = cursor.tableName();
   if (table === null) return nothing;
-  const keyed = makesKeyColumn(cursor) ? [table] : [];
+  const start = cursor.at;
+  const column = addedKeyColumn(cursor);
+  const keyed = column === null ? [] : [{ ...taken, table, from: null, column }];
+  cursor.at = start;
   while (cursor.seek('RENAME') !== null) {
     cursor.at += 1;
     if (['COLUMN', 'INDEX', 'KEY'].includes(cursor.upper())) continue;
     cursor.accept('TO', 'AS', '=');
-    const renamed = cursor.tableName();
-    return { ...nothing, gone: [table], keyed: renamed === null ? keyed : [...keyed, renamed] };
+    const to = cursor.tableName();
+    return { ...nothing, gone: [table], keyed: to === null ? keyed : [...keyed, { ...taken, table: to, from: table }] };
   }
   return { ...nothing, keyed };
 }
 
-/** AUTO_INCREMENT of a column, not the table's option of that name; or LIKE, which takes over another table's columns. */
-function makesKeyColumn({ tokens, at: from }: TokenCursor): boolean {
-  for (let at = from; at < tokens.length; at++) {
-    const token = tokens[at];
-    if (token?.kind !== 'word') continue;
-    if (token.upper === 'LIKE') return true;
-    const next = tokens[at + 1];
-    if (token.upper === 'AUTO_INCREMENT' && next?.text !== '=' && next?.kind !== 'number') return true;
+/** ADD, MODIFY or CHANGE of a column that is AUTO_INCREMENT then. */
+function addedKeyColumn(cursor: TokenCursor): KeyColumnDefinition | null {
+  while (cursor.seek('ADD', 'MODIFY', 'CHANGE') !== null) {
+    const change = cursor.upper() === 'CHANGE';
+    cursor.at += 1;
+    cursor.accept('COLUMN');
+    cursor.acceptSequence('IF', 'NOT', 'EXISTS');
+    cursor.acceptSequence('IF', 'EXISTS');
+    // CHANGE names it twice.
+    if (change) cursor.name();
+    const column = keyColumnOf(cursor);
+    if (column !== null) return column;
   }
-  return false;
+  return null;
 }

@@ -15,8 +15,9 @@ import type { ReplyCollector } from './reply-collector';
 import type { ReplySummary } from './response-tracker';
 import { inTransaction, noteStatus, queryAttributes, type SessionState } from './session-state';
 import { type SettingChanges, withSqlMode } from './settings';
-import { askSqlMode, sqlModeReply } from './sql-mode-question';
-import { planText, preparedByName, type StatementPlan } from './statement-plan';
+import { askExpression, askSqlMode, sqlModeReply } from './sql-mode-question';
+import type { PreparedText } from './dynamic-text';
+import { planText, type StatementPlan } from './statement-plan';
 import { residueOf, worse } from '../reuse/residue';
 import { isTemporaryDdl } from './table-definitions';
 import { type WriteTracker, writesAnything } from './write-tracker';
@@ -43,6 +44,7 @@ export class TextHandler {
     const parsed = this.services.statements.parse(text, this.state.mode);
     const plan = planText({ text, parsed, schema: this.state.schema }, this.state, this.services);
     if (plan.kind === 'wait') return plan;
+    if (plan.kind === 'ask') return askExpression(plan.expression, this.state);
     if (plan.kind === 'refused') return errorAnswer(plan.error, command);
     const missed = this.reads.missed(command, text, parsed, idle);
     if (missed.kind === 'wait') return missed;
@@ -123,7 +125,9 @@ export class TextHandler {
       this.reads.lose();
     }
     this.follow(plan, ran);
-    for (const statement of plan.statements.slice(0, ran)) this.succeeded(text, statement);
+    plan.statements
+      .slice(0, ran)
+      .forEach((statement, at) => this.succeeded(statement, plan.effects[at]?.prepares ?? null));
   }
 
   /** What the first `ran` statements have made of the session. */
@@ -168,11 +172,10 @@ export class TextHandler {
     if (change.insertId) state.ownInsertId = true;
   }
 
-  private succeeded(text: string, statement: Statement): void {
+  private succeeded(statement: Statement, prepares: PreparedText | null): void {
     const { state } = this;
-    const prepared = preparedByName(text, statement, state, this.services);
-    if (prepared !== null) {
-      state.named.set(prepared.name, prepared.prepared);
+    if (prepares !== null) {
+      state.named.set(prepares.name, prepares.prepared);
     } else if (statement.kind === 'deallocate') {
       state.named.delete(statement.tokens[statement.body + 2]?.text.toLowerCase() ?? '');
     }

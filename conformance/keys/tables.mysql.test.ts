@@ -1,0 +1,72 @@
+import { type Connection, createConnection, type ResultSetHeader, type RowDataPacket } from 'mysql2/promise';
+import { decomposeKey } from '../../proxy/keys/key-ranges';
+import { findServer } from '../../site/lab/find-server';
+import { KeyedSite } from './keyed-site';
+
+const binary = findServer();
+
+(binary?.flavour === 'mariadb' ? describe : describe.skip)('keys of unusual tables', () => {
+  let site: KeyedSite;
+  let db: Connection;
+
+  beforeAll(async () => {
+    if (binary === null) throw new Error('no server');
+    site = await KeyedSite.start(binary, { leaseKeys: { 8: 8n, 16: 32n, 24: 64n, 32: 64n } });
+    db = await createConnection({
+      socketPath: site.socket,
+      user: 'app',
+      password: 'secret',
+      database: 'app',
+      multipleStatements: true,
+      supportBigNumbers: true,
+      bigNumberStrings: true,
+    });
+    await db.query(`
+      CREATE TABLE post (id BIGINT AUTO_INCREMENT PRIMARY KEY, v VARCHAR(50), n INT DEFAULT 7);
+      CREATE TABLE tag (tid BIGINT AUTO_INCREMENT PRIMARY KEY, name VARCHAR(50));
+      CREATE VIEW shown AS SELECT v AS text, id AS number FROM post WHERE n = 7 WITH CHECK OPTION;
+      CREATE VIEW texts AS SELECT text FROM shown;
+      CREATE VIEW joined AS SELECT post.v AS v, tag.name AS name, tag.tid AS tid FROM post JOIN tag ON tag.tid = post.id;
+      CREATE TABLE hidden (secret INT INVISIBLE DEFAULT 1, v VARCHAR(50), id BIGINT AUTO_INCREMENT PRIMARY KEY, w INT DEFAULT 3);
+      CREATE TABLE unseen (id BIGINT INVISIBLE AUTO_INCREMENT PRIMARY KEY, v VARCHAR(50));
+      CREATE TABLE parts (id BIGINT AUTO_INCREMENT, v INT, PRIMARY KEY (id, v)) PARTITION BY HASH (v) PARTITIONS 4;
+      CREATE TABLE small (id SMALLINT UNSIGNED AUTO_INCREMENT PRIMARY KEY, v INT)`);
+  });
+  afterAll(async () => {
+    await db.end();
+    await site.stop();
+    expect(site.errors).toEqual([]);
+  });
+
+  const forms: [sql: string, from: string, count: number][] = [
+    ["INSERT INTO shown (text) VALUES ('a'), ('b')", 'id FROM post', 2],
+    ["INSERT INTO shown VALUES ('a', NULL)", 'id FROM post', 1],
+    ["INSERT INTO shown SET text = 'a', number = 0", 'id FROM post', 1],
+    ["INSERT INTO texts SELECT 'a'", 'id FROM post', 1],
+    ["INSERT INTO joined (name) VALUES ('t')", 'tid FROM tag', 1],
+    ["INSERT INTO joined (v) VALUES ('t')", 'id FROM post', 1],
+    ["INSERT INTO hidden VALUES ('a', NULL, 1), ('b', 0, 2)", 'id FROM hidden', 2],
+    ["INSERT INTO unseen VALUES ('a'), ('b')", 'id FROM unseen', 2],
+    ['INSERT INTO parts (v) VALUES (1), (2), (3), (4)', 'id FROM parts', 4],
+    ['INSERT INTO parts PARTITION (p1) (v) VALUES (1), (5)', 'id FROM parts', 2],
+  ];
+  it.each(forms)('%s', async (sql, from, count) => {
+    const table = from.split(' ').pop() ?? '';
+    await db.query(`DELETE FROM ${table}`);
+    const [result] = await db.query<ResultSetHeader>(sql);
+    const [rows] = await db.query<RowDataPacket[]>(`SELECT ${from.split(' ')[0]} AS k FROM ${table} ORDER BY 1`);
+    expect(rows).toHaveLength(count);
+    for (const { k } of rows)
+      expect(decomposeKey(BigInt(k as string))).toMatchObject(
+        sql.includes('SELECT') ? { t: KeyedSite.scope << 10 } : { scope: KeyedSite.scope },
+      );
+    expect(String(result.insertId)).toBe(String(rows[0]?.['k']));
+  });
+
+  it('gives keys of a view their own meaning', async () => {
+    await db.query('DELETE FROM post');
+    await db.query("INSERT INTO shown (number, text) VALUES (12, 'own')");
+    const [rows] = await db.query('SELECT id FROM post');
+    expect(rows).toEqual([{ id: '12' }]);
+  });
+});

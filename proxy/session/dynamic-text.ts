@@ -1,0 +1,98 @@
+import { setAssignments } from '../sql/set-assignments';
+import { calledFunctions, isBuiltinFunction } from '../sql/builtin-functions';
+import type { Statement } from '../sql/classifier';
+import { stringValue, type Token } from '../sql/tokenizer';
+import type { ProxyServices } from './proxy-services';
+import type { NamedStatement, SessionState } from './session-state';
+import type { Scope } from './table-lookup';
+
+/** What PREPARE … FROM prepares; `prepared` is null when its text is not known. */
+export interface PreparedText {
+  readonly name: string;
+  readonly prepared: NamedStatement | null;
+}
+
+/** What a statement really runs. */
+export type Executed =
+  | ({ readonly kind: 'statements'; readonly prepares: PreparedText | null } & NamedStatement)
+  /** The text is the value of this expression. */
+  | { readonly kind: 'ask'; readonly expression: string };
+
+interface Place {
+  readonly text: string;
+  readonly statement: Statement;
+  readonly scope: Scope;
+  /** It is the only statement of its text, so that an expression means the same before it. */
+  readonly alone: boolean;
+}
+
+/**
+ * EXECUTE runs what was prepared under its name, EXECUTE IMMEDIATE what stands behind it; everything else runs itself. Moves
+ * `scope` on behind a PREPARE, whose text is remembered when it has ended well.
+ */
+export function executed(place: Place, state: SessionState, services: ProxyServices): Executed {
+  const { text, statement, scope } = place;
+  const itself: Executed = { kind: 'statements', text, statements: [statement], prepares: null };
+  const { tokens, body } = statement;
+  if (statement.kind === 'set') noteVariables(place, state);
+  if (statement.kind === 'prepare') {
+    const source = textOf(tokens.slice(body + 3), place, state);
+    if (source.kind === 'ask') return source;
+    const prepares = {
+      name: tokens[body + 1]?.text.toLowerCase() ?? '',
+      prepared: parsed(source.text, state, services),
+    };
+    scope.named?.set(prepares.name, prepares.prepared);
+    return { ...itself, prepares };
+  }
+  if (statement.kind !== 'execute') return itself;
+  const target = tokens[body + 1];
+  if (target?.upper !== 'IMMEDIATE') {
+    const named = (scope.named ?? state.named).get((target?.text ?? '').toLowerCase());
+    return named === null || named === undefined ? itself : { kind: 'statements', ...named, prepares: null };
+  }
+  const using = tokens.findIndex(({ upper }, at) => at > body && upper === 'USING');
+  const source = textOf(tokens.slice(body + 2, using < 0 ? undefined : using), place, state);
+  if (source.kind === 'ask') return source;
+  const run = parsed(source.text, state, services);
+  return run === null ? itself : { kind: 'statements', ...run, prepares: null };
+}
+
+function parsed(source: string | null, { mode }: SessionState, { statements }: ProxyServices): NamedStatement | null {
+  return source === null ? null : { text: source, statements: statements.parse(source, mode).statements };
+}
+
+type Source =
+  { readonly kind: 'text'; readonly text: string | null } | { readonly kind: 'ask'; readonly expression: string };
+
+function textOf(tokens: readonly Token[], { text, scope, alone }: Place, state: SessionState): Source {
+  const [first] = tokens;
+  const last = tokens[tokens.length - 1];
+  if (first === undefined || last === undefined) return { kind: 'text', text: null };
+  if (tokens.length === 1 && first.kind === 'string')
+    return { kind: 'text', text: stringValue(text, first, state.mode) };
+  const assigned =
+    first.kind === 'userVariable' && tokens.length === 1 ? scope.variables.get(first.text.toLowerCase()) : undefined;
+  if (assigned !== undefined) return { kind: 'text', text: assigned };
+  const expression = text.slice(first.start, last.end);
+  const answer = state.answers.get(expression);
+  if (answer !== undefined) return { kind: 'text', text: answer };
+  return alone && isHarmless(tokens) ? { kind: 'ask', expression } : { kind: 'text', text: null };
+}
+
+/** Two values of it, one after the other, are the same, and nothing comes of it. */
+function isHarmless(tokens: readonly Token[]): boolean {
+  const words = tokens.some(({ upper, text }) => upper === 'SELECT' || text === ':=' || text === '?');
+  return !words && calledFunctions(tokens, 0).every(isBuiltinFunction);
+}
+
+/** `SET @v = 'text'` in the same text. */
+function noteVariables({ text, statement, scope }: Place, { mode }: SessionState): void {
+  for (const { scope: of, name, value } of setAssignments(statement) ?? []) {
+    if (of !== 'user') continue;
+    const [token] = value;
+    const literal = value.length === 1 && token?.kind === 'string' ? stringValue(text, token, mode) : null;
+    if (literal === null) scope.variables.delete(name);
+    else scope.variables.set(name, literal);
+  }
+}

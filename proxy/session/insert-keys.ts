@@ -1,0 +1,109 @@
+import type { ErrorPacket } from '../wire/response';
+import { keyRefused, tableUnreadable } from '../errors';
+import { decideKeying } from '../keys/insert-keying';
+import { keyEdit, type KeyPlace, keyVariable, rowEdits, rowVariableEdits } from '../keys/key-edits';
+import type { RowKey } from '../keys/row-keys';
+import type { KeyDemand, TableInfo } from '../ports';
+import type { Statement } from '../sql/classifier';
+import type { InsertShape } from '../sql/insert-shape';
+import type { TextEdit } from '../sql/text-edit';
+import type { ProxyServices } from './proxy-services';
+import type { SessionState } from './session-state';
+import { type Found, lookUp, nameOf, type Scope } from './table-lookup';
+
+/** Keys that one statement needs. */
+export interface KeyNeed {
+  /** Index of the statement in its text. */
+  readonly statement: number;
+  readonly table: TableInfo;
+  readonly demand: KeyDemand;
+  /** As they stand in the statement; empty when they cannot be seen. */
+  readonly rows: readonly RowKey[];
+  /** The edits that give the statement its keys, once there are some. */
+  edits(key: bigint | typeof keyVariable): readonly TextEdit[];
+}
+
+export type Need = Pick<KeyNeed, 'table' | 'demand' | 'rows'>;
+
+/** `editable`: false for the rows of a text inside a literal. */
+export function keyNeed(statement: number, need: Need, place: KeyPlace, editable: boolean): KeyNeed {
+  const { rows } = need;
+  const edits = (key: bigint | typeof keyVariable): readonly TextEdit[] => {
+    if (!editable) return [keyEdit(place, key)];
+    return [keyEdit(place, key), ...(key === keyVariable ? rowVariableEdits(rows) : rowEdits(rows, key))];
+  };
+  return { ...need, statement, edits };
+}
+
+export type Keyed =
+  | {
+      readonly kind: 'known';
+      readonly explicit: readonly { readonly table: TableInfo; readonly key: bigint }[];
+      readonly need: Need | null;
+      readonly byTrigger: boolean;
+    }
+  | { readonly kind: 'wait'; readonly ready: Promise<void> }
+  | { readonly kind: 'refused'; readonly error: ErrorPacket };
+
+const noKeys: Keyed = { kind: 'known', explicit: [], need: null, byTrigger: false };
+
+/** Keys the statement (of `text`) needs. */
+export function keysFor(
+  text: string,
+  statement: Statement,
+  scope: Scope,
+  { state, services }: { readonly state: SessionState; readonly services: ProxyServices },
+): Keyed {
+  const { insert } = statement;
+  // A client that sets insert_id itself (a replayed binary log) brings its key.
+  if (insert === null || state.ownInsertId || setsInsertId(statement)) return noKeys;
+  const target = insertTarget(insert, scope, state, services);
+  if (target.kind === 'wait') return target;
+  if (target.kind === 'unreadable') return { kind: 'refused', error: tableUnreadable(target.name) };
+  if (target.kind !== 'table' || target.info === null) return noKeys;
+  const table = target.info;
+  const decision = decideKeying(insert, target.seen ?? table, text, state.mode);
+  if (decision.kind === 'refused') return { kind: 'refused', error: keyRefused(decision.message) };
+  const explicit = decision.explicit.map((key) => ({ table, key }));
+  const need = decision.kind === 'keys' ? { table, demand: decision.demand, rows: decision.rows } : null;
+  return { kind: 'known', explicit, need, byTrigger: decision.kind === 'trigger' };
+}
+
+/** `seen`: the table as the statement names its columns, when it inserts into a view. */
+type Target = Found & { readonly seen?: TableInfo };
+
+/** The base table that gets the rows. */
+function insertTarget(insert: InsertShape, scope: Scope, state: SessionState, services: ProxyServices): Target {
+  const found = lookUp(insert.table, scope, state, services);
+  if (found.kind !== 'table' || found.info?.viewColumns === undefined) return found;
+  const view = found.info;
+  const shown = found.info.viewColumns;
+  const named = insert.columns?.map((name) => shown[columnIndex(view.columns, nameOf(name))] ?? null) ?? shown;
+  // All columns of one INSERT belong to one table, or the server refuses it.
+  const behind = (named.length > 0 ? named : shown).find((column) => column !== null);
+  if (behind === undefined || behind === null) return { ...found, info: null };
+  const latin1 = (name: string): string => Buffer.from(name, 'utf8').toString('latin1');
+  const base = lookUp({ schema: latin1(behind.schema), table: latin1(behind.table) }, scope, state, services);
+  if (base.kind !== 'table' || base.info === null || base.info.autoIncrement === null) return base;
+  const key = base.info.autoIncrement;
+  const index = shown.findIndex(
+    (column) =>
+      column !== null &&
+      column.schema === behind.schema &&
+      column.table === behind.table &&
+      column.column.toLowerCase() === key.name.toLowerCase(),
+  );
+  // A key column that the view does not show has no name there.
+  const name = view.columns[index] ?? '';
+  return { ...base, seen: { ...base.info, columns: view.columns, autoIncrement: { ...key, name, index } } };
+}
+
+function columnIndex(columns: readonly string[], name: string): number {
+  const lower = name.toLowerCase();
+  return columns.findIndex((column) => column.toLowerCase() === lower);
+}
+
+function setsInsertId({ prefix, tokens }: Statement): boolean {
+  if (prefix === null) return false;
+  return tokens.slice(prefix.from, prefix.to).some((token) => token.text.toLowerCase() === 'insert_id');
+}
