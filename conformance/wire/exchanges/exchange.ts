@@ -193,3 +193,8 @@ export const closeStatement = (which?: Which): Step =>
 export const ping = (): Step => raw(0x0e, 'packet');
 export const initDb = (schema: string): Step => raw(0x02, 'packet', schema);
 export const resetConnection = (): Step => raw(0x1f, 'packet');
+
+/** The same exchanges by a client that asks for these capabilities. */
+export function asked(capabilities: string, exchanges: readonly Exchange[]): readonly Exchange[] {
+  return exchanges.map((exchange) => ({ ...exchange, name: `${exchange.name} (${capabilities})`, capabilities }));
+}
