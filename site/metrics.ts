@@ -1,4 +1,5 @@
 import { Counter, Gauge, type Registry } from 'prom-client';
+import { type RefusalReason, refusalReasons } from '../proxy/io/refusal';
 import type { BypassReason, ProxyCounters } from '../proxy/ports';
 import { QueryTimes } from './query-times';
 import { lags, type SiteStatus } from './status';
@@ -13,6 +14,8 @@ export class ProxyMetrics implements ProxyCounters {
   /** Set once there is a cache. */
   cacheBytes: () => number = () => 0;
   private readonly bypassed = new Map<BypassReason, number>();
+  /** Every reason from the start, so that an alert has something to compare with before the first one. */
+  private readonly refusals = new Map<RefusalReason, number>(refusalReasons.map((reason) => [reason, 0]));
   private readonly queriesByKind = new Map<string, number>();
   private readonly queryTimes: QueryTimes;
 
@@ -20,6 +23,10 @@ export class ProxyMetrics implements ProxyCounters {
     this.queryTimes = new QueryTimes(registry);
     counter(registry, 'duara_proxy_queries_total', 'Commands of clients by kind.', ['kind'], () =>
       [...this.queriesByKind].map(([kind, value]) => ({ labels: { kind }, value })),
+    );
+    const refusedHelp = 'Clients sent away before they were let in, by reason.';
+    counter(registry, 'duara_proxy_connections_refused_total', refusedHelp, ['reason'], () =>
+      [...this.refusals].map(([reason, value]) => ({ labels: { reason }, value })),
     );
     gauge(registry, 'duara_proxy_connections', 'Client connections now.', () => this.connections);
     gauge(registry, 'duara_cache_bytes', 'Memory of cached replies and their keys.', () => this.cacheBytes());
@@ -43,6 +50,10 @@ export class ProxyMetrics implements ProxyCounters {
   /** Why SELECTs went to the database without being kept, the most frequent first. */
   get bypassReasons(): readonly { readonly reason: BypassReason; readonly count: number }[] {
     return [...this.bypassed].map(([reason, count]) => ({ reason, count })).sort((a, b) => b.count - a.count);
+  }
+
+  refused(reason: RefusalReason): void {
+    this.refusals.set(reason, (this.refusals.get(reason) ?? 0) + 1);
   }
 
   queries(kind: string, seconds: number): void {

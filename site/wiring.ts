@@ -48,6 +48,7 @@ export class Site {
   private keysRetry: NodeJS.Timeout | undefined;
   private readonly host: ReplicationHost;
   private proxy: RunningProxy | null = null;
+  private draining = false;
   private admin: AdminServer | null = null;
   private lastStatus: SiteStatus | null = null;
   private reason = 'the ring has not granted this site a scope yet';
@@ -106,6 +107,7 @@ export class Site {
     const { reachable, version: serverVersion, gtid } = database;
     const lagSeconds = this.captureLag.observe(gtid, replication?.capture?.gtid ?? null, Date.now());
     const waitingFor: string[] = [];
+    if (this.draining) waitingFor.push('nothing: it ends, and takes no new clients');
     if (!reachable) waitingFor.push('the database');
     if (replication?.phase !== 'running') waitingFor.push(`replication: ${replication?.reason ?? 'no answer yet'}`);
     else if (!this.versions.captureHealthy()) waitingFor.push('capture to reach the end of the binary log');
@@ -145,6 +147,15 @@ export class Site {
     return this.lastStatus;
   }
 
+  /**
+   * Takes no new clients, and lets those that are here finish what they are at, within proxy.drainSeconds. Resolves with the
+   * number of sessions that were cut; `close` cuts it short.
+   */
+  async drain(): Promise<number> {
+    this.draining = true;
+    return (await this.proxy?.drain(this.config.proxy.drainSeconds * 1000)) ?? 0;
+  }
+
   /** Ends in order: clients first, then replication, which writes down how far it came. */
   async close(): Promise<void> {
     for (const timer of this.timers) clearInterval(timer);
@@ -172,6 +183,8 @@ export class Site {
       counters: this.counters,
       log: { warn: (message) => this.log.warn(message), error: (message) => this.log.error(message) },
       backendWaitMs: proxy.backendWaitSeconds * 1000,
+      maxConnections: proxy.maxConnections,
+      refused: (reason) => this.counters.refused(reason),
     });
     this.admin = await startAdmin({
       listen: parseAddress(admin.listen),

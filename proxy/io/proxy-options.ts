@@ -2,14 +2,12 @@ import type { ReadCache } from '../cache/read-cache';
 import type { Catalog, KeySource, ProxyCounters, TableVersionBoard } from '../ports';
 import type { IdleLimits } from '../reuse/idle-pool';
 import type { BackendAddress } from './backend-connection';
+import type { RefusalReason } from './refusal';
 
 export interface ProxyLog {
   warn(message: string): void;
   error(message: string): void;
 }
-
-/** Why a client was sent away before it was let in. */
-export type RefusalReason = 'limit' | 'backend_away' | 'draining';
 
 export interface ProxyOptions {
   /** A TCP address; port 0 takes a free one. */

@@ -2,6 +2,10 @@ import type { Socket } from 'node:net';
 import { frame } from '../wire/packet-framer';
 import { encodeError, type ErrorPacket } from '../wire/response';
 
+export const refusalReasons = ['limit', 'backend_away', 'draining'] as const;
+/** Why a client was sent away before it was let in. */
+export type RefusalReason = (typeof refusalReasons)[number];
+
 /** A client that does not read its last bytes must not keep the connection. */
 export const LAST_BYTES_MS = 5_000;
 

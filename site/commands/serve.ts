@@ -18,10 +18,25 @@ async function serve(file: string): Promise<void> {
   const log = pino({ level: config.log.level, base: { site: config.site } }, destination);
   await startupProblems(config);
   const site = await Site.start(config, log);
-  const signal = await new Promise<NodeJS.Signals>((resolve) => {
-    for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, resolve);
-  });
-  log.info({ signal }, 'ending');
+  const signal = await nextSignal();
+  const { drainSeconds } = config.proxy;
+  log.info({ signal, drainSeconds }, 'ending: clients may finish what they are at; a second signal ends them at once');
+  const again = nextSignal();
+  const cut = await Promise.race([site.drain(), again.then(() => null)]);
+  if (cut === null) log.warn({}, 'a second signal: sessions are ended where they stand');
+  else if (cut > 0) log.warn({ sessions: cut }, 'sessions had not finished in time, and were cut');
   await site.close();
   log.info({}, 'ended');
+}
+
+/** What ends the process. One more than is waited for ends it as the system does. */
+function nextSignal(): Promise<NodeJS.Signals> {
+  const names = ['SIGTERM', 'SIGINT'] as const;
+  return new Promise((resolve) => {
+    const heard = (signal: NodeJS.Signals): void => {
+      for (const name of names) process.off(name, heard);
+      resolve(signal);
+    };
+    for (const name of names) process.on(name, heard);
+  });
 }

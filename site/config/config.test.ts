@@ -23,7 +23,7 @@ test('the smallest file gets the defaults of the contract', () => {
   const config = parseConfig(smallest, 'duara.yaml', {});
   expect(config).toMatchObject({
     data: '/var/lib/duara',
-    proxy: { listen: '127.0.0.1:3307', socket: null },
+    proxy: { listen: '127.0.0.1:3307', socket: null, maxConnections: null, drainSeconds: 10 },
     cache: { maxBytes: '64MB' },
     ring: { peers: [], replicas: 3, fanout: 1, anchor: true, secretFile: 'ring.key', link: { maxKBps: null } },
     admin: { listen: '127.0.0.1:7401', tokenFile: 'admin.token' },
@@ -51,7 +51,7 @@ describe('what is wrong is named by file, line, key and what is allowed', () => 
       'a key with a typing error',
       `${smallest}proxy:\n  socket: null\n  lisen: 127.0.0.1:1\n`,
       [
-        'duara.yaml:7: proxy.lisen: unknown key; did you mean listen? (allowed here: listen, socket, tls, proxyProtocol, backendWaitSeconds)',
+        'duara.yaml:7: proxy.lisen: unknown key; did you mean listen? (allowed here: listen, socket, tls, proxyProtocol, backendWaitSeconds, maxConnections, drainSeconds)',
       ],
     ],
     [

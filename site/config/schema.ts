@@ -65,6 +65,11 @@ export const ConfigSchema = Type.Object(
         default: false,
       }),
       backendWaitSeconds: count(10, 0, 3600),
+      maxConnections: orNull(
+        Type.Integer({ minimum: 1, maximum: 100_000 }),
+        "how many clients at once, from 1 to 100000, or null: only the server's own max_connections holds",
+      ),
+      drainSeconds: count(10, 0, 3600),
     }),
     cache: section({ maxBytes: bytes('64MB') }),
     replicate: section(
