@@ -163,6 +163,7 @@ export class SharedParts {
       cache: transparent ? null : new ReadCache({ board: this.versions, maxBytes: 1 << 18, counters }),
       flights: new Flights(() => {}),
       defaultSqlMode: '',
+      defaultsAskedMs: 0,
       defaultIsolation: 'unknown',
       commandBytesMax: transparent ? 1 << 30 : 1 << 24,
     };

@@ -103,6 +103,8 @@ export class ClientConnection {
     const name = describeBackend(this.options.backend);
     this.options.log.warn(`backend ${name} is away: ${error.message}`);
     this.options.refused?.('backend_away');
+    // When it comes back, its settings may be others.
+    this.services.defaultSqlMode = null;
     this.refuse(frame(encodeError(backendAway(name, error.message))));
   }
 
@@ -131,7 +133,12 @@ export class ClientConnection {
       data: (bytes) => this.fromBackend(bytes),
       drain: () => this.resumeClient(),
       // A server that says no more listens no more either; and a client that is held back would not tell us of its end.
-      end: () => backend.destroy(),
+      end: () => {
+        // Unless its client had said goodbye, the server may be going down, and come back with other settings.
+        if (!this.clientEnded && !this.left && !(this.session?.saidGoodbye ?? false))
+          this.services.defaultSqlMode = null;
+        backend.destroy();
+      },
       error: () => this.close(),
       close: () => this.backendClosed(),
     });

@@ -38,6 +38,7 @@ export async function startProxy(options: ProxyOptions): Promise<RunningProxy> {
     cache: options.cache ?? null,
     flights: new Flights((ms, action) => void setTimeout(action, ms).unref()),
     defaultSqlMode: null,
+    defaultsAskedMs: 0,
     defaultIsolation: 'unknown',
     commandBytesMax: COMMAND_BYTES_MAX,
   };

@@ -48,7 +48,13 @@ function services(catalog: Catalog): ProxyServices {
   };
   const cache = new ReadCache({ board: versions, maxBytes: 1 << 16, counters });
   const flights = new Flights(() => {});
-  const shared = { flights, defaultSqlMode: '', defaultIsolation: 'unknown' as const, commandBytesMax: 1 << 26 };
+  const shared = {
+    flights,
+    defaultSqlMode: '',
+    defaultsAskedMs: 0,
+    defaultIsolation: 'unknown' as const,
+    commandBytesMax: 1 << 26,
+  };
   return { catalog, keys, versions, counters, statements: new StatementCache(), cache, ...shared };
 }
 

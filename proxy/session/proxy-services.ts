@@ -17,6 +17,8 @@ export interface ProxyServices {
   readonly flights: Flights;
   /** sql_mode of new sessions on this backend; null until one was asked, or after a SET GLOBAL. */
   defaultSqlMode: string | null;
+  /** When it was asked, by the sessions' clock. */
+  defaultsAskedMs: number;
   /** Isolation level of new sessions, asked together with it. */
   defaultIsolation: Isolation;
   /** max_allowed_packet of new sessions, asked together with it. */

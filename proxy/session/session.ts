@@ -51,6 +51,7 @@ export class Session {
   /** Commands that came while an earlier one had to wait, in memory of their own. */
   private readonly held: ClientCommand[] = [];
   private waiting = false;
+  private quits = false;
   /** Of the command that waits: how often it did, and since when. */
   private waits = 0;
   private waitsSinceMs = 0;
@@ -80,6 +81,11 @@ export class Session {
   get holding(): boolean {
     // While authentication goes on, the client's next packet may be a step of it.
     return this.held.length > 0 && !this.authenticating;
+  }
+
+  /** The client has sent COM_QUIT. */
+  get saidGoodbye(): boolean {
+    return this.quits;
   }
 
   /** Nothing is under way, and nothing of the session would be missed: a good moment to end it. */
@@ -231,7 +237,10 @@ export class Session {
   }
 
   private command(command: ClientCommand, replies: ReplyRelay): void {
-    if (command.payload[0] === Command.quit && this.leave(replies)) return;
+    if (command.payload[0] === Command.quit) {
+      this.quits = true;
+      if (this.leave(replies)) return;
+    }
     let kind = replyTo(command.payload[0]);
     if (kind === 'unknown') {
       this.counters.unclassified += 1;

@@ -16,6 +16,9 @@ import { askSqlMode, sqlModeReply } from './sql-mode-question';
 import { TextHandler } from './text-handler';
 import { WriteTracker, writesAnything, writesNothing, type WriteScope } from './write-tracker';
 
+/** A server may be restarted with other settings, or be told of them by others, without our seeing it. */
+const DEFAULTS_FRESH_MS = 10_000;
+
 /** Judges the commands of one session, and keeps what it learns from their replies. */
 export class StatementHandler {
   private readonly writes: WriteTracker;
@@ -37,17 +40,18 @@ export class StatementHandler {
     this.state.mode = { ...this.state.mode, server: parseServerVersion(serverVersion) };
   }
 
-  /** Authenticated. The first session of all asks what sql_mode new sessions have. */
+  /** Authenticated. The first session of all asks what sql_mode new sessions have, and then now and then one. */
   ready(summary: ReplySummary): Exclude<CommandOutcome, { kind: 'wait' }> {
     this.state.status = summary.status ?? 0;
     const known = this.services.defaultSqlMode;
-    if (known !== null) {
+    if (known !== null && this.state.nowMs - this.services.defaultsAskedMs < DEFAULTS_FRESH_MS) {
       this.state.mode = withSqlMode(this.state.mode, known);
       this.reads.inherits(this.services.defaultIsolation);
       return { kind: 'send', bytes: [], replies: [] };
     }
     const reply = sqlModeReply(this.state, ({ sqlMode, commandBytesMax, isolation }) => {
       this.services.defaultSqlMode = sqlMode;
+      this.services.defaultsAskedMs = this.state.nowMs;
       this.services.defaultIsolation = isolation;
       this.services.commandBytesMax = commandBytesMax ?? this.services.commandBytesMax;
       this.reads.inherits(isolation);
