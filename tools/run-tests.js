@@ -6,11 +6,14 @@ const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
 
-// Before the tests look for them, in several processes at once: what needs a database server or PHP is skipped, and
+// Before the tests look for them, in several processes at once: what needs a database server, PHP or another program is skipped, and
 // counted, where there is none.
 try {
   require('../dist/site/lab/find-server.js').findOrInstallServer(console.log);
-  require('../dist/conformance/clients/php.js').phpAvailable();
+  const { available } = require('../dist/conformance/clients/client-needs.js');
+  const { clientScripts } = require('../dist/conformance/clients/client-scripts.js');
+  for (const { needs, heavy } of clientScripts) if (!heavy) available(needs);
+  available(require('../dist/conformance/mysqltest/mysqltest-program.js').mysqltest);
 } catch (error) {
   console.log(error instanceof Error ? error.message : String(error));
 }

@@ -47,6 +47,8 @@ export type Keyed =
 
 const noKeys: Keyed = { kind: 'known', explicit: [], need: null, byTrigger: false };
 
+const systemSchema = /^(mysql|sys|performance_schema|information_schema)$/i;
+
 /** Keys the statement (of `text`) needs. */
 export function keysFor(
   text: string,
@@ -57,6 +59,8 @@ export function keysFor(
   const { insert } = statement;
   // A client that sets insert_id itself (a replayed binary log) brings its key.
   if (insert === null || state.ownInsertId || setsInsertId(statement)) return noKeys;
+  // Never replicated; and their INSERTs must go on when the catalog may not look, such as after a lost mysql.global_priv.
+  if (systemSchema.test(insert.table.schema ?? scope.schema ?? '')) return noKeys;
   const target = insertTarget(insert, scope, state, services);
   if (target.kind === 'wait') return target;
   if (target.kind === 'unreadable') return { kind: 'refused', error: tableUnreadable(target.name) };

@@ -1,0 +1,40 @@
+import { join } from 'node:path';
+import type { ClientTarget } from './client-rig';
+import type { ClientScript } from './client-session';
+import { mysqlclient, type Need, nothing, perl, php, pymysql } from './client-needs';
+
+/** A script and what it needs on the machine. */
+export interface NeededScript extends ClientScript {
+  readonly needs: Need;
+  /** Heavy to install: not in `npm test`. */
+  readonly heavy: boolean;
+}
+
+const session = (
+  name: string,
+  needs: Need,
+  ...command: readonly [program: string, ...args: string[]]
+): NeededScript => ({
+  name,
+  needs,
+  heavy: false,
+  command: (target) => [...command, ...standardArguments(target)],
+});
+
+const file = (name: string): string => join(__dirname, name);
+
+/** HOST PORT SOCKET USER PASSWORD DATABASE FOLDER */
+function standardArguments({ host, port, socket, user, password, database, folder }: ClientTarget): string[] {
+  return [host, String(port), socket, user, password, database, folder];
+}
+
+const python = '/usr/bin/python3';
+
+export const clientScripts: readonly NeededScript[] = [
+  session('mariadb command line', nothing, 'sh', file('cli.sh')),
+  session('PHP mysqli and PDO', php, 'php', '-d', 'mysqli.allow_local_infile=1', file('session.php')),
+  session('Perl DBD::mysql', perl, '/usr/bin/perl', file('session.pl')),
+  session('Python PyMySQL', pymysql, python, file('session.py'), 'pymysql'),
+  session('Python mysqlclient', mysqlclient, python, file('session.py'), 'MySQLdb'),
+  session('Node mysql2', nothing, process.execPath, file('mysql2-session.js')),
+];

@@ -1,0 +1,114 @@
+import { type Connection, createConnection, type RowDataPacket } from 'mysql2/promise';
+import { join } from 'node:path';
+import { ReadCache } from '../../proxy/cache/read-cache';
+import { TableVersions } from '../../proxy/cache/table-versions';
+import { type RunningProxy, startProxy } from '../../proxy/io/proxy-server';
+import type { KeySource, ProxyCounters } from '../../proxy/ports';
+import { InformationSchemaCatalog } from '../../site/catalog';
+import type { ServerBinary } from '../../site/lab/find-server';
+import { MtrServer } from './mtr-server';
+import type { TestTarget } from './mysqltest-program';
+
+/** Nothing here is replicated, so nobody may ask. */
+const noKeys: KeySource = {
+  reserve: () => {
+    throw new Error('a key was asked for a table that is not replicated');
+  },
+  sawExplicitKey: () => {},
+};
+
+export interface ProxiedMtrServer {
+  readonly server: MtrServer;
+  readonly direct: TestTarget;
+  readonly proxied: TestTarget;
+  readonly counters: ProxyCounters;
+  /** What the proxy logged as an error: bugs. Taken out by whoever reports them. */
+  readonly errors: string[];
+  /** To be called when the server was restored: nothing known of it holds any more. */
+  forget(): void;
+  stop(): Promise<void>;
+}
+
+/** A server as mtr starts it and the proxy before it, both on a socket and a TCP port of their own. */
+export async function startProxiedMtrServer(
+  binary: ServerBinary,
+  dir: string,
+  withCache: boolean,
+): Promise<ProxiedMtrServer> {
+  const server = new MtrServer(binary, dir);
+  await server.prepare();
+  const questions = new BriefConnection(server.socket);
+  const catalog = new InformationSchemaCatalog({
+    query: (sql, values) => questions.rows(sql, values),
+    isReplicated: () => false,
+  });
+  const versions = TableVersions.create();
+  const counters: ProxyCounters = {
+    connections: 0,
+    queries: () => {},
+    unclassified: 0,
+    cacheHits: 0,
+    cacheMisses: 0,
+    cacheBypassed: () => {},
+    cacheInvalidations: 0,
+  };
+  // All writes of a test go through the proxy: nothing would be learned from a binary log.
+  versions.setCaptureHealthy(withCache);
+  const cache = withCache ? new ReadCache({ board: versions, maxBytes: 64 << 20, counters }) : null;
+  const errors: string[] = [];
+  const log = { warn: () => {}, error: (message: string) => void errors.push(message) };
+  const common = { catalog, keys: noKeys, versions, cache, counters, log, backendWaitMs: 2_000 };
+  const socket = join(dir, 'proxy.sock');
+  // Two, so that a client's address is to the server what it would be without us: local, or 127.0.0.1.
+  const overSocket = await startProxy({ ...common, listen: null, socket, backend: { path: server.socket } });
+  const overTcp = await startProxy({
+    ...common,
+    listen: { host: '127.0.0.1', port: 0 },
+    socket: null,
+    backend: { host: '127.0.0.1', port: server.port },
+  });
+  return {
+    server,
+    direct: { name: 'direct', socket: server.socket, port: server.port },
+    proxied: { name: 'proxied', socket, port: portOf(overTcp) },
+    counters,
+    errors,
+    forget: () => {
+      catalog.forget();
+      versions.flushAll();
+    },
+    stop: async () => {
+      await Promise.all([overSocket.close(), overTcp.close()]);
+      await server.stop();
+    },
+  };
+}
+
+function portOf({ port }: RunningProxy): number {
+  if (port === null) throw new Error('the proxy has no port');
+  return port;
+}
+
+/** A connection that lives while there are questions, so that none stands in the process list that tests look at. */
+class BriefConnection {
+  private connection: Promise<Connection> | null = null;
+  private users = 0;
+
+  constructor(private readonly socketPath: string) {}
+
+  async rows(sql: string, values: readonly unknown[]): Promise<readonly RowDataPacket[]> {
+    this.users += 1;
+    this.connection ??= createConnection({ socketPath: this.socketPath, user: 'root', charset: 'utf8mb4_bin' });
+    const used = this.connection;
+    try {
+      const [rows] = await (await used).query<RowDataPacket[]>(sql, [...values]);
+      return rows;
+    } finally {
+      this.users -= 1;
+      if (this.users === 0) {
+        this.connection = null;
+        await used.then((open) => open.end()).catch(() => {});
+      }
+    }
+  }
+}
