@@ -65,3 +65,27 @@ export function tooManyConnections(max: number): ErrorPacket {
   const message = Buffer.from(`Too many connections (Duara: proxy.maxConnections is ${max})`);
   return { errorCode: 1040, sqlState: null, message };
 }
+
+/** ER_NET_PACKETS_OUT_OF_ORDER. */
+export function packetsOutOfOrder(): ErrorPacket {
+  return clientError(1156, '08S01', 'Got packets out of order');
+}
+
+/** ER_HANDSHAKE_ERROR, as the server's own refusals in the connection phase: the password may not go on as it is. */
+export function authenticationRefused(reason: string): ErrorPacket {
+  return clientError(1043, '08S01', `Duara: authentication refused: ${reason}`);
+}
+
+/** ER_SECURE_TRANSPORT_REQUIRED, in the server's words. */
+export function secureTransportRequired(): ErrorPacket {
+  return clientError(
+    3159,
+    '08004',
+    'Connections using insecure transport are prohibited while --require_secure_transport=ON.',
+  );
+}
+
+/** CR_SSL_CONNECTION_ERROR, which client libraries use for it themselves. */
+export function backendTlsFailed(reason: string): ErrorPacket {
+  return clientError(2026, 'HY000', `Duara: no TLS connection to the database server (${reason})`);
+}

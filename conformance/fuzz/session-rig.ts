@@ -210,6 +210,8 @@ export class SessionRig {
           this.waits = true;
           this.pauseMs = pauseMs;
         },
+        // Compressed bytes are not for this rig.
+        upgrade: () => (this.over = true),
         end: () => (this.over = true),
         close: () => (this.over = true),
       },

@@ -24,9 +24,9 @@ const retryMs = 100;
 
 /**
  * Connects, again and again for `waitMs` when the backend is away (it may just be starting). `connected` rejects with
- * BackendAwayError; its message is the last reason, such as ECONNREFUSED.
+ * BackendAwayError; its message is the last reason, such as ECONNREFUSED. `header` is sent before anything else.
  */
-export function connectBackend(address: BackendAddress, waitMs: number): BackendAttempt {
+export function connectBackend(address: BackendAddress, waitMs: number, header: Buffer | null = null): BackendAttempt {
   const deadline = Date.now() + waitMs;
   let socket: Socket | null = null;
   let timer: NodeJS.Timeout | null = null;
@@ -48,6 +48,7 @@ export function connectBackend(address: BackendAddress, waitMs: number): Backend
         // From here on the socket is the caller's.
         giveUp = () => {};
         tried.setKeepAlive(true, 60_000);
+        if (header !== null) tried.write(header);
         resolve(new SocketChannel(tried));
       });
       tried.once('error', (error: NodeJS.ErrnoException) => {

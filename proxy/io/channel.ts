@@ -17,7 +17,7 @@ export interface ChannelEvents {
 
 /** One side's byte stream as a session sees it: plain packets, whatever lies on the wire (TLS, compression). */
 export interface Channel {
-  /** Where its events go; to be called once, before anything is read. */
+  /** Where its events go; to be called before anything is read. A later call takes the place of the one before. */
   listen(events: ChannelEvents): void;
   /**
    * False when the other side does not keep up: nothing is lost, but the source of the bytes should be paused until

@@ -1,4 +1,3 @@
-import type { Socket } from 'node:net';
 import { backendAway, serverShutdown } from '../errors';
 import { Command } from '../wire/constants';
 import { frame } from '../wire/packet-framer';
@@ -6,24 +5,42 @@ import { encodeError } from '../wire/response';
 import { Session } from '../session/session';
 import type { SessionEffects } from '../session/session-effects';
 import type { ProxyServices } from '../session/proxy-services';
+import type { SessionLinks, Upgrade } from '../session/links';
 import { newSessionState } from '../session/session-state';
 import { StatementHandler } from '../session/statement-handler';
-import { type BackendAttempt, describeBackend } from './backend-connection';
+import { type AcceptedClient, linkTo, proxyHeaderFor } from './accepted-client';
+import { type BackendAttempt, connectBackend, describeBackend } from './backend-connection';
 import type { BackendSupply } from './backend-supply';
-import type { Channel } from './channel';
-import { type ClientPlace, placeOf } from './client-place';
-import type { LentBackend } from './lent-backend';
+import type { Channel, ChannelEvents } from './channel';
+import { CompressedChannel, CompressionError } from './compressed-channel';
+import { hasZstd } from './frame-codec';
+import { LentBackend } from './lent-backend';
+import type { OwnPasswordKey } from './password-key';
 import type { ProxyOptions } from './proxy-options';
 import { LAST_BYTES_MS } from './refusal';
 import { SocketChannel } from './socket-channel';
+import { beginBackendTls, type ClientTls } from './tls-channel';
 
 const quit = frame(Buffer.from([Command.quit]));
 
+/** What all connections of one proxy use for their transports. */
+export interface Transports {
+  /** null: none is offered. Another one takes its place when the files change. */
+  clientTls: ClientTls | null;
+  readonly passwordKey: OwnPasswordKey;
+  readonly supply: BackendSupply;
+}
+
+/** A unix socket needs no TLS. */
+function speaksTls({ backend, backendTls }: ProxyOptions): boolean {
+  return !('path' in backend) && backendTls !== undefined && backendTls !== null;
+}
+
 /** Relays one client connection over one backend connection until either ends. */
 export class ClientConnection {
-  private readonly client: Channel;
-  private backend: LentBackend | null = null;
-  private attempt: BackendAttempt<LentBackend> | null = null;
+  private client: Channel;
+  private backend: Channel | null = null;
+  private attempt: BackendAttempt | null = null;
   private session: Session | null = null;
   private readonly state = newSessionState();
   private over = false;
@@ -34,16 +51,37 @@ export class ClientConnection {
   private greetingTimer: NodeJS.Timeout | null = null;
   /** The session ended in order: what the client still says comes too late. */
   private left = false;
-  private readonly place: ClientPlace;
+  /** Nobody else hears what the client and we say to each other. */
+  private clientPrivate: boolean;
+  /** TLS to the backend was begun, and it has not said anything since. */
+  private securingBackend = false;
+  private readonly clientEvents: ChannelEvents = {
+    data: (bytes) => this.fromClient(bytes),
+    drain: () => {
+      this.backend?.resume();
+      this.resumeClient();
+    },
+    end: () => this.clientHasEnded(),
+    error: (error) => this.clientFailed(error),
+    close: () => this.close(),
+  };
+  private readonly backendEvents: ChannelEvents = {
+    data: (bytes) => this.fromBackend(bytes),
+    drain: () => this.resumeClient(),
+    end: () => this.backendHasEnded(),
+    error: (error) => this.backendFailed(error),
+    close: () => this.backendClosed(),
+  };
 
   constructor(
-    socket: Socket,
+    private readonly accepted: AcceptedClient,
     private readonly options: ProxyOptions,
     private readonly services: ProxyServices,
-    private readonly supply: BackendSupply,
+    private readonly transports: Transports,
     private readonly onClose: () => void,
   ) {
-    this.place = placeOf(socket.remoteAddress);
+    const { socket, place } = accepted;
+    this.clientPrivate = place.private;
     socket.setNoDelay(true);
     socket.setKeepAlive(true, 60_000);
     this.client = new SocketChannel(socket);
@@ -52,17 +90,8 @@ export class ClientConnection {
   /** Connects the backend and starts to relay. Never throws: what fails here ends this connection only. */
   start(): void {
     // The server speaks first: nothing is read from the client before it is connected.
-    this.client.listen({
-      data: (bytes) => this.fromClient(bytes),
-      drain: () => {
-        this.backend?.resume();
-        this.resumeClient();
-      },
-      end: () => this.clientHasEnded(),
-      error: () => this.close(),
-      close: () => this.close(),
-    });
-    this.attempt = this.supply.open(this.place.name);
+    this.client.listen(this.clientEvents);
+    this.attempt = this.openBackend();
     this.attempt.connected.then(
       (backend) => this.relay(backend),
       (error: Error) => this.backendAway(error),
@@ -77,6 +106,13 @@ export class ClientConnection {
     this.options.refused?.('draining');
     this.refuse(frame(encodeError(serverShutdown())));
     this.attempt?.abandon();
+  }
+
+  private openBackend(): BackendAttempt {
+    const { options, accepted, transports } = this;
+    const { backend, backendWaitMs } = options;
+    if (options.proxyProtocol === true) return connectBackend(backend, backendWaitMs, proxyHeaderFor(accepted));
+    return speaksTls(options) ? connectBackend(backend, backendWaitMs) : transports.supply.open(accepted.place.name);
   }
 
   /** Ends both connections at once. */
@@ -118,7 +154,7 @@ export class ClientConnection {
     this.client.resume();
   }
 
-  private relay(backend: LentBackend): void {
+  private relay(backend: Channel): void {
     if (this.over || this.refused) {
       backend.destroy();
       return;
@@ -128,26 +164,14 @@ export class ClientConnection {
     const { state } = this;
     state.askedSettings = backend.used;
     const statements = new StatementHandler(state, this.services);
-    this.session = new Session(this.effects(backend), statements, state, this.options.counters);
-    backend.listen({
-      data: (bytes) => this.fromBackend(bytes),
-      drain: () => this.resumeClient(),
-      // A server that says no more listens no more either; and a client that is held back would not tell us of its end.
-      end: () => {
-        // Unless its client had said goodbye, the server may be going down, and come back with other settings.
-        if (!this.clientEnded && !this.left && !(this.session?.saidGoodbye ?? false))
-          this.services.defaultSqlMode = null;
-        backend.destroy();
-      },
-      error: () => this.close(),
-      close: () => this.backendClosed(),
-    });
+    this.session = new Session(this.effects(), statements, state, this.options.counters, this.links());
+    backend.listen(this.backendEvents);
     backend.resume();
     this.client.resume();
   }
 
   /** A server that accepts and says nothing hangs, or its host does: a client that waits as long must not find out alone. */
-  private awaitGreeting(backend: LentBackend): void {
+  private awaitGreeting(backend: Channel): void {
     const { backendWaitMs } = this.options;
     this.greetingTimer = setTimeout(() => {
       backend.destroy();
@@ -160,23 +184,85 @@ export class ClientConnection {
     this.greetingTimer = null;
   }
 
-  private effects(backend: Channel): SessionEffects {
-    const { client } = this;
+  private links(): SessionLinks {
+    const { backend } = this.options;
+    const tls = speaksTls(this.options);
+    const { clientTls, passwordKey } = this.transports;
+    return {
+      client: this.accepted.link,
+      backend: 'path' in backend ? 'local' : tls ? 'tls' : linkTo(backend.host),
+      clientTls: clientTls === null ? 'off' : clientTls.required ? 'required' : 'offered',
+      backendTls: tls,
+      zstd: hasZstd,
+      passwordKey,
+    };
+  }
+
+  private effects(): SessionEffects {
     return {
       toBackend: (bytes) => {
-        if (!backend.write(bytes)) client.pause();
+        if (this.backend?.write(bytes) === false) this.client.pause();
       },
       toClient: (bytes) => {
-        if (client.write(bytes)) return;
-        backend.pause();
+        if (this.client.write(bytes)) return;
+        this.backend?.pause();
         // Replies from memory need no backend: a client that does not read them is not listened to.
-        client.pause();
+        this.client.pause();
       },
       wait: (ready, pauseMs) => this.wait(ready, pauseMs),
       giveBack: (reset) => this.giveBack(reset),
+      upgrade: (upgrade) => this.upgrade(upgrade),
       end: (bytes) => this.refuse(bytes),
       close: () => this.close(),
     };
+  }
+
+  private upgrade(upgrade: Upgrade): void {
+    const { client, backend, options } = this;
+    switch (upgrade.kind) {
+      case 'clientTls': {
+        const { clientTls } = this.transports;
+        if (clientTls === null || !(client instanceof SocketChannel)) return this.close();
+        this.client = clientTls.begin(client, upgrade.rest);
+        this.clientPrivate = true;
+        break;
+      }
+      case 'backendTls': {
+        if (!(backend instanceof SocketChannel) || 'path' in options.backend) return this.close();
+        const tls = options.backendTls ?? { ca: null, verify: 'full' };
+        this.securingBackend = true;
+        this.backend = beginBackendTls(backend, tls, options.backend.host);
+        this.backend.listen(this.backendEvents);
+        return this.backend.resume();
+      }
+      case 'compression': {
+        const compressed = new CompressedChannel(client, upgrade.compression, upgrade.rest);
+        client.listen(compressed.belowEvents);
+        this.client = compressed;
+        break;
+      }
+    }
+    this.client.listen(this.clientEvents);
+    this.client.resume();
+  }
+
+  /** A server that says no more listens no more either; and a client that is held back would not tell us of its end. */
+  private backendHasEnded(): void {
+    // Unless its client had said goodbye, the server may be going down, and come back with other settings.
+    if (!this.clientEnded && !this.left && !(this.session?.saidGoodbye ?? false)) this.services.defaultSqlMode = null;
+    this.backend?.destroy();
+  }
+
+  private clientFailed(error: Error): void {
+    if (error instanceof CompressionError && error.answer !== null) this.refuse(error.answer);
+    else this.close();
+  }
+
+  private backendFailed(error: Error): void {
+    const { session } = this;
+    if (session === null || !this.securingBackend || this.refused) return this.close();
+    this.options.log.warn(`no TLS to backend ${describeBackend(this.options.backend)}: ${error.message}`);
+    this.guarded(() => session.backendTlsFailed(error.message));
   }
 
   /** A client that half-closes still gets its replies; the server decides when it has had enough. */
@@ -188,7 +274,7 @@ export class ClientConnection {
 
   /** The scramble that the next client is shown must not have been heard by others together with this client's answer. */
   private giveBack(reset: boolean): boolean {
-    if (!this.place.private || !(this.backend?.giveBack(reset) ?? false)) return false;
+    if (!this.clientPrivate || !(this.backend instanceof LentBackend) || !this.backend.giveBack(reset)) return false;
     this.backend = null;
     this.client.end();
     this.client.destroyWhenIdle(LAST_BYTES_MS);
@@ -225,6 +311,7 @@ export class ClientConnection {
     const { session, backend } = this;
     if (session === null || backend === null) return;
     if (this.greetingTimer !== null) this.greeted();
+    this.securingBackend = false;
     this.guarded(() => {
       backend.cork();
       session.fromBackend(bytes);

@@ -1,32 +1,60 @@
-import type { Socket } from 'node:net';
+import type { BlockList, Socket } from 'node:net';
 import { serverShutdown, tooManyConnections } from '../errors';
 import type { ProxyServices } from '../session/proxy-services';
-import type { BackendSupply } from './backend-supply';
-import { ClientConnection } from './client-connection';
+import { type AcceptedClient, acceptedDirectly, comesFrom, networkList, readProxyHeader } from './accepted-client';
+import { ClientConnection, type Transports } from './client-connection';
 import type { ProxyOptions } from './proxy-options';
 import { turnAway } from './refusal';
 
 /** All clients of one proxy: how many may come, and how they go when it ends. */
 export class Clients {
   private readonly connections = new Set<ClientConnection>();
+  /** Of a listed network, and their PROXY header has not come. */
+  private readonly announcing = new Set<Socket>();
+  private readonly proxies: BlockList;
   private draining = false;
   private emptied = (): void => {};
 
   constructor(
     private readonly options: ProxyOptions,
     private readonly services: ProxyServices,
-    private readonly supply: BackendSupply,
-  ) {}
+    private readonly transports: Transports,
+  ) {
+    this.proxies = networkList(options.proxyProtocolFrom ?? []);
+  }
 
   accept(client: Socket): void {
     const { options, connections } = this;
     const max = options.maxConnections ?? Infinity;
-    if (this.draining || connections.size >= max) {
+    if (this.draining || connections.size + this.announcing.size >= max) {
       options.refused?.(this.draining ? 'draining' : 'limit');
       return turnAway(client, this.draining ? serverShutdown() : tooManyConnections(max));
     }
-    const connection = new ClientConnection(client, options, this.services, this.supply, () => this.closed(connection));
-    connections.add(connection);
+    if (comesFrom(this.proxies, client)) this.announced(client);
+    else this.begin(acceptedDirectly(client));
+  }
+
+  /** The client is behind a proxy, which says first where it is. */
+  private announced(socket: Socket): void {
+    this.announcing.add(socket);
+    readProxyHeader(socket)
+      .finally(() => this.announcing.delete(socket))
+      .then(
+        (client) => this.begin(client),
+        (error: Error) => {
+          const from = socket.remoteAddress ?? 'a proxy';
+          this.options.log.warn(`a connection of ${from} was closed: ${error.message}`);
+          socket.destroy();
+        },
+      );
+  }
+
+  private begin(client: AcceptedClient): void {
+    const { options } = this;
+    if (this.draining) return turnAway(client.socket, serverShutdown());
+    const ended = (): void => this.closed(connection);
+    const connection = new ClientConnection(client, options, this.services, this.transports, ended);
+    this.connections.add(connection);
     options.counters.connections += 1;
     connection.start();
   }
@@ -34,6 +62,7 @@ export class Clients {
   /** See RunningProxy.drain. */
   async drain(withinMs: number): Promise<number> {
     this.draining = true;
+    for (const socket of this.announcing) socket.destroy();
     for (const connection of [...this.connections]) connection.drain();
     if (this.connections.size > 0) await this.empty(withinMs);
     const cut = this.connections.size;
@@ -43,6 +72,7 @@ export class Clients {
 
   close(): void {
     this.draining = true;
+    for (const socket of this.announcing) socket.destroy();
     for (const connection of [...this.connections]) connection.close();
   }
 

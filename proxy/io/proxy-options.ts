@@ -3,6 +3,7 @@ import type { Catalog, KeySource, ProxyCounters, TableVersionBoard } from '../po
 import type { IdleLimits } from '../reuse/idle-pool';
 import type { BackendAddress } from './backend-connection';
 import type { RefusalReason } from './refusal';
+import type { BackendTlsOptions, ClientTlsOptions } from './tls-channel';
 
 export interface ProxyLog {
   warn(message: string): void;
@@ -22,6 +23,14 @@ export interface ProxyOptions {
   readonly cache?: ReadCache | null;
   readonly counters: ProxyCounters;
   readonly log: ProxyLog;
+  /** null or absent: clients are not offered TLS. */
+  readonly tls?: ClientTlsOptions | null;
+  /** null or absent: none. A unix socket needs none. */
+  readonly backendTls?: BackendTlsOptions | null;
+  /** The backend is told where each client is, by the PROXY protocol (version 2): it must expect that. */
+  readonly proxyProtocol?: boolean;
+  /** Networks, such as 10.0.0.0/8, whose connections must begin with a PROXY header (version 1 or 2). */
+  readonly proxyProtocolFrom?: readonly string[];
   /** How long a client's connect waits for a backend that is away, and then for its greeting, before it gets an error. */
   readonly backendWaitMs: number;
   /** Connections of clients that have gone, kept for the next ones; null or absent: none are. */

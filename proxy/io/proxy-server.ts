@@ -7,8 +7,11 @@ import { StatementCache } from '../sql/statement-cache';
 import { connectBackend } from './backend-connection';
 import { BackendSupply, type BackendCounts } from './backend-supply';
 import { Clients } from './clients';
+import type { Transports } from './client-connection';
 import { isLoopback } from './client-place';
+import { OwnPasswordKey } from './password-key';
 import type { ProxyLog, ProxyOptions } from './proxy-options';
+import { ClientTls, type ClientTlsOptions } from './tls-channel';
 
 export interface RunningProxy {
   /** The TCP port; 0 without `listen`. */
@@ -19,6 +22,8 @@ export interface RunningProxy {
    * `withinMs` have passed. Resolves with the number of those that were cut then; at once after `close`.
    */
   drain(withinMs: number): Promise<number>;
+  /** For clients that connect from here on. Throws when certificate and key do not fit; the old ones then stay in use. */
+  useTls(tls: ClientTlsOptions | null): void;
   /** Stops listening and ends all connections. */
   close(): Promise<void>;
 }
@@ -46,7 +51,12 @@ export async function startProxy(options: ProxyOptions): Promise<RunningProxy> {
     () => connectBackend(options.backend, options.backendWaitMs),
     usedAgain(options) ?? nothingIsKept,
   );
-  const clients = new Clients(options, services, supply);
+  const transports: Transports = {
+    clientTls: options.tls === undefined || options.tls === null ? null : new ClientTls(options.tls),
+    passwordKey: new OwnPasswordKey(),
+    supply,
+  };
+  const clients = new Clients(options, services, transports);
   const accept = (client: Socket): void => clients.accept(client);
   const servers: Server[] = [];
   const stopListening = (): Promise<unknown> => {
@@ -81,7 +91,10 @@ export async function startProxy(options: ProxyOptions): Promise<RunningProxy> {
     await close();
     throw error;
   }
-  return { port, backends: supply, drain, close };
+  const useTls = (tls: ClientTlsOptions | null): void => {
+    transports.clientTls = tls === null ? null : new ClientTls(tls);
+  };
+  return { port, backends: supply, useTls, drain, close };
 }
 
 const nothingIsKept: IdleLimits = { connectionsMax: 0, idleMs: 0, lifeMs: 0 };

@@ -62,6 +62,13 @@ export function readDirectly(socket: Socket, target: ReadTarget): boolean {
   return true;
 }
 
+/** The socket is a stream again: what reads from it next does not know of the memory above. Nothing may be under way. */
+export function stopReadingDirectly(socket: Socket): void {
+  if (keys === null) return;
+  const kept = socket as unknown as Record<symbol, unknown>;
+  for (const key of [keys.memory, keys.callback, keys.next]) kept[key] = null;
+}
+
 interface OnReadKeys {
   readonly memory: symbol;
   readonly callback: symbol;

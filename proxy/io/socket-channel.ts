@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
+import { TLSSocket } from 'node:tls';
 import type { Channel, ChannelEvents } from './channel';
-import { isLent, readDirectly, take } from './read-memory';
+import { isLent, readDirectly, stopReadingDirectly, take } from './read-memory';
 
 /** Up to so many bytes, what was gathered is joined: one call of the system costs more than the copy. */
 const joinedBytesMax = 16 * 1024;
@@ -9,6 +10,8 @@ const joinedBytesMax = 16 * 1024;
 export class SocketChannel implements Channel {
   /** Writes since `cork`; null when not corked. */
   private gathered: Buffer[] | null = null;
+  private events: ChannelEvents | null = null;
+  private direct = false;
 
   constructor(readonly socket: Socket) {
     socket.pause();
@@ -16,12 +19,27 @@ export class SocketChannel implements Channel {
 
   listen(events: ChannelEvents): void {
     const { socket } = this;
+    const first = this.events === null;
+    this.events = events;
+    if (!first) return;
+    const data = (bytes: Buffer): void => this.events?.data(bytes);
     // The memory of chunks from 'data' is not used again, so that writes of them need no copy (see Channel.write).
-    if (!readDirectly(socket, events)) socket.on('data', (chunk: Buffer) => events.data(chunk));
-    socket.on('drain', () => events.drain());
-    socket.on('end', () => events.end());
-    socket.on('error', (error: Error) => events.error(error));
-    socket.on('close', () => events.close());
+    if (!(this.socket instanceof TLSSocket) && readDirectly(socket, { data })) this.direct = true;
+    else socket.on('data', data);
+    socket.on('drain', () => this.events?.drain());
+    socket.on('end', () => this.events?.end());
+    socket.on('error', (error: Error) => this.events?.error(error));
+    socket.on('close', () => this.events?.close());
+  }
+
+  /** Gives the socket away: everything written has been handed to it, nothing is told of it here any more. */
+  release(): Socket {
+    const { socket } = this;
+    this.uncork();
+    socket.pause();
+    for (const event of ['data', 'drain', 'end', 'error', 'close', 'timeout']) socket.removeAllListeners(event);
+    if (this.direct) stopReadingDirectly(socket);
+    return socket;
   }
 
   write(bytes: Buffer): boolean {

@@ -1,10 +1,10 @@
 import { Capability, MariaDbCapability } from '../wire/constants';
 
-/** What the relay cannot follow yet, so that no client may ask for it. */
-const cleared = Capability.ssl | Capability.compress | Capability.zstdCompression;
+/** What ends at the proxy, and is never asked of the backend in the client's name. */
+const transports = Capability.ssl | Capability.compress | Capability.zstdCompression;
 /** What changes how packets are to be read: a client that asks for it without having been offered it is not heard. */
 const changesPackets =
-  cleared |
+  transports |
   Capability.sessionTrack |
   Capability.deprecateEof |
   Capability.optionalResultsetMetadata |
@@ -19,9 +19,16 @@ const knownMariaDb =
 const capabilityExtension = 1 << 29;
 const known = ~capabilityExtension;
 
-/** What the two sides may use, given what the server offered. */
-export function followedCapabilities(offered: number): number {
-  return (offered & known & ~cleared) >>> 0;
+/** What ends at the proxy whatever the backend offers; zlib always does when it is offered. */
+export interface OwnTransports {
+  readonly tls: boolean;
+  readonly zstd: boolean;
+}
+
+/** What the client is offered, given what the backend offered. */
+export function followedCapabilities(offered: number, own: OwnTransports): number {
+  const followed = offered & known & ~Capability.ssl;
+  return ((own.zstd ? followed : followed & ~Capability.zstdCompression) | (own.tls ? Capability.ssl : 0)) >>> 0;
 }
 
 export function followedMariaDbCapabilities(offered: number): number {
@@ -42,18 +49,23 @@ export function clearUnoffered(response: Buffer, offered: { capabilities: number
   }
 }
 
+/** The client's capabilities as the backend gets them: what ends at the proxy is not asked of it. */
+export function withoutTransports(asked: number, backendTls: boolean): number {
+  return ((asked & ~transports) | (backendTls ? Capability.ssl : 0)) >>> 0;
+}
+
 /**
- * Clears in the greeting (HandshakeV10), in place, what the relay cannot follow. Everything else stays as the server sent
- * it, byte for byte.
+ * Clears in the greeting (HandshakeV10), in place, what the relay cannot follow, and offers what ends at the proxy.
+ * Everything else stays as the server sent it, byte for byte.
  */
-export function clearUnfollowed(greeting: Buffer): void {
+export function clearUnfollowed(greeting: Buffer, own: OwnTransports): void {
   // protocol version, server version up to its zero, connection id, 8 bytes of scramble, filler
   const lowerAt = greeting.indexOf(0, 1) + 1 + 4 + 8 + 1;
   const upperAt = lowerAt + 2 + 1 + 2;
   const extendedAt = upperAt + 2 + 1 + 6;
   if (extendedAt + 4 > greeting.length) return;
   const offered = (greeting.readUInt16LE(lowerAt) | (greeting.readUInt16LE(upperAt) << 16)) >>> 0;
-  const kept = followedCapabilities(offered);
+  const kept = followedCapabilities(offered, own);
   greeting.writeUInt16LE(kept & 0xffff, lowerAt);
   greeting.writeUInt16LE(kept >>> 16, upperAt);
   if ((offered & Capability.longPassword) === 0) {

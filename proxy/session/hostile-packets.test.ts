@@ -70,6 +70,7 @@ function open(catalog: Catalog) {
       wait: (_ready, pauseMs) => sent.pauses.push(pauseMs),
       end: (bytes) => sent.toClient.push(bytes),
       giveBack: () => false,
+      upgrade: () => {},
       close: () => (sent.closed = true),
     },
     new StatementHandler(state, shared),

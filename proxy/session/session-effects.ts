@@ -1,3 +1,5 @@
+import type { Upgrade } from './links';
+
 /** What a session asks of the outside. Plain calls, in order, so that relaying allocates nothing for them. */
 export interface SessionEffects {
   toBackend(bytes: Buffer): void;
@@ -12,6 +14,8 @@ export interface SessionEffects {
    * Residue. False: it may not, and is to be ended as the client says.
    */
   giveBack(reset: boolean): boolean;
+  /** The bytes of one side are carried in another way from here on, in the order of these calls. */
+  upgrade(upgrade: Upgrade): void;
   /** Sends the last bytes that the client gets; what still comes from it is read and thrown away. */
   end(bytes: Buffer): void;
   /** Nothing more will be sent to the client, and nothing more is expected from it. */

@@ -7,6 +7,7 @@ import type { ProxyCounters } from '../ports';
 import { type ClientCommand, CommandAssembler, framedBytes, ownCommand } from './client-command';
 import type { CommandOutcome } from './command-outcome';
 import { ConnectionPhase } from './connection-phase';
+import { plainLinks, type SessionLinks } from './links';
 import { ReplyRelay } from './reply-relay';
 import type { SessionEffects } from './session-effects';
 import { leavesNothing, type SessionState } from './session-state';
@@ -42,9 +43,8 @@ const streams: ReadonlySet<number> = new Set([
  */
 export class Session {
   private phase: Phase;
+  /** Used once the client was let in. */
   private readonly fromClientFramer = new PacketFramer();
-  /** Only used until the client is let in; then ReplyRelay follows the backend's bytes. */
-  private readonly fromBackendFramer = new PacketFramer();
   private readonly commands = new CommandAssembler();
   /** Once the client was let in; kept when the phase turns raw, since commands may still be in flight. */
   private replies: ReplyRelay | null = null;
@@ -61,26 +61,32 @@ export class Session {
     private readonly statements: StatementHandler,
     private readonly state: SessionState,
     private readonly counters: ProxyCounters,
+    links: SessionLinks = plainLinks,
   ) {
     const connection = new ConnectionPhase(
       {
         toBackend: (bytes) => effects.toBackend(bytes),
         toClient: (bytes) => effects.toClient(bytes),
         greeted: (serverVersion) => statements.greeted(serverVersion),
-        pipelined: (packet) => this.holdPipelined(packet),
+        upgrade: (upgrade) => effects.upgrade(upgrade),
+        wait: (ready) => effects.wait(ready, 0),
         authenticated: (ok) => this.authenticated(ok),
         lost: () => this.turnRaw(),
-        close: () => effects.close(),
+        finished: (fromClient, fromBackend) => this.connectionOver(fromClient, fromBackend),
+        refuse: (bytes) => this.refuse(bytes),
       },
       state,
+      links,
     );
     this.phase = { kind: 'connection', connection };
   }
 
   /** True while commands are held back: the runner stops reading from the client. */
   get holding(): boolean {
+    const { phase } = this;
+    if (phase.kind === 'connection') return phase.connection.holding;
     // While authentication goes on, the client's next packet may be a step of it.
-    return this.held.length > 0 && !this.authenticating;
+    return this.held.length > 0 && !(phase.kind === 'command' && phase.replies.changesUser);
   }
 
   /** The client has sent COM_QUIT. */
@@ -95,15 +101,10 @@ export class Session {
     return this.fromClientFramer.buffered === 0 && this.commands.bytes === 0 && leavesNothing(this.state);
   }
 
-  private get authenticating(): boolean {
-    const { phase } = this;
-    if (phase.kind === 'connection') return phase.connection.authenticating;
-    return phase.kind === 'command' && phase.replies.changesUser;
-  }
-
   fromClient(chunk: Buffer): void {
     if (this.phase.kind === 'ended') return;
     if (this.phase.kind === 'raw') return this.effects.toBackend(chunk);
+    if (this.phase.kind === 'connection') return this.phase.connection.fromClient(chunk);
     const whole = this.fromClientFramer.whole(chunk);
     if (whole !== null) this.clientPacket(whole);
     else for (const packet of this.fromClientFramer.push(chunk)) this.clientPacket(packet);
@@ -121,14 +122,8 @@ export class Session {
 
   fromBackend(chunk: Buffer): void {
     switch (this.phase.kind) {
-      case 'connection': {
-        const { connection } = this.phase;
-        for (const packet of this.fromBackendFramer.push(chunk)) connection.fromBackend(packet);
-        if ((this.phase as Phase).kind === 'connection') return;
-        this.flushBackendRest();
-        // Commands that did not wait for the end of the authentication.
-        return this.drainHeld();
-      }
+      case 'connection':
+        return this.phase.connection.fromBackend(chunk);
       case 'command':
         if (!this.phase.replies.push(chunk)) this.turnRaw();
         return this.drainHeld();
@@ -141,8 +136,15 @@ export class Session {
 
   /** What was waited for is there. */
   resume(): void {
+    if (this.phase.kind === 'connection') return this.phase.connection.resume();
     this.waiting = false;
     this.drainHeld();
+  }
+
+  /** The link to the backend could not be made secure; `reason` is for people. */
+  backendTlsFailed(reason: string): void {
+    if (this.phase.kind === 'connection') this.phase.connection.backendTlsFailed(reason);
+    else this.effects.close();
   }
 
   /** One of the two connections is gone; outcomes of what was in flight are unknown. */
@@ -166,10 +168,16 @@ export class Session {
     this.carryOut(this.statements.ready(summary), replies);
   }
 
+  private connectionOver(fromClient: Buffer, fromBackend: Buffer): void {
+    // Nothing was asked yet, so that what came with the OK is no reply.
+    if (fromBackend.length > 0) this.effects.toClient(fromBackend);
+    if (fromClient.length > 0) this.fromClient(fromClient);
+  }
+
   private clientPacket(packet: Packet): void {
     switch (this.phase.kind) {
       case 'connection':
-        return this.phase.connection.fromClient(packet);
+        return;
       case 'command':
         return this.commandPacket(packet, this.phase.replies);
       case 'raw':
@@ -192,11 +200,6 @@ export class Session {
     else this.command(command, replies);
   }
 
-  private holdPipelined(packet: Packet): void {
-    const command = this.commands.push(packet);
-    if (command !== null) this.hold(command);
-  }
-
   private hold(command: ClientCommand): void {
     this.held.push(ownCommand(command));
     // Only one that cannot be held back by not reading from it can come here.
@@ -207,8 +210,12 @@ export class Session {
   private refuseCommand(): void {
     const [first] = this.commands.takeParts();
     this.statements.commandRefused();
+    this.refuse(frame(encodeError(commandTooLarge()), (first?.sequence ?? 0) + 1));
+  }
+
+  private refuse(bytes: Buffer): void {
     this.phase = { kind: 'ended' };
-    this.effects.end(frame(encodeError(commandTooLarge()), (first?.sequence ?? 0) + 1));
+    this.effects.end(bytes);
   }
 
   private drainHeld(): void {
@@ -291,11 +298,6 @@ export class Session {
     this.statements.lostTrack();
     for (const packet of this.commands.takeParts()) this.effects.toBackend(framedBytes(packet));
     for (const command of this.held.splice(0)) this.sendUnchanged(command);
-  }
-
-  private flushBackendRest(): void {
-    const rest = this.fromBackendFramer.takeRest();
-    if (rest.length > 0) this.effects.toClient(rest);
   }
 
   /** An incomplete packet that the framer kept. */

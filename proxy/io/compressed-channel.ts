@@ -1,0 +1,226 @@
+import { packetsOutOfOrder } from '../errors';
+import type { Compression } from '../session/links';
+import { type CompressedFrame, FrameCutter, InnerPackets } from '../wire/compressed-frame';
+import { frame } from '../wire/packet-framer';
+import { encodeError } from '../wire/response';
+import type { Channel, ChannelEvents } from './channel';
+import { frameCodec } from './frame-codec';
+import { AT_ONCE_BYTES_MAX, FrameWriter } from './frame-writer';
+
+/** The client broke the compressed protocol. */
+export class CompressionError extends Error {
+  readonly code = 'DUARA_COMPRESSION';
+
+  constructor(
+    message: string,
+    /** What the server answers; null: it just closes. */
+    readonly answer: Buffer | null,
+  ) {
+    super(message);
+  }
+}
+
+/** Plain bytes that may wait to be compressed before the source of them is paused. */
+const WAITING_BYTES_MAX = 1 << 20;
+
+/** A client's side after CLIENT_COMPRESS: plain packets for the session, frames on the channel below. */
+export class CompressedChannel implements Channel {
+  private events: ChannelEvents | null = null;
+  private readonly codec;
+  private readonly writer: FrameWriter;
+  private readonly cutter = new FrameCutter();
+  private readonly inner = new InnerPackets();
+  /** Frames that were not handed on yet. */
+  private readonly frames: CompressedFrame[] = [];
+  /** Number of the last frame that came. */
+  private sequenceRead = 0xff;
+  private uncompressing = false;
+  private stopped = false;
+  private isPaused = true;
+  private inputEnded = false;
+  private ending = false;
+  private full = false;
+  private readonly whenEmpty: (() => void)[] = [];
+
+  /** `rest`: bytes that were read from `below` already. */
+  constructor(
+    private readonly below: Channel,
+    compression: Compression,
+    rest: Buffer,
+  ) {
+    this.codec = frameCodec(compression);
+    this.writer = new FrameWriter(
+      this.codec,
+      (bytes) => below.write(bytes),
+      () => this.written(),
+    );
+    this.frames.push(...this.cutter.push(rest));
+  }
+
+  listen(events: ChannelEvents): void {
+    this.events = events;
+  }
+
+  /** What happens below, told by whoever listens there. */
+  readonly belowEvents: ChannelEvents = {
+    data: (bytes) => {
+      if (this.stopped) return;
+      this.frames.push(...this.cutter.push(bytes));
+      this.handOn();
+    },
+    drain: () => {
+      if (!this.needsDrain) this.drained();
+    },
+    end: () => {
+      this.inputEnded = true;
+      this.handOn();
+    },
+    error: (error) => this.events?.error(error),
+    close: () => {
+      this.stop();
+      this.events?.close();
+    },
+  };
+
+  write(bytes: Buffer): boolean {
+    this.writer.push(bytes);
+    this.full ||= this.needsDrain;
+    return !this.needsDrain;
+  }
+
+  cork(): void {
+    // FrameWriter gathers what comes in one turn.
+  }
+
+  uncork(): void {
+    // See cork.
+  }
+
+  get needsDrain(): boolean {
+    return this.below.needsDrain || this.writer.waiting > WAITING_BYTES_MAX;
+  }
+
+  pause(): void {
+    this.isPaused = true;
+    this.below.pause();
+  }
+
+  resume(): void {
+    if (!this.isPaused) return;
+    this.isPaused = false;
+    // Not within the call: the caller may be in the middle of something.
+    process.nextTick(() => this.handOn());
+  }
+
+  get paused(): boolean {
+    return this.isPaused;
+  }
+
+  end(bytes?: Buffer): void {
+    if (this.ending) return;
+    this.ending = true;
+    if (bytes !== undefined) this.writer.push(bytes);
+    if (this.writer.empty) this.below.end();
+  }
+
+  whenSent(then: () => void): void {
+    if (this.writer.empty) this.below.whenSent(then);
+    else this.whenEmpty.push(then);
+  }
+
+  destroyWhenIdle(ms: number): void {
+    this.below.destroyWhenIdle(ms);
+  }
+
+  destroy(): void {
+    this.stop();
+    this.below.destroy();
+  }
+
+  private stop(): void {
+    this.stopped = true;
+    this.writer.stop();
+    this.frames.length = 0;
+  }
+
+  private written(): void {
+    if (this.ending) this.below.end();
+    for (const then of this.whenEmpty.splice(0)) this.below.whenSent(then);
+    if (!this.needsDrain) this.drained();
+  }
+
+  private drained(): void {
+    if (!this.full) return;
+    this.full = false;
+    this.events?.drain();
+  }
+
+  private handOn(): void {
+    while (!this.isPaused && !this.uncompressing) {
+      const next = this.frames.shift();
+      if (next === undefined) break;
+      this.take(next);
+    }
+    if (this.isPaused || this.uncompressing) return;
+    if (this.inputEnded) {
+      this.inputEnded = false;
+      this.events?.end();
+    } else {
+      this.below.resume();
+    }
+  }
+
+  private take(next: CompressedFrame): void {
+    if (!this.inOrder(next.sequence)) return this.outOfOrder();
+    this.sequenceRead = next.sequence;
+    this.writer.sequence = (next.sequence + 1) & 0xff;
+    const { body, uncompressedLength } = next;
+    if (uncompressedLength === 0) return this.plain(body);
+    if (uncompressedLength > AT_ONCE_BYTES_MAX) return this.uncompressLater(body, uncompressedLength);
+    let bytes: Buffer;
+    try {
+      bytes = this.codec.uncompress(body, uncompressedLength);
+    } catch {
+      return this.fail('data that cannot be uncompressed', null);
+    }
+    this.plain(bytes);
+  }
+
+  private uncompressLater(body: Buffer, bytesMax: number): void {
+    this.uncompressing = true;
+    this.below.pause();
+    this.codec.uncompressLater(body, bytesMax, (error, bytes) => {
+      this.uncompressing = false;
+      if (this.stopped) return;
+      if (error !== null) return this.fail('data that cannot be uncompressed', null);
+      // Paused in the meantime: what was taken is handed on all the same.
+      this.plain(bytes);
+      this.handOn();
+    });
+  }
+
+  private plain(bytes: Buffer): void {
+    this.inner.push(bytes);
+    if (bytes.length > 0) this.events?.data(bytes);
+  }
+
+  private inOrder(sequence: number): boolean {
+    const next = (this.sequenceRead + 1) & 0xff;
+    if (this.inner.inside) return sequence === next;
+    // A command begins anew; a file that was asked for goes on after the request for it.
+    return sequence === 0 || sequence === next || sequence === this.writer.sequence;
+  }
+
+  private outOfOrder(): void {
+    // The numbers that the server was seen to give.
+    const inside = this.inner.inside ? this.sequenceRead + 1 : 0;
+    this.writer.sequence = inside === 0 ? 2 : inside;
+    this.fail('frames out of order', frame(encodeError(packetsOutOfOrder()), inside));
+  }
+
+  private fail(message: string, answer: Buffer | null): void {
+    this.stopped = true;
+    this.frames.length = 0;
+    this.events?.error(new CompressionError(message, answer));
+  }
+}
