@@ -162,7 +162,7 @@ export class ClientConnection {
     this.backend = backend;
     this.awaitGreeting(backend);
     const { state } = this;
-    state.askedSettings = backend.used;
+    state.askedSettings = backend instanceof LentBackend && backend.used;
     const statements = new StatementHandler(state, this.services);
     this.session = new Session(this.effects(), statements, state, this.options.counters, this.links());
     backend.listen(this.backendEvents);
