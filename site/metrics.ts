@@ -1,5 +1,6 @@
 import { Counter, Gauge, type Registry } from 'prom-client';
 import { type RefusalReason, refusalReasons } from '../proxy/io/refusal';
+import type { BackendCounts } from '../proxy/io/backend-supply';
 import type { BypassReason, ProxyCounters } from '../proxy/ports';
 import { QueryTimes } from './query-times';
 import { lags, type SiteStatus } from './status';
@@ -60,6 +61,26 @@ export class ProxyMetrics implements ProxyCounters {
     this.queriesByKind.set(kind, (this.queriesByKind.get(kind) ?? 0) + 1);
     this.queryTimes.observe(seconds);
   }
+}
+
+/** Metrics of the connections to the database. */
+export function registerBackendMetrics(registry: Registry, backends: BackendCounts): void {
+  labelled(registry, 'duara_backend_connections', 'Connections to the database by state.', ['state'], () => [
+    { labels: { state: 'lent' }, value: backends.lent },
+    { labels: { state: 'idle' }, value: backends.idle },
+  ]);
+  const { counts } = backends;
+  counter(
+    registry,
+    'duara_backend_logins_total',
+    'Clients by the connection to the database that they got: a used one, a new one, or a new one in its place.',
+    ['connection'],
+    () => [
+      { labels: { connection: 'used' }, value: counts.reused - counts.renewed },
+      { labels: { connection: 'new' }, value: counts.opened },
+      { labels: { connection: 'renewed' }, value: counts.renewed },
+    ],
+  );
 }
 
 interface Sample {

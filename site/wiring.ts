@@ -17,7 +17,7 @@ import { lockData } from './data-lock';
 import { DatabasePool } from './database-pool';
 import { DeferredKeys } from './deferred-keys';
 import { KeyTriggers } from './key-triggers';
-import { ProxyMetrics, registerReplicationMetrics } from './metrics';
+import { ProxyMetrics, registerBackendMetrics, registerReplicationMetrics } from './metrics';
 import { rulesOf } from './rules';
 import { largestKey, openSiteKeys } from './site-keys';
 import type { SiteStatus } from './status';
@@ -28,6 +28,8 @@ import { version } from './version';
 
 /** How long an INSERT waits for the ring to let a new site in. */
 const scopeWaitMs = 5_000;
+/** A connection to the database serves one client after another for so long: what only a new one sees is never older. */
+const usedAgainForMs = 60_000;
 const keysRetryMs = 2_000;
 const keepAheadEveryMs = 30_000;
 const sequencesEveryMs = 250;
@@ -185,7 +187,9 @@ export class Site {
       backendWaitMs: proxy.backendWaitSeconds * 1000,
       maxConnections: proxy.maxConnections,
       refused: (reason) => this.counters.refused(reason),
+      idle: { connectionsMax: proxy.idleConnections, idleMs: proxy.idleSeconds * 1000, lifeMs: usedAgainForMs },
     });
+    registerBackendMetrics(this.registry, this.proxy.backends);
     this.admin = await startAdmin({
       listen: parseAddress(admin.listen),
       token: readOrCreateToken(dataFile(this.config, admin.tokenFile)),

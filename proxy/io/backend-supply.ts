@@ -15,8 +15,9 @@ const resetConnection = frame(Buffer.from([Command.resetConnection]));
 /** For metrics. */
 export interface BackendCounts {
   readonly counts: Readonly<SupplyCounts>;
-  /** Connections that wait for a client. */
+  /** Connections that wait for a client, and those that have one. */
   readonly idle: number;
+  readonly lent: number;
 }
 
 export interface SupplyCounts {
@@ -35,6 +36,8 @@ export class BackendSupply implements BackendCounts {
   /** Their clients have gone, and the server has not confirmed yet that they are as new. */
   private readonly returning = new Map<PooledBackend, number>();
   private timer: NodeJS.Timeout | null = null;
+  /** Connections that have not closed. */
+  private standing = 0;
   private closed = false;
   private pausedUntilMs = 0;
   /** What the server last said of its settings, and since when. See settings-question.ts. */
@@ -50,6 +53,10 @@ export class BackendSupply implements BackendCounts {
 
   get idle(): number {
     return this.pool.size;
+  }
+
+  get lent(): number {
+    return this.standing - this.pool.size - this.returning.size;
   }
 
   /** A connection for a client of this place (see IdleConnection). */
@@ -71,7 +78,10 @@ export class BackendSupply implements BackendCounts {
   connect(_place: string): BackendAttempt<PooledBackend> {
     const { connected, abandon } = this.connectNew();
     return {
-      connected: connected.then((channel: Channel) => new PooledBackend(channel, '', performance.now())),
+      connected: connected.then((channel: Channel) => {
+        this.standing += 1;
+        return new PooledBackend(channel, '', performance.now(), () => (this.standing -= 1));
+      }),
       abandon,
     };
   }

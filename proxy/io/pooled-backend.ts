@@ -32,6 +32,7 @@ export class PooledBackend implements IdleConnection {
     readonly channel: Channel,
     readonly place: string,
     readonly openedMs: number,
+    onClose: () => void,
   ) {
     channel.listen({
       data: (bytes) => this.receiver.data(bytes),
@@ -43,6 +44,7 @@ export class PooledBackend implements IdleConnection {
       error: (error) => this.receiver.error(error),
       close: () => {
         this.gone = true;
+        onClose();
         this.receiver.close();
       },
     });

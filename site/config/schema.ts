@@ -70,6 +70,8 @@ export const ConfigSchema = Type.Object(
         "how many clients at once, from 1 to 100000, or null: only the server's own max_connections holds",
       ),
       drainSeconds: count(10, 0, 3600),
+      idleConnections: count(16, 0, 10_000),
+      idleSeconds: count(10, 1, 3600),
     }),
     cache: section({ maxBytes: bytes('64MB') }),
     replicate: section(
