@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto';
 import { createSecureContext, connect, type SecureContext, TLSSocket } from 'node:tls';
 import { isIP } from 'node:net';
 import { SocketChannel } from './socket-channel';
@@ -24,12 +25,12 @@ export interface BackendTlsOptions {
 export class ClientTls {
   private readonly context: SecureContext;
   readonly required: boolean;
-  private readonly asksCertificate: boolean;
+  private readonly authorities: readonly X509Certificate[];
 
   /** Throws the system's error when certificate and key do not fit. */
   constructor({ cert, key, ca, required }: ClientTlsOptions) {
     this.context = createSecureContext({ cert, key, ...(ca === null ? {} : { ca }), minVersion: 'TLSv1.2' });
-    this.asksCertificate = ca !== null;
+    this.authorities = (ca?.toString('latin1').match(pemCertificate) ?? []).map((pem) => new X509Certificate(pem));
     this.required = required;
   }
 
@@ -40,19 +41,26 @@ export class ClientTls {
     const secured = new TLSSocket(socket, {
       isServer: true,
       secureContext: this.context,
-      requestCert: this.asksCertificate,
+      requestCert: this.authorities.length > 0,
       // As the server does: none is needed, but a wrong one is refused.
       rejectUnauthorized: false,
     });
-    if (this.asksCertificate) secured.once('secure', () => refuseUntrusted(secured));
+    if (this.authorities.length > 0) secured.once('secure', () => refuseUntrusted(secured, this.authorities));
     socket.on('error', (error: Error) => secured.destroy(error));
     return new SocketChannel(secured);
   }
 }
 
-function refuseUntrusted(socket: TLSSocket): void {
-  const sent = Object.keys(socket.getPeerCertificate()).length > 0;
-  if (sent && !socket.authorized) socket.destroy(socket.authorizationError);
+const pemCertificate = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
+
+/** Node says of a bare TLSSocket only what was sent, not whether it is trusted. */
+function refuseUntrusted(socket: TLSSocket, authorities: readonly X509Certificate[]): void {
+  const sent = socket.getPeerX509Certificate();
+  if (sent === undefined) return;
+  const nowMs = Date.now();
+  const signed = authorities.some((authority) => sent.checkIssued(authority) && sent.verify(authority.publicKey));
+  const current = Date.parse(sent.validFrom) <= nowMs && nowMs <= Date.parse(sent.validTo);
+  if (!signed || !current) socket.destroy(new Error('the certificate of the client is not trusted'));
 }
 
 /** What is written to the channel goes out when TLS stands. A failure is an `error` of the channel that comes back. */
