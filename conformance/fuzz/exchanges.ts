@@ -21,7 +21,7 @@ interface ExchangeFile {
   readonly messages: readonly string[];
 }
 
-const own = /sql_mode|auto_increment_|sql_log_bin|binlog_|skip_replication/i;
+const own = /sql_mode|auto_increment_|sql_log_bin|binlog_|skip_replication|PREPARE /i;
 let loaded: readonly Exchange[] | null = null;
 
 /** Those of exchanges.json, which `record-exchanges.ts` makes. */

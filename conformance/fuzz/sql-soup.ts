@@ -131,8 +131,16 @@ export interface SoupOptions {
   readonly settings: boolean;
 }
 
+/** The proxy asks the server for a text that stands in a variable, and so sends what the client did not. */
+const asks = /PREPARE/i;
+
 /** A text of any of the kinds. */
 export function sqlSoup(chance: Chance, options: SoupOptions): string {
+  const text = soup(chance, options);
+  return !options.settings && asks.test(text) ? 'SELECT 1' : text;
+}
+
+function soup(chance: Chance, options: SoupOptions): string {
   const from = options.settings && chance.oneIn(8) ? settings : sentences;
   switch (chance.below(8)) {
     case 0:
