@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Connection, type RowDataPacket, createConnection } from 'mysql2/promise';
-import type { Alarm, Logger, ReplicationRules } from '../../replicator/ports';
+import type { Alarm, Logger, ReplicationRules, WriteBoard } from '../../replicator/ports';
 import type { Replicator } from '../../replicator/io/replicator';
 import { startReplicator } from '../../replicator/io/replicator-runner';
 import { DatabaseServer } from '../../site/lab/database-server';
@@ -33,6 +33,7 @@ export class TestSite {
     private readonly dir: string,
     private readonly network: MemoryNetwork,
     private readonly durable: boolean,
+    private readonly board: WriteBoard = deafBoard,
   ) {}
 
   async startServer(schema: readonly string[]): Promise<void> {
@@ -65,13 +66,7 @@ export class TestSite {
       },
       rules: plainRules,
       ring: (store) => Promise.resolve(this.network.ring(this.name, store)),
-      writeBoard: {
-        beginWrite: () => undefined,
-        endWrite: () => undefined,
-        flushAll: () => undefined,
-        settingsChanged: () => undefined,
-        setCaptureHealthy: () => undefined,
-      },
+      writeBoard: this.board,
       keyBoard: { raiseFloor: () => undefined, raiseClock: () => undefined, sawForeignKey: () => undefined },
       isOwnKey: () => true,
       log: process.env['DUARA_TEST_LOG'] === undefined ? silent : loud(this.name),
@@ -110,16 +105,29 @@ export interface TestSitesOptions {
   readonly names: readonly string[];
   readonly schema: readonly string[];
   readonly durable?: boolean;
+  /** Boards of the sites' caches, by name. */
+  readonly boards?: Readonly<Record<string, WriteBoard>>;
+  /** More options of the servers. */
+  readonly extra?: readonly string[];
 }
 
+const deafBoard: WriteBoard = {
+  beginWrite: () => undefined,
+  endWrite: () => undefined,
+  flushAll: () => undefined,
+  settingsChanged: () => undefined,
+  setCaptureHealthy: () => undefined,
+};
+
 /** Servers with the same schema, and a replicator beside each. */
-export async function startSites({ binary, names, schema, durable = false }: TestSitesOptions): Promise<TestSites> {
+export async function startSites(options: TestSitesOptions): Promise<TestSites> {
+  const { binary, names, schema, durable = false, boards = {}, extra = [] } = options;
   const dir = await mkdtemp(join(tmpdir(), 'duara-apply-'));
   const network = new MemoryNetwork();
   const sites = names.map((name, i) => {
     const siteDir = join(dir, name);
-    const server = new DatabaseServer({ binary, dir: siteDir, serverId: i + 1, durable });
-    return new TestSite(name, server, siteDir, network, durable);
+    const server = new DatabaseServer({ binary, dir: siteDir, serverId: i + 1, durable, extra });
+    return new TestSite(name, server, siteDir, network, durable, boards[name]);
   });
   await Promise.all(sites.map((site) => site.startServer(schema)));
   for (const site of sites) await site.startReplicator();

@@ -228,6 +228,8 @@ function administrative(cursor: TokenCursor): Parameters<Make> {
       return cursor.upper(1) === 'ANALYZE'
         ? ['other', 'unknown', touchesUnknown]
         : ['show', 'read', { reads: null, writes: [] }];
+    case 'DO':
+      return setEffect(cursor)[1] === 'session' ? ['other', 'session'] : ['other', 'unknown', touchesUnknown];
     case 'KILL':
       return ['other', 'session'];
     default:

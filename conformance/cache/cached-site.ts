@@ -1,0 +1,154 @@
+import { join } from 'node:path';
+import { type Connection, type ConnectionOptions, type RowDataPacket, createConnection } from 'mysql2/promise';
+import { TableVersions } from '../../proxy/cache/table-versions';
+import { type RunningProxy, startProxy } from '../../proxy/io/proxy-server';
+import type { ProxyCounters } from '../../proxy/ports';
+import { InformationSchemaCatalog } from '../../site/catalog';
+import type { ServerBinary } from '../../site/lab/find-server';
+import { type TestSite, type TestSites, settle, startSites, until } from '../replication/test-sites';
+import { CountingKeys } from '../wire/proxied-server';
+import { cacheOf, type Mutant, proxyBoard, ReplicatorBoard } from './mutants';
+
+/** Rows of each family of tables. */
+export const ROWS = 4;
+
+const numbers = Array.from({ length: ROWS }, (_, at) => at);
+const values = (row: (at: number) => string): string => numbers.map((at) => `(${row(at)})`).join(', ');
+
+/** parent.n is unique, so rows are told apart by the last digits. */
+export const parentValue = (n: number, row: number): number => n * 100 + row;
+
+const schema = [
+  'CREATE TABLE app.local_counter (id BIGINT PRIMARY KEY, name VARCHAR(20) UNIQUE, n BIGINT)',
+  `INSERT INTO app.local_counter VALUES ${values((at) => `${at}, 'k${at}', 0`)}`,
+  'CREATE VIEW app.local_counter_view AS SELECT id, n FROM app.local_counter',
+  'CREATE PROCEDURE app.set_n(row_id BIGINT, value BIGINT) UPDATE app.local_counter SET n = value WHERE id = row_id',
+  'CREATE TABLE app.local_traced (id BIGINT PRIMARY KEY, n BIGINT)',
+  'CREATE TABLE app.local_mirror (id BIGINT PRIMARY KEY, n BIGINT)',
+  `INSERT INTO app.local_traced VALUES ${values((at) => `${at}, 0`)}`,
+  `INSERT INTO app.local_mirror VALUES ${values((at) => `${at}, 0`)}`,
+  'CREATE TRIGGER app.trace AFTER UPDATE ON app.local_traced FOR EACH ROW UPDATE app.local_mirror SET n = NEW.n WHERE id = NEW.id',
+  'CREATE TABLE app.local_parent (id BIGINT PRIMARY KEY, n BIGINT UNIQUE)',
+  'CREATE TABLE app.local_child (id BIGINT PRIMARY KEY, n BIGINT, FOREIGN KEY (n) REFERENCES app.local_parent (n) ON UPDATE CASCADE)',
+  `INSERT INTO app.local_parent VALUES ${values((at) => `${at}, ${parentValue(0, at)}`)}`,
+  `INSERT INTO app.local_child VALUES ${values((at) => `${at}, ${parentValue(0, at)}`)}`,
+  'CREATE TABLE app.remote (id BIGINT PRIMARY KEY, n BIGINT)',
+  'CREATE TABLE app.local_bypass (id BIGINT PRIMARY KEY, n BIGINT)',
+  `INSERT INTO app.local_bypass VALUES ${values((at) => `${at}, 0`)}`,
+  'CREATE TABLE app.local_scene (id BIGINT PRIMARY KEY, n BIGINT)',
+  'INSERT INTO app.local_scene VALUES (0, 0)',
+  'CREATE TABLE app.local_shape (id BIGINT PRIMARY KEY, c0 INT)',
+  'INSERT INTO app.local_shape VALUES (1, 1)',
+  'CREATE TABLE app.local_big (x INT PRIMARY KEY)',
+  'INSERT INTO app.local_big SELECT seq FROM app.seq_1_to_300',
+  "CREATE USER web@localhost IDENTIFIED BY 'web'",
+  'GRANT ALL ON app.* TO web@localhost',
+];
+
+/** Two sites; the second has a proxy with a cache before it, and its capture and apply tell that of writes. */
+export class CachedSite {
+  private sites!: TestSites;
+  private proxy: RunningProxy | null = null;
+  private readonly board = new ReplicatorBoard();
+  private socket = '';
+  private opened: Connection[] = [];
+  counters!: ProxyCounters;
+  readonly errors: string[] = [];
+
+  static async start(binary: ServerBinary): Promise<CachedSite> {
+    const site = new CachedSite();
+    site.sites = await startSites({
+      binary,
+      names: ['a', 'b'],
+      schema,
+      boards: { b: site.board },
+      extra: ['--log-bin-trust-function-creators=1'],
+    });
+    // What both sites began with is the same; the rows that travel are written at one of them.
+    await site.origin.sql.query(`INSERT INTO app.remote VALUES ${values((at) => `${at}, 0`)}`);
+    await settle(site.sites.sites);
+    return site;
+  }
+
+  /** Where replicated writes come from. */
+  get origin(): TestSite {
+    return this.siteAt(0);
+  }
+
+  /** The site with the cache; its own client bypasses the proxy. */
+  get here(): TestSite {
+    return this.siteAt(1);
+  }
+
+  /** Puts a new proxy with an empty cache before the server, and ends the clients of the one before. `deaf`: capture and apply do not reach its board. */
+  async open(mutant: Mutant | null, deaf: boolean): Promise<void> {
+    await this.closeProxy();
+    const real = TableVersions.create();
+    real.setCaptureHealthy(true);
+    this.board.connect(deaf ? null : TableVersions.attach(real.buffer, 'replicator'), mutant);
+    const versions = proxyBoard(real, mutant);
+    this.counters = {
+      connections: 0,
+      queries: () => undefined,
+      unclassified: 0,
+      cacheHits: 0,
+      cacheMisses: 0,
+      cacheInvalidations: 0,
+      cacheBypassed: () => undefined,
+    };
+    const { counters, here } = this;
+    const reader = await createConnection({ socketPath: here.server.socket, user: 'root' });
+    this.opened.push(reader);
+    this.socket = join(this.sites.dir, 'proxy.sock');
+    this.proxy = await startProxy({
+      listen: null,
+      socket: this.socket,
+      backend: { path: here.server.socket },
+      catalog: new InformationSchemaCatalog({
+        query: async (sql, bound) => (await reader.query<RowDataPacket[]>(sql, [...bound]))[0],
+        isReplicated: () => true,
+      }),
+      keys: new CountingKeys(),
+      versions,
+      cache: cacheOf({ board: versions, maxBytes: 1 << 22, counters }, mutant),
+      counters,
+      log: { warn: () => undefined, error: (message) => void this.errors.push(message) },
+      backendWaitMs: 5_000,
+    });
+  }
+
+  /** A client of the proxy. */
+  async connect(options: ConnectionOptions = {}): Promise<Connection> {
+    const account = { user: 'web', password: 'web', database: 'app', socketPath: this.socket };
+    const connection = await createConnection({ ...account, multipleStatements: true, ...options });
+    this.opened.push(connection);
+    return connection;
+  }
+
+  /** Everything has arrived and is applied, and the cache was told. */
+  async settle(): Promise<void> {
+    await settle(this.sites.sites);
+    await until(
+      () => Promise.resolve(this.board.inFlight === 0),
+      () => Promise.resolve(`${this.board.inFlight} writes in flight`),
+    );
+  }
+
+  async stop(): Promise<void> {
+    await this.closeProxy();
+    await this.sites.stop();
+  }
+
+  private async closeProxy(): Promise<void> {
+    for (const connection of this.opened.splice(0)) connection.destroy();
+    await this.proxy?.close();
+    this.proxy = null;
+    await this.settle();
+  }
+
+  private siteAt(at: number): TestSite {
+    const site = this.sites.sites[at];
+    if (site === undefined) throw new Error('not started');
+    return site;
+  }
+}
