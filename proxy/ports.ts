@@ -9,6 +9,12 @@ export interface AutoIncrementColumn {
   readonly unsigned: boolean;
 }
 
+/** A table or view by its full name. */
+export interface FullName {
+  readonly schema: string;
+  readonly table: string;
+}
+
 /** What the proxy knows of a table or view on its backend. */
 export interface TableInfo {
   readonly schema: string;
@@ -24,6 +30,10 @@ export interface TableInfo {
   readonly integerKey?: boolean;
   /** Why a reply from it depends on more than the writes to it (MERGE, FEDERATED, a sequence, a column that reads the clock). */
   readonly foreignRows?: boolean;
+  /** A view: the tables and views it reads; null or absent: not known, or it depends on more than their rows. */
+  readonly reads?: readonly FullName[] | null;
+  /** Tables that its triggers and cascades write, those of these aside; null or absent: not known. */
+  readonly alsoWrites?: readonly FullName[] | null;
   /** A trigger on INSERT, UPDATE or DELETE, or a foreign key that cascades from here: writes may touch other tables. */
   readonly hasTriggers: boolean;
   /** A BEFORE INSERT trigger that may insert elsewhere: it would take the key meant for the row. */

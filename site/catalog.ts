@@ -1,5 +1,6 @@
 import { isConstantExpression } from '../proxy/cache/cacheability';
-import type { AutoIncrementColumn, Catalog, TableInfo } from '../proxy/ports';
+import { tablesOfTrigger, tablesOfView } from '../proxy/cache/definitions';
+import type { AutoIncrementColumn, Catalog, FullName, TableInfo } from '../proxy/ports';
 import { isKeyTrigger } from '../proxy/keys/key-trigger';
 import type { SqlRow } from './database-pool';
 import { mayInsert, readBody } from './inserting-bodies';
@@ -69,12 +70,13 @@ async function readTable(
   schema: string,
   table: string,
 ): Promise<TableInfo | null> {
-  const [tables, columns, keys, triggers, cascades] = await Promise.all([
+  const [tables, columns, keys, triggers, cascades, views] = await Promise.all([
     query(tableSql, [schema, table]),
     query(columnsSql, [schema, table]),
     query(primaryKeySql, [schema, table]),
     query(triggersSql, [schema, table]),
     query(cascadesSql, [schema, table]),
+    query(viewSql, [schema, table]),
   ]);
   const [found] = tables;
   if (found === undefined) return null;
@@ -90,6 +92,8 @@ async function readTable(
     autoIncrement: autoIncrementColumn(columns),
     primaryKey: keys.map((key) => String(key['name'])),
     integerKey: hasIntegerKey(keys, columns),
+    reads: kind === 'view' ? tablesOfView(String(views[0]?.['definition'] ?? '')) : null,
+    alsoWrites: alsoWritten(schema, others, cascades),
     foreignRows: kind === 'base' && hasForeignRows(found, columns),
     hasTriggers: others.length > 0,
     hasBeforeInsertTrigger: others.some(
@@ -114,12 +118,31 @@ const triggersSql =
   'SELECT trigger_name AS name, action_timing AS timing, event_manipulation AS event, action_statement AS body ' +
   'FROM information_schema.triggers ' +
   'WHERE event_object_schema = ? AND event_object_table = ?';
-/** Foreign keys by which a write to this table writes to another. */
+/** Tables with foreign keys by which a write to this table writes to them. */
 const cascadesSql =
-  'SELECT constraint_name AS name FROM information_schema.referential_constraints ' +
+  'SELECT constraint_schema AS childSchema, table_name AS childTable FROM information_schema.referential_constraints ' +
   'WHERE unique_constraint_schema = ? AND referenced_table_name = ? ' +
-  "AND (delete_rule IN ('CASCADE', 'SET NULL', 'SET DEFAULT') OR update_rule IN ('CASCADE', 'SET NULL', 'SET DEFAULT')) " +
-  'LIMIT 1';
+  "AND (delete_rule IN ('CASCADE', 'SET NULL', 'SET DEFAULT') OR update_rule IN ('CASCADE', 'SET NULL', 'SET DEFAULT'))";
+const viewSql =
+  'SELECT view_definition AS definition FROM information_schema.views WHERE table_schema = ? AND table_name = ?';
+
+/** Tables that triggers and cascades write; null: not known. */
+function alsoWritten(
+  schema: string,
+  triggers: readonly SqlRow[],
+  cascades: readonly SqlRow[],
+): readonly FullName[] | null {
+  const tables: FullName[] = cascades.map((row) => ({
+    schema: String(row['childSchema']),
+    table: String(row['childTable']),
+  }));
+  for (const trigger of triggers) {
+    const written = tablesOfTrigger(String(trigger['body'] ?? ''), schema);
+    if (written === null) return null;
+    tables.push(...written);
+  }
+  return tables;
+}
 
 function hasIntegerKey(keys: readonly SqlRow[], columns: readonly SqlRow[]): boolean {
   const plain = new Set(

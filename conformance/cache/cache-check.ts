@@ -23,8 +23,10 @@ export interface PhaseResult {
   readonly kinds: Readonly<Record<string, number>>;
 }
 
-/** A write around the proxy must be seen by every reader within this time of its acknowledgement. */
+/** A write around the proxy must be seen within this time of its acknowledgement; else it is taken for lost. */
 const FRESH_MS = 10_000;
+/** A mutant that loses one has lost it for good. */
+const MUTANT_FRESH_MS = 2_000;
 const FRESH_POLL_MS = 5;
 
 /**
@@ -68,7 +70,9 @@ export async function checkPhase(site: CachedSite, { seed, ms, mutant }: PhaseOp
     actors.push(() => playScenes(players, scene, running, count('write')));
   }
   if (eventOnly || mutant === null) {
-    actors.push(() => bypass(site, chance(30), running, count('write')));
+    actors.push(() =>
+      bypass(site, chance(30), { running, done: count('write'), freshMs: eventOnly ? MUTANT_FRESH_MS : FRESH_MS }),
+    );
   }
   if (!eventOnly) {
     actors.push(
@@ -134,8 +138,11 @@ async function reset(site: CachedSite, { shape }: Histories): Promise<void> {
 async function bypass(
   site: CachedSite,
   chance: Chance,
-  running: () => boolean,
-  done: (kind: string) => void,
+  {
+    running,
+    done,
+    freshMs,
+  }: { readonly running: () => boolean; readonly done: (kind: string) => void; readonly freshMs: number },
 ): Promise<void> {
   const client = await site.connect();
   const { sql } = site.here;
@@ -154,15 +161,23 @@ async function bypass(
     while (!written) await read();
     await write;
     if (early) await sql.query('SET GLOBAL rpl_semi_sync_master_enabled=0');
-    await becomes(read, n, `row ${row} of bypass${early ? ', whose event came before its rows' : ''}`);
+    await becomes(
+      read,
+      { n, withinMs: freshMs },
+      `row ${row} of bypass${early ? ', whose event came before its rows' : ''}`,
+    );
     done(early ? 'around the proxy, event first' : 'around the proxy');
   }
 }
 
-async function becomes(read: () => Promise<number>, n: number, what: string): Promise<void> {
-  const end = performance.now() + FRESH_MS;
+async function becomes(
+  read: () => Promise<number>,
+  { n, withinMs }: { readonly n: number; readonly withinMs: number },
+  what: string,
+): Promise<void> {
+  const end = performance.now() + withinMs;
   while ((await read()) !== n) {
-    if (performance.now() > end) throw new StaleRead(`${what}: not ${n} after ${FRESH_MS} ms`);
+    if (performance.now() > end) throw new StaleRead(`${what}: not ${n} after ${withinMs} ms`);
     await new Promise((resolve) => setTimeout(resolve, FRESH_POLL_MS));
   }
 }

@@ -26,6 +26,14 @@ const tables = [
   base('school', 'shown', { kind: 'view' }),
   base('school', 'audited', { hasTriggers: true }),
   base('school', 'parent', { hasCascades: true }),
+  base('school', 'seen', {
+    kind: 'view',
+    reads: [
+      { schema: 'school', table: 'post' },
+      { schema: 'other', table: 'user' },
+    ],
+  }),
+  base('school', 'merged', { foreignRows: true }),
   base('mysql', 'user'),
 ];
 const catalog: Catalog = {
@@ -60,6 +68,8 @@ test.each([
   ['SELECT id FROM user WHERE EXISTS (SELECT 1 FROM post)', ['school.user', 'school.post']],
   ['SELECT id FROM user UNION ALL (SELECT id FROM post)', ['school.user', 'school.post']],
   ['SELECT u.table, u.lock FROM user u', ['school.user']],
+  ['SELECT id FROM audited JOIN parent', ['school.audited', 'school.parent']],
+  ['SELECT id FROM seen JOIN user', ['school.user', 'school.post', 'other.user']],
   ['SELECT COALESCE(name, LOWER(CONCAT(name, 1))) FROM user;', ['school.user']],
 ])('%s is cached', (sql, expected) => {
   const decision = decide(sql);
@@ -94,8 +104,7 @@ test.each([
   ['WITH x AS (SELECT id FROM user) SELECT * FROM x', 'not_plain'],
   ['SELECT id FROM user; SELECT id FROM user', 'several_statements'],
   ['SELECT id FROM shown', 'view'],
-  ['SELECT id FROM audited', 'table_kind'],
-  ['SELECT id FROM parent', 'table_kind'],
+  ['SELECT id FROM merged', 'table_kind'],
   ['SELECT id FROM gone', 'table_unknown'],
   ['SELECT * FROM information_schema.tables', 'system_schema'],
   ['SELECT * FROM mysql.user', 'system_schema'],

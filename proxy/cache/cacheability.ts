@@ -1,10 +1,11 @@
-import type { BypassReason, Catalog, TableInfo } from '../ports';
+import type { BypassReason, Catalog, FullName } from '../ports';
 import type { ParsedText, Statement } from '../sql/classifier';
 import type { TableName } from '../sql/token-cursor';
 import { defaultSqlMode } from '../sql/sql-mode';
 import { type Token, tokenize } from '../sql/tokenizer';
 import { bypassWords, deterministicFunctions, wordsBeforeParenthesis } from './deterministic-functions';
 import { rowOf } from './row-of';
+import { baseTables } from './touched-tables';
 
 /** What the decision needs to know of the session. */
 export interface SessionFacts {
@@ -21,12 +22,6 @@ export interface SessionFacts {
   readonly hasOwnTables: boolean;
   /** False when a statement changed the session in a way that is not understood. */
   readonly understood: boolean;
-}
-
-/** A table by its full name. */
-export interface FullName {
-  readonly schema: string;
-  readonly table: string;
 }
 
 /** What a reply depends on. */
@@ -147,19 +142,20 @@ function knownTables(
   { text, statement }: { readonly text: string; readonly statement: Statement },
   catalog: Catalog,
 ): Cacheability {
-  let only: TableInfo | null = null;
-  for (const name of reads) {
-    if (serverSchemas.has(name.schema.toLowerCase())) return no('system_schema');
-    const info = catalog.find(name.schema, name.table);
-    if (info === undefined) return { cacheable: 'load', load: name, reads };
-    if (info === null) return no('table_unknown');
-    if (info.kind !== 'base') return no('view');
-    // Who writes them by way of a trigger or a cascade is not followed, in either direction.
-    if (info.foreignRows === true || info.hasTriggers || info.hasCascades) return no('table_kind');
-    only = info;
+  const bases = baseTables(reads, catalog);
+  if (bases.kind === 'load') return { cacheable: 'load', load: bases.load, reads };
+  if (bases.kind === 'unknown') return no('view');
+  const { tables } = bases;
+  for (const { schema, table } of tables) {
+    if (serverSchemas.has(schema.toLowerCase())) return no('system_schema');
+    const info = catalog.find(schema, table);
+    if (info === null || info === undefined) return no('table_unknown');
+    if (info.foreignRows === true) return no('table_kind');
   }
-  const row = only !== null && reads.length === 1 ? rowOf(text, statement, only) : null;
-  return { cacheable: true, tables: reads, row };
+  const [only] = reads;
+  const info = only !== undefined && reads.length === 1 ? catalog.find(only.schema, only.table) : null;
+  const row = info === null || info === undefined ? null : rowOf(text, statement, info);
+  return { cacheable: true, tables, row };
 }
 
 /** A name from latin1 bytes to text. */

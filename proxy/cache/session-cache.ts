@@ -1,7 +1,7 @@
-import type { BypassReason, Catalog } from '../ports';
+import type { BypassReason, Catalog, FullName } from '../ports';
 import type { SessionFingerprint } from '../session/session-fingerprint';
 import type { ParsedText } from '../sql/classifier';
-import { type Cacheability, cacheability, type FullName, sessionReason } from './cacheability';
+import { type Cacheability, cacheability, sessionReason } from './cacheability';
 import type { CacheKeyParts, CacheSpace } from './cache-space';
 import type { CacheTicket, ReadCache } from './read-cache';
 

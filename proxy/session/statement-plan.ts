@@ -1,6 +1,7 @@
 import type { ErrorPacket } from '../wire/response';
 import { keyRefused, settingRefused } from '../errors';
 import { rowOf } from '../cache/row-of';
+import { touchedTables } from '../cache/touched-tables';
 import type { KeyPlace } from '../keys/key-edits';
 import type { TableInfo } from '../ports';
 import type { ParsedText, Statement } from '../sql/classifier';
@@ -204,13 +205,24 @@ function writtenSlots(
     if (found.kind === 'temporary') continue;
     if (found.kind !== 'table') return writesAnything;
     const { info, schema, table } = found;
-    if (info !== null && (info.kind === 'view' || info.hasTriggers || info.hasCascades || info.foreignRows === true))
-      return writesAnything;
-    slots.push(services.versions.slot(schema, table));
+    const { versions } = services;
+    const plain = info === null || (info.kind === 'base' && !info.hasTriggers && !info.hasCascades);
+    if (!plain || info?.foreignRows === true) {
+      const touched = touchedTables({ schema, table }, services.catalog);
+      if (touched.kind === 'unknown' || (touched.kind === 'load' && state.catalogAway)) return writesAnything;
+      if (touched.kind === 'load') {
+        return { kind: 'wait', ready: services.catalog.load(touched.load.schema, touched.load.table) };
+      }
+      for (const each of touched.tables) {
+        slots.push(versions.slot(each.schema, each.table), versions.unknownRowsSlot(each.schema, each.table));
+      }
+      continue;
+    }
+    slots.push(versions.slot(schema, table));
     const row = info === null || writes.length > 1 ? null : rowOf(text, statement, info);
-    if (row !== null) slots.push(services.versions.rowSlot(schema, table, row));
+    if (row !== null) slots.push(versions.rowSlot(schema, table, row));
     // A row that is new is one that no reply with a row depends on.
-    else if (!addsRowsOnly(statement)) slots.push(services.versions.unknownRowsSlot(schema, table));
+    else if (!addsRowsOnly(statement)) slots.push(versions.unknownRowsSlot(schema, table));
   }
   return { kind: 'tables', slots };
 }
