@@ -3,6 +3,7 @@ import { findServer } from '../../site/lab/find-server';
 import { report } from '../bench/report';
 import type { Difference } from './exchanges/compare-records';
 import type { Exchange } from './exchanges/exchange';
+import { cutEverywhere } from './exchanges/cut-replay';
 import { type ExchangeRig, startExchangeRig, type Transport } from './exchanges/exchange-rig';
 import { exchangeGroups } from './exchanges/fixtures/all';
 
@@ -17,6 +18,10 @@ interface Flags {
 
 /** On all but the first transport, a quick run takes one exchange in so many. */
 const QUICK_STRIDE = 5;
+/** Cutting is dearer. */
+const QUICK_CUT_STRIDE = 40;
+/** The column of exchanges that were cut. */
+const CUT = 'cut anywhere';
 
 interface Counts {
   same: number;
@@ -52,7 +57,7 @@ async function compared(rig: ExchangeRig, transport: Transport, exchange: Exchan
 async function runAll(rig: ExchangeRig, flags: Flags): Promise<boolean> {
   const transports = rig.transports.filter(({ name }) => flags.transport?.includes(name) ?? true);
   const rows: Record<string, string | number>[] = [];
-  const total = new Map(transports.map(({ name }) => [name, { same: 0, differing: 0 } satisfies Counts as Counts]));
+  const total = new Map<string, Counts>();
   for (const [name, group] of Object.entries(exchangeGroups)) {
     const row: Record<string, string | number> = { exchanges: name };
     for (const [index, transport] of transports.entries()) {
@@ -63,10 +68,11 @@ async function runAll(rig: ExchangeRig, flags: Flags): Promise<boolean> {
         counts[found.length === 0 ? 'same' : 'differing'] += 1;
       }
       row[transport.name] = cell(counts);
-      const sum = total.get(transport.name);
-      if (sum !== undefined) sum.same += counts.same;
-      if (sum !== undefined) sum.differing += counts.differing;
+      add(total, transport.name, counts);
     }
+    const counts = await cutAll(rig, flags, group);
+    row[CUT] = cell(counts);
+    add(total, CUT, counts);
     rows.push(row);
   }
   rows.push({ exchanges: 'all', ...Object.fromEntries([...total].map(([name, counts]) => [name, cell(counts)])) });
@@ -75,6 +81,23 @@ async function runAll(rig: ExchangeRig, flags: Flags): Promise<boolean> {
   return (
     rig.site.errors.length === 0 && [...total.values()].every(({ same, differing }) => differing === 0 && same > 0)
   );
+}
+
+/** The same exchanges as sessions heard them, heard again with each read cut at each byte. */
+async function cutAll(rig: ExchangeRig, flags: Flags, group: readonly Exchange[]): Promise<Counts> {
+  const counts: Counts = { same: 0, differing: 0 };
+  const named = chosen(flags, group, true).filter(({ large }) => large !== true);
+  for (const exchange of named.filter((_, index) => flags.quick !== true || index % QUICK_CUT_STRIDE === 0)) {
+    const { differing } = cutEverywhere(await rig.hear(exchange));
+    for (const line of differing.slice(0, 5)) process.stdout.write(`\n${CUT}: ${exchange.name}\n  ${line}\n`);
+    counts[differing.length === 0 ? 'same' : 'differing'] += 1;
+  }
+  return counts;
+}
+
+function add(total: Map<string, Counts>, name: string, { same, differing }: Counts): void {
+  const sum = total.get(name) ?? { same: 0, differing: 0 };
+  total.set(name, { same: sum.same + same, differing: sum.differing + differing });
 }
 
 function cell({ same, differing }: Counts): string {
@@ -86,9 +109,9 @@ function command(): Command {
     .description(
       'Exchanges of raw packets, said once to a real server and once through the proxy before it: greeting, login and ' +
         'every reply must be the same bytes. Thread ids, scrambles and what else differs honestly is masked by rules ' +
-        'that stand with the exchanges.',
+        'that stand with the exchanges. Each is then heard again by a session alone, every read cut at every byte.',
     )
-    .option('--quick', 'no large ones, and on all but the first transport one exchange in five')
+    .option('--quick', 'no large ones; on all but the first transport one exchange in 5, of the cut ones one in 40')
     .option('--transport <names...>', 'only these')
     .option('--only <text>', 'only exchanges whose name has this text')
     .option('--json <file>', 'write the table there');

@@ -1,9 +1,12 @@
+import { join } from 'node:path';
 import { type Connection, createConnection } from 'mysql2/promise';
 import { type RunningProxy, startProxy } from '../../../proxy/io/proxy-server';
 import type { ServerBinary } from '../../../site/lab/find-server';
 import { type ProxiedServer, startProxiedServer } from '../proxied-server';
 import { type Difference, differences } from './compare-records';
 import type { Exchange } from './exchange';
+import { FIRST_KEY } from './first-key';
+import { RecordingProxy, type SessionRecord } from './recording-proxy';
 import { baseSchema } from './fixtures/base-schema';
 import { typeTables } from './fixtures/types';
 import { type ExchangeRecord, type Route, runExchange } from './run-exchange';
@@ -18,16 +21,14 @@ export interface Transport {
   readonly proxied: Route;
 }
 
-/** Where the counters of keyed tables stand when an exchange begins. */
-export const FIRST_KEY = 1_000_000_000_000n;
-
 /** A server with the base schema, and the proxy before it. */
 export interface ExchangeRig {
   readonly site: ProxiedServer;
   readonly transports: readonly Transport[];
   /** Says the exchange to both sides, from the same state of the server. */
   compare(transport: Transport, exchange: Exchange): Promise<Difference[]>;
-  record(route: Route, exchange: Exchange): Promise<ExchangeRecord>;
+  /** What a session hears when the exchange is said through it. */
+  hear(exchange: Exchange): Promise<SessionRecord>;
   stop(): Promise<void>;
 }
 
@@ -60,6 +61,8 @@ export async function startExchangeRig(binary: ServerBinary): Promise<ExchangeRi
     await site.stop();
     throw error;
   }
+  const recordingSocket = join(site.dir, 'recording.sock');
+  const recording = await RecordingProxy.start(recordingSocket, site.server.socket, site.catalog);
   const record = async (route: Route, exchange: Exchange): Promise<ExchangeRecord> => {
     if (exchange.setup !== undefined) await root.query(exchange.setup);
     keys.next = FIRST_KEY;
@@ -69,12 +72,17 @@ export async function startExchangeRig(binary: ServerBinary): Promise<ExchangeRi
   };
   const compare = async ({ direct, proxied }: Transport, exchange: Exchange): Promise<Difference[]> =>
     differences(await record(direct, exchange), await record(proxied, exchange));
+  const hear = async (exchange: Exchange): Promise<SessionRecord> => {
+    await record({ target: { path: recordingSocket } }, exchange);
+    return recording.take();
+  };
   const stop = async (): Promise<void> => {
     root.destroy();
+    await recording.close();
     await overTcp.close();
     await site.stop();
   };
-  return { site, transports: transportsOf(site, overTcp), compare, record, stop };
+  return { site, transports: transportsOf(site, overTcp), compare, hear, stop };
 }
 
 function transportsOf(site: ProxiedServer, overTcp: RunningProxy): readonly Transport[] {

@@ -1,4 +1,5 @@
 import { findServer } from '../../../site/lab/find-server';
+import { cutEverywhere } from './cut-replay';
 import { type ExchangeRig, startExchangeRig } from './exchange-rig';
 import { allExchanges } from './fixtures/all';
 
@@ -40,4 +41,17 @@ const binary = findServer();
     },
     120_000,
   );
+
+  it('says the same wherever the bytes are cut, one exchange in forty', async () => {
+    let cuts = 0;
+    const differing: unknown[] = [];
+    const exchanges = allExchanges.filter(({ large }, index) => large !== true && index % 40 === 0);
+    for (const exchange of exchanges) {
+      const report = cutEverywhere(await rig.hear(exchange));
+      cuts += report.cuts;
+      if (report.differing.length > 0) differing.push([exchange.name, ...report.differing.slice(0, 3)]);
+    }
+    expect(differing).toEqual([]);
+    expect(cuts).toBeGreaterThan(5_000);
+  }, 120_000);
 });
