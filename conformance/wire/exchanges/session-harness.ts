@@ -44,14 +44,28 @@ export class SessionHarness {
     const versions = TableVersions.create();
     const statements = new StatementCache();
     const flights = new Flights(() => {});
-    this.services = { catalog, keys, versions, counters, statements, cache: null, flights, ...defaults };
+    this.services = {
+      catalog,
+      keys,
+      versions,
+      counters,
+      statements,
+      cache: null,
+      flights,
+      defaultsAskedMs: 0,
+      ...defaults,
+    };
     const state = newSessionState();
     this.session = new Session(
       {
         toBackend: (bytes) => ends.toBackend(bytes),
         toClient: (bytes) => ends.toClient(bytes),
         giveBack: () => false,
-        wait: (ready) => (this.waited = ready),
+        wait: (ready) => {
+          this.waited = ready;
+        },
+        // Neither side's bytes are carried in another way here.
+        upgrade: () => {},
         end: (bytes) => {
           ends.toClient(bytes);
           ends.close();
