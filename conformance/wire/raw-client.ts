@@ -76,28 +76,29 @@ export class RawClient {
     const [first] = await client.take(1);
     if (first === undefined) throw new Error('no greeting');
     client.greeting = first.payload;
-    const sequence = await client.startTls(options);
-    const { authData } = decodeGreeting(first.payload);
-    const { password = 'secret' } = options;
-    const answer = password === '' ? Buffer.alloc(0) : nativePasswordAnswer(password, scrambleOf(authData));
-    const response = encodeHandshakeResponse(handshakeResponse(options, answer));
-    client.socket.write(Buffer.concat([frame(response, sequence), ...pipelined]));
-    let [ok] = await client.take(1);
-    if (ok?.payload[0] === AuthPacket.switch) {
-      client.switched = true;
-      const { authData: another } = decodeAuthSwitchRequest(ok.payload);
-      const again = password === '' ? Buffer.alloc(0) : nativePasswordAnswer(password, scrambleOf(another));
-      client.socket.write(frame(again, ok.sequence + 1));
-      [ok] = await client.take(1);
-    }
-    if (ok !== undefined) client.loginSequence = ok.sequence;
-    if (ok?.payload[0] !== 0) {
-      client.destroy();
-      throw new Error(ok === undefined ? 'closed' : decodeError(ok.payload).message.toString());
-    }
-    client.login = ok.payload;
+    await client.logIn(options, pipelined);
     if (options.compressed === true) client.socket.startCompression();
     return client;
+  }
+
+  /** Once the greeting is there. */
+  async logIn(options: LoginOptions = {}, pipelined: readonly Buffer[] = []): Promise<void> {
+    const sequence = await this.startTls(options);
+    const login = loginPacket(options, this.greeting, sequence);
+    this.socket.write(Buffer.concat([login, ...pipelined]));
+    let [ok] = await this.take(1);
+    if (ok?.payload[0] === AuthPacket.switch) {
+      this.switched = true;
+      const { authData } = decodeAuthSwitchRequest(ok.payload);
+      this.socket.write(frame(proof(options, authData), ok.sequence + 1));
+      [ok] = await this.take(1);
+    }
+    if (ok !== undefined) this.loginSequence = ok.sequence;
+    if (ok?.payload[0] !== 0) {
+      this.destroy();
+      throw new Error(ok === undefined ? 'closed' : decodeError(ok.payload).message.toString());
+    }
+    this.login = ok.payload;
   }
 
   /** The number of the packet that the handshake response goes out in. */
@@ -156,6 +157,16 @@ function handshakeResponse(options: LoginOptions, authResponse: Buffer): Paramet
       : null,
     zstdLevel: null,
   };
+}
+
+/** The handshake response to this greeting, framed. */
+export function loginPacket(options: LoginOptions, greeting: Buffer, sequence = 1): Buffer {
+  const answer = proof(options, decodeGreeting(greeting).authData);
+  return frame(encodeHandshakeResponse(handshakeResponse(options, answer)), sequence);
+}
+
+function proof({ password = 'secret' }: LoginOptions, authData: Buffer): Buffer {
+  return password === '' ? Buffer.alloc(0) : nativePasswordAnswer(password, scrambleOf(authData));
 }
 
 /** A COM_QUERY, framed. */

@@ -16,6 +16,13 @@ export class SessionClient {
     return new SessionClient(await RawClient.connect(target, [], options));
   }
 
+  /** Logs in after the greeting has come. */
+  static async logIn(raw: RawClient, greeting: Buffer, options: LoginOptions = {}): Promise<SessionClient> {
+    raw.greeting = greeting;
+    await raw.logIn(options);
+    return new SessionClient(raw);
+  }
+
   /** As the greeting says it. */
   get greetedId(): string {
     return String(decodeGreeting(this.raw.greeting).connectionId);

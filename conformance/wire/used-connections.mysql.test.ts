@@ -3,7 +3,9 @@ import { Capability } from '../../proxy/wire/constants';
 import { findServer } from '../../site/lab/find-server';
 import { until } from '../lab/lab-process';
 import { type ProxiedServer, startProxiedServer } from './proxied-server';
-import { baseCapabilities, type LoginOptions } from './raw-client';
+import { decodeGreeting } from '../../proxy/wire/handshake';
+import { frame } from '../../proxy/wire/packet-framer';
+import { baseCapabilities, type LoginOptions, loginPacket, RawClient } from './raw-client';
 import { type Answer, SessionClient } from './session-client';
 
 const binary = findServer();
@@ -204,6 +206,163 @@ const sessions: readonly (readonly [what: string, before: readonly string[], ask
     expect(await other.ask("UPDATE words SET n = 1 WHERE w = 'moja'")).toBe('ok 1 0 2 0');
     await other.quit();
     await expect(proxied({ ...options, password: 'wrong' })).rejects.toThrow('Access denied');
+  });
+
+  it('that the server ends while it waits is not offered', async () => {
+    await primed();
+    const [rows] = await admin.query("SELECT id FROM information_schema.processlist WHERE user = 'app'");
+    for (const { id } of rows as { id: number }[]) await admin.query(`KILL ${id}`);
+    await becomesIdle(0);
+    const client = await proxied();
+    expect(await client.ask('SELECT 1')).toEqual([['1']]);
+    await client.quit();
+  });
+
+  it('that the server ends while it is offered is replaced, and the client does not notice', async () => {
+    await primed();
+    const was = counts();
+    const raw = RawClient.open(site.proxySocket);
+    const [greeting] = await raw.take(1);
+    if (greeting === undefined) throw new Error('no greeting');
+    const { connectionId } = decodeGreeting(greeting.payload);
+    await admin.query(`KILL ${connectionId}`);
+    await until(
+      async () => {
+        const [rows] = await admin.query(`SELECT 1 FROM information_schema.processlist WHERE id = ${connectionId}`);
+        return (rows as unknown[]).length === 0;
+      },
+      20_000,
+      () => 'the connection lives on',
+    );
+    const client = await SessionClient.logIn(raw, greeting.payload);
+    expect(await client.ask('SELECT CURRENT_USER()')).toEqual([['app@localhost']]);
+    expect(counts().renewed - was.renewed).toBe(1);
+    await client.quit();
+  });
+
+  it('is not used when a setting has changed that only new connections see, nor when there is an init_connect', async () => {
+    // A proxy of its own: one that has met an init_connect does not try again for a while.
+    const other = await startProxiedServer(binary as NonNullable<typeof binary>, { proxy: { idle } });
+    try {
+      const root = await createConnection({ socketPath: other.server.socket, user: 'root' });
+      const connect = (): Promise<SessionClient> => SessionClient.open(other.proxySocket);
+      for (let times = 0; times < 4; times++) await (await connect()).quit();
+      expect(other.proxy.backends.counts.reused).toBeGreaterThan(0);
+      await root.query('SET GLOBAL max_allowed_packet = 32 * 1024 * 1024');
+      const client = await connect();
+      expect(await client.ask('SELECT @@max_allowed_packet')).toEqual([[String(32 * 1024 * 1024)]]);
+      expect(other.proxy.backends.counts.renewed).toBe(1);
+      await client.quit();
+      await root.query("SET GLOBAL init_connect = 'SET @greeted = 1'");
+      for (let times = 0; times < 3; times++) {
+        const greeted = await connect();
+        expect(await greeted.ask('SELECT @greeted')).toEqual([['1']]);
+        await greeted.quit();
+      }
+      await root.end();
+    } finally {
+      await other.stop();
+    }
+  });
+
+  it('makes room when the server has no connection left, and an account none', async () => {
+    const other = await startProxiedServer(binary as NonNullable<typeof binary>, {
+      proxy: { idle },
+      extra: ['--max-connections=10'],
+    });
+    try {
+      const root = await createConnection({ socketPath: other.server.socket, user: 'root' });
+      await root.query("CREATE USER one@localhost IDENTIFIED BY 'secret' WITH MAX_USER_CONNECTIONS 1");
+      await root.query('GRANT SELECT ON app.* TO one@localhost');
+      const connect = (options: LoginOptions = {}): Promise<SessionClient> =>
+        SessionClient.open(other.proxySocket, options);
+      for (let times = 0; times < 4; times++) await (await connect({ user: 'one' })).quit();
+      expect(other.proxy.backends.counts.renewed).toBeGreaterThan(0);
+      const several = await Promise.all([connect(), connect(), connect(), connect()]);
+      for (const client of several) await client.quit();
+      expect(other.proxy.backends.idle).toBeGreaterThan(0);
+      // The admin connection of the rig, this root's, and eight more: the server is full with those that are idle.
+      const direct: SessionClient[] = [];
+      for (;;) {
+        const next = await SessionClient.open(other.server.socket).catch(() => null);
+        if (next === null) break;
+        direct.push(next);
+      }
+      const options = { capabilities: baseCapabilities | Capability.foundRows };
+      const client = await connect(options);
+      expect(await client.ask('SELECT 1')).toEqual([['1']]);
+      await client.quit();
+      for (const each of direct) await each.quit();
+      await root.end();
+    } finally {
+      await other.stop();
+    }
+  });
+
+  it('never runs a command of a client that was not let in', async () => {
+    await primed();
+    await admin.query('CREATE TABLE app.loot (id INT)');
+    const was = counts();
+    const raw = RawClient.open(site.proxySocket);
+    const [greeting] = await raw.take(1);
+    if (greeting === undefined) throw new Error('no greeting');
+    // Numbered as steps of the authentication, and as a command of its own.
+    const steal = Buffer.from('\x03INSERT INTO app.loot VALUES (1)');
+    raw.send(loginPacket({ password: 'wrong' }, greeting.payload), frame(steal, 2), frame(steal, 3), frame(steal, 0));
+    await raw.until(() => raw.ended || raw.closed);
+    raw.send(frame(steal, 0));
+    raw.destroy();
+    expect(counts().reused - was.reused).toBe(1);
+    await becomesIdle(0);
+    expect(await (await direct()).ask('SELECT COUNT(*) FROM loot')).toEqual([['0']]);
+  });
+
+  it('serves many clients of many kinds in a row as new connections do', async () => {
+    let seed = 20261122;
+    const pick = (below: number): number => {
+      seed = (Math.imul(seed, 1103515245) + 12345) >>> 0;
+      return Math.floor((seed / 2 ** 32) * below);
+    };
+    const kinds: readonly LoginOptions[] = [
+      {},
+      { user: 'bob', password: 'bobpw' },
+      { charset: 8 },
+      { database: 'information_schema' },
+      { capabilities: baseCapabilities | Capability.foundRows },
+    ];
+    const ask = `SELECT CURRENT_USER(), DATABASE(), @a, @@sql_mode, @@autocommit, @@character_set_client, LAST_INSERT_ID(),
+      @@in_transaction, IS_FREE_LOCK('kufuli')`;
+    const expected = new Map<LoginOptions, Answer>();
+    for (const kind of kinds) {
+      const fresh = await direct(kind);
+      expected.set(kind, await fresh.ask(ask));
+      await fresh.quit();
+    }
+    const was = counts();
+    for (let times = 0; times < 2000; times++) {
+      const kind = kinds[pick(10) < 8 ? pick(4) : 4] ?? {};
+      const client = await proxied(kind);
+      expect(await client.ask(ask)).toEqual(expected.get(kind));
+      const [, before] = sessions[pick(sessions.length)] ?? ['', []];
+      if (pick(3) === 0) await asked(client, before);
+      // Some go without a word.
+      if (pick(4) === 0) client.raw.destroy();
+      else await client.quit();
+    }
+    expect(counts().reused - was.reused).toBeGreaterThan(500);
+    expect(site.errors).toEqual([]);
+  });
+
+  it('is gone with the server; clients of the restarted one get new ones', async () => {
+    await site.server.stop();
+    await becomesIdle(0);
+    await site.server.start();
+    for (let times = 0; times < 4; times++) {
+      const client = await proxied();
+      expect(await client.ask('SELECT 1')).toEqual([['1']]);
+      await client.quit();
+    }
+    admin = await createConnection({ socketPath: site.server.socket, user: 'root' });
   });
 
   it('cannot be had by a client that knows no plugins and logs in otherwise; the next one can connect', async () => {

@@ -143,11 +143,22 @@ export class BackendSupply implements BackendCounts {
     this.returning.clear();
   }
 
-  /** Ends those that wait. Returns how many they were. */
-  endIdle(): number {
-    const idle = this.pool.takeAll();
-    for (const backend of idle) backend.quit();
-    return idle.length;
+  /** Ends those that wait, and `also` that one. Resolves when the server has closed them; null: there was none. */
+  makeRoom(also: PooledBackend | null = null): Promise<void> | null {
+    const ended = [...this.pool.takeAll(), ...(also === null ? [] : [also])];
+    if (ended.length === 0) return null;
+    return new Promise((resolve) => {
+      let open = ended.length;
+      const closed = (): void => {
+        open -= 1;
+        if (open === 0) resolve();
+      };
+      for (const backend of ended) backend.quit(closed);
+    });
+  }
+
+  private endIdle(): void {
+    for (const backend of this.pool.takeAll()) backend.quit();
   }
 
   /** What the server now says of its settings is what it said when this connection was opened. */

@@ -1,11 +1,12 @@
-import { Relogin } from '../reuse/relogin';
+import { accountLimits, Relogin, tooManyConnections } from '../reuse/relogin';
 import { Renewal } from '../reuse/renewal';
 import { scrambleOf } from '../wire/handshake';
+import { PACKET_HEADER_BYTES } from '../wire/constants';
 import { type Packet, PacketFramer } from '../wire/packet-framer';
 import type { BackendAttempt } from './backend-connection';
 import type { BackendSupply } from './backend-supply';
 import type { Channel, ChannelEvents } from './channel';
-import { isTooManyConnections, nobody, type PooledBackend } from './pooled-backend';
+import { errorCodeOf, nobody, type PooledBackend } from './pooled-backend';
 
 /** The login over a connection that was used before, or instead of one. */
 interface Login {
@@ -21,6 +22,8 @@ type Stage =
   /** A new connection: what the server and the client say first is noted. */
   | { readonly kind: 'greeting' }
   | { readonly kind: 'login' }
+  /** A new connection, and what the client has said. */
+  | { readonly kind: 'judged'; readonly login: Packet }
   /** A used connection, whose greeting the client has not been shown yet. */
   | { readonly kind: 'offer' }
   | {
@@ -65,7 +68,8 @@ export class LentBackend implements Channel {
     switch (stage.kind) {
       case 'login':
         this.supply.loggedIn(this.place, backend.loggedIn(bytes));
-        this.open();
+        if (backend.reusable) this.stage = { kind: 'judged', login: ownLogin(bytes) };
+        else this.open();
         return backend.channel.write(bytes);
       case 'relogin':
         for (const packet of stage.fromClient.push(bytes)) stage.login.fromClient(packet);
@@ -74,6 +78,7 @@ export class LentBackend implements Channel {
       case 'offer':
       case 'returned':
         return true;
+      case 'judged':
       case 'open':
         return backend.channel.write(bytes);
     }
@@ -128,8 +133,9 @@ export class LentBackend implements Channel {
     // Nobody has asked anything of it yet.
     const { stage } = this;
     const untouched = stage.kind === 'relogin' && stage.login instanceof Relogin && stage.login.untouched;
-    if (untouched || stage.kind === 'offer') this.supply.untouched(this.backend);
-    else this.backend.channel.destroy();
+    if (!untouched && stage.kind !== 'offer') return this.backend.channel.destroy();
+    this.supply.untouched(this.backend);
+    setImmediate(() => this.events?.close());
   }
 
   /**
@@ -164,13 +170,20 @@ export class LentBackend implements Channel {
     const { stage, events } = this;
     switch (stage.kind) {
       case 'greeting':
-        if (isTooManyConnections(bytes) && this.triesAgain()) return;
+        if (errorCodeOf(bytes) === tooManyConnections && this.triesAgain()) return;
         this.backend.greeted(bytes);
         this.stage = { kind: 'login' };
         events?.data(bytes);
         return;
       case 'relogin':
         for (const packet of stage.fromBackend.push(bytes)) stage.login.fromBackend(packet);
+        return;
+      case 'judged':
+        if (accountLimits.has(errorCodeOf(bytes) ?? 0) && this.supply.idle > 0) {
+          return this.renew(stage.login, errorCodeOf(bytes));
+        }
+        this.open();
+        events?.data(bytes);
         return;
       case 'login':
       case 'open':
@@ -182,16 +195,15 @@ export class LentBackend implements Channel {
     }
   }
 
-  /** Connections without a client make room; the server takes a moment to forget them. */
+  /** Connections without a client make room; the server takes a moment more to forget them. */
   private triesAgain(): boolean {
-    const madeRoom = this.supply.endIdle() > 0;
-    if (!madeRoom && (this.crowdedTries === 0 || this.crowdedTries >= CROWDED_TRIES_MAX)) return false;
+    const room = this.supply.makeRoom();
+    if (room === null && (this.crowdedTries === 0 || this.crowdedTries >= CROWDED_TRIES_MAX)) return false;
     this.crowdedTries += 1;
-    this.backend.channel.destroy();
     this.backend.receiver = nobody;
-    setTimeout(() => {
-      if (!this.over) this.connectAgain(() => {});
-    }, CROWDED_PAUSE_MS);
+    this.backend.channel.destroy();
+    const again = (): void => void setTimeout(() => this.connectAgain(() => {}), CROWDED_PAUSE_MS);
+    void (room ?? Promise.resolve()).then(again);
     return true;
   }
 
@@ -205,7 +217,7 @@ export class LentBackend implements Channel {
         ...this.loginOwner(),
         unfit: () => this.supply.pause(),
         sameSettings: (settings) => this.supply.sameSettings(backend, settings),
-        renew: (packet) => this.renew(packet),
+        renew: (packet, error) => this.renew(packet, error),
       },
       {
         signature: backend.signature,
@@ -238,22 +250,29 @@ export class LentBackend implements Channel {
   }
 
   /** The connection at hand is no good for this client, who logs in over a new one. */
-  private renew(clientLogin: Packet): void {
+  private renew(clientLogin: Packet, error: number | null): void {
     const shown = this.backend.greeting;
     if (shown === null) return this.destroy();
-    this.backend.quit();
     this.supply.counts.renewed += 1;
-    this.connectAgain(() => {
-      const harmed = (): void => this.supply.harmed(this.place);
-      const login = new Renewal({ ...this.loginOwner(), harmed }, shown.read, clientLogin);
-      this.relogin({
-        fromClient: (packet) => login.fromClient(packet),
-        fromBackend: (packet) => login.fromBackend(packet),
+    const begin = (): void =>
+      this.connectAgain(() => {
+        const harmed = (): void => this.supply.harmed(this.place);
+        const login = new Renewal({ ...this.loginOwner(), harmed }, shown.read, clientLogin);
+        this.relogin({
+          fromClient: (packet) => login.fromClient(packet),
+          fromBackend: (packet) => login.fromBackend(packet),
+        });
       });
-    });
+    if (!accountLimits.has(error ?? 0)) {
+      this.backend.quit();
+      return begin();
+    }
+    const room = this.supply.makeRoom(this.backend);
+    void (room ?? Promise.resolve()).then(begin);
   }
 
   private connectAgain(then: () => void): void {
+    if (this.over) return;
     this.attempt = this.supply.connect(this.place);
     this.attempt.connected.then(
       (backend) => {
@@ -278,4 +297,9 @@ export class LentBackend implements Channel {
     if (stage.kind === 'relogin' && stage.login instanceof Relogin && !this.over && stage.login.lost()) return;
     tell();
   }
+}
+
+/** The one packet that these bytes are (see PooledBackend.loggedIn). */
+function ownLogin(bytes: Buffer): Packet {
+  return { sequence: bytes[PACKET_HEADER_BYTES - 1] ?? 0, payload: Buffer.from(bytes.subarray(PACKET_HEADER_BYTES)) };
 }

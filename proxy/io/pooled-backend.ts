@@ -6,9 +6,6 @@ import { AuthPacket, decodeGreeting, type Greeting } from '../wire/handshake';
 import { frame } from '../wire/packet-framer';
 import type { Channel, ChannelEvents } from './channel';
 
-/** Server error: Too many connections. */
-const TOO_MANY_CONNECTIONS = 1040;
-
 const nothing = (): void => {};
 export const nobody: ChannelEvents = { data: nothing, drain: nothing, end: nothing, error: nothing, close: nothing };
 
@@ -82,8 +79,8 @@ export class PooledBackend implements IdleConnection {
   }
 
   /** As a client does that has had enough: the server must not count it among the aborted. */
-  quit(): void {
-    this.receiver = nobody;
+  quit(closed: () => void = nothing): void {
+    this.receiver = { ...nobody, close: closed };
     if (this.gone) return this.channel.destroy();
     this.channel.resume();
     this.channel.end(quit);
@@ -91,11 +88,10 @@ export class PooledBackend implements IdleConnection {
   }
 }
 
-/** The first bytes of a server that has too many connections. */
-export function isTooManyConnections(bytes: Buffer): boolean {
+/** The error with which the server begins to speak, or answers; null: it does not. */
+export function errorCodeOf(bytes: Buffer): number | null {
   const at = PACKET_HEADER_BYTES;
-  if (bytes.length < at + 3 || bytes[at] !== AuthPacket.error) return false;
-  return bytes.readUInt16LE(at + 1) === TOO_MANY_CONNECTIONS;
+  return bytes.length < at + 3 || bytes[at] !== AuthPacket.error ? null : bytes.readUInt16LE(at + 1);
 }
 
 function isOnePacket(bytes: Buffer): boolean {

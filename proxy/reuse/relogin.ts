@@ -33,9 +33,10 @@ export interface ReloginOwner {
   refused(): void;
   /**
    * The connection is of no use for this client, who has heard nothing yet but the greeting: it is to be ended, and the
-   * client to be logged in over a new one (see Renewal). `login`: the client's first packet.
+   * client to be logged in over a new one (see Renewal). `login`: the client's first packet; `error`: the server's, if it
+   * gave one.
    */
-  renew(login: Packet): void;
+  renew(login: Packet, error: number | null): void;
   /** The client speaks out of turn, or cannot be asked any more: everything ends. */
   abort(): void;
 }
@@ -74,6 +75,8 @@ const finalErrors: ReadonlySet<number> = new Set([1044, 1045, 1049, 1698, 1862, 
  */
 export class Relogin {
   private step: Step = { kind: 'login' };
+  /** The connection ended before the client said anything. */
+  private gone = false;
   private clientSequence = 0;
   private backendSequence = 0;
 
@@ -84,7 +87,7 @@ export class Relogin {
 
   /** Neither side has said anything. */
   get untouched(): boolean {
-    return this.step.kind === 'login';
+    return this.step.kind === 'login' && !this.gone;
   }
 
   fromClient(packet: Packet): void {
@@ -108,6 +111,10 @@ export class Relogin {
   /** The connection ended. False: the client has to see that it did. */
   lost(): boolean {
     const { step } = this;
+    if (step.kind === 'login') {
+      this.gone = true;
+      return true;
+    }
     if (step.kind !== 'asked' && step.kind !== 'repeated' && step.kind !== 'settings') return false;
     if (step.login === null) return false;
     this.renew(step.login.packet);
@@ -139,7 +146,7 @@ export class Relogin {
   private login({ sequence, payload }: Packet): void {
     const packet = { sequence, payload: Buffer.from(payload) };
     this.clientSequence = sequence;
-    const response = readLogin(packet.payload);
+    const response = this.gone ? null : readLogin(packet.payload);
     if (response === null || loginSignature(response) !== this.offered.signature || !changesUserAlike(response)) {
       return this.renew(packet);
     }
@@ -187,8 +194,8 @@ export class Relogin {
   }
 
   private denied(payload: Buffer, { packet }: Login): void {
-    const final = payload[0] === AuthPacket.error && finalErrors.has(decodeError(payload).errorCode);
-    return final ? this.refuse(payload) : this.renew(packet);
+    const error = payload[0] === AuthPacket.error ? decodeError(payload).errorCode : null;
+    return error !== null && finalErrors.has(error) ? this.refuse(payload) : this.renew(packet, error);
   }
 
   private ask(payload: Buffer): void {
@@ -219,9 +226,9 @@ export class Relogin {
     this.owner.refused();
   }
 
-  private renew(login: Packet): void {
+  private renew(login: Packet, error: number | null = null): void {
     this.step = { kind: 'over' };
-    this.owner.renew(login);
+    this.owner.renew(login, error);
   }
 
   private abort(): void {
@@ -249,3 +256,7 @@ export function readLogin(payload: Buffer): HandshakeResponse | null {
     throw error;
   }
 }
+
+/** The server, or the account, has as many connections as it may: those without a client must go. */
+export const tooManyConnections = 1040;
+export const accountLimits: ReadonlySet<number> = new Set([1203, 1226]);
