@@ -57,3 +57,9 @@ export const mysqlclient: Need = {
 };
 /** What comes with the server or with this package. */
 export const nothing: Need = { packages: [], works: () => true };
+export const connectorJar = '/usr/share/java/mariadb-java-client.jar';
+/** A JDK: a mere JRE cannot run a source file. */
+export const java: Need = {
+  packages: ['default-jdk-headless', 'libmariadb-java'],
+  works: () => existsSync(connectorJar) && succeeds('javac', '-version'),
+};

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { ClientTarget } from './client-rig';
 import type { ClientScript } from './client-session';
-import { mysqlclient, type Need, nothing, perl, php, pymysql } from './client-needs';
+import { connectorJar, java, mysqlclient, type Need, nothing, perl, php, pymysql } from './client-needs';
 
 /** A script and what it needs on the machine. */
 export interface NeededScript extends ClientScript {
@@ -21,6 +21,8 @@ const session = (
   command: (target) => [...command, ...standardArguments(target)],
 });
 
+const heavy = (script: NeededScript): NeededScript => ({ ...script, heavy: true });
+
 const file = (name: string): string => join(__dirname, name);
 
 /** HOST PORT SOCKET USER PASSWORD DATABASE FOLDER */
@@ -37,4 +39,16 @@ export const clientScripts: readonly NeededScript[] = [
   session('Python PyMySQL', pymysql, python, file('session.py'), 'pymysql'),
   session('Python mysqlclient', mysqlclient, python, file('session.py'), 'MySQLdb'),
   session('Node mysql2', nothing, process.execPath, file('mysql2-session.js')),
+  session('Node mariadb', nothing, process.execPath, file('connector-session.js')),
+  heavy(
+    session(
+      'Java MariaDB Connector/J',
+      java,
+      'java',
+      '-Dfile.encoding=UTF-8',
+      '-cp',
+      connectorJar,
+      file('Session.java'),
+    ),
+  ),
 ];
