@@ -21,6 +21,7 @@ import { ProxyMetrics, registerBackendMetrics, registerReplicationMetrics } from
 import { rulesOf } from './rules';
 import { largestKey, openSiteKeys } from './site-keys';
 import type { SiteStatus } from './status';
+import { backendTls, CertificateWatch, clientTls } from './transports';
 import type { Alarm } from '../replicator/ports';
 import type { FromWorker } from './threads/messages';
 import { ReplicationHost } from './threads/replication-host';
@@ -50,6 +51,7 @@ export class Site {
   private keysRetry: NodeJS.Timeout | undefined;
   private readonly host: ReplicationHost;
   private proxy: RunningProxy | null = null;
+  private certificates: CertificateWatch | null = null;
   private draining = false;
   private admin: AdminServer | null = null;
   private lastStatus: SiteStatus | null = null;
@@ -162,6 +164,7 @@ export class Site {
   async close(): Promise<void> {
     for (const timer of this.timers) clearInterval(timer);
     await this.admin?.close();
+    this.certificates?.close();
     await this.proxy?.close();
     await this.host.close();
     await this.opening;
@@ -169,6 +172,11 @@ export class Site {
     await this.keySource?.close();
     await this.database.close();
     this.unlock();
+  }
+
+  /** The certificate's files may have changed. */
+  reloadCertificates(): void {
+    this.certificates?.reload();
   }
 
   private async listen(): Promise<void> {
@@ -187,7 +195,15 @@ export class Site {
       backendWaitMs: proxy.backendWaitSeconds * 1000,
       maxConnections: proxy.maxConnections,
       refused: (reason) => this.counters.refused(reason),
+      tls: clientTls(this.config),
+      backendTls: backendTls(this.config),
+      proxyProtocol: proxy.proxyProtocol,
+      proxyProtocolFrom: proxy.proxyProtocolFrom,
       idle: { connectionsMax: proxy.idleConnections, idleMs: proxy.idleSeconds * 1000, lifeMs: usedAgainForMs },
+    });
+    this.certificates = new CertificateWatch(this.config, this.proxy, {
+      info: (message) => this.log.info(message),
+      warn: (message) => this.log.warn(message),
     });
     registerBackendMetrics(this.registry, this.proxy.backends);
     this.admin = await startAdmin({

@@ -18,6 +18,7 @@ async function serve(file: string): Promise<void> {
   const log = pino({ level: config.log.level, base: { site: config.site } }, destination);
   await startupProblems(config);
   const site = await Site.start(config, log);
+  process.on('SIGHUP', () => site.reloadCertificates());
   const signal = await nextSignal();
   const { drainSeconds } = config.proxy;
   log.info({ signal, drainSeconds }, 'ending: clients may finish what they are at; a second signal ends them at once');

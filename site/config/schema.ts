@@ -49,6 +49,16 @@ export const ConfigSchema = Type.Object(
           description: 'a URL with account, such as mysql://duara:password@127.0.0.1:3306',
         }),
         socket: orNull(Type.String({ minLength: 1 }), "the path of the server's unix socket, or null"),
+        tls: orNull(
+          Type.Object(
+            {
+              ca: Type.Optional(Type.Union([Type.String({ minLength: 1 }), Type.Null()])),
+              verify: Type.Optional(Type.Union([Type.Literal('full'), Type.Literal('ca'), Type.Literal('none')])),
+            },
+            { additionalProperties: false },
+          ),
+          '{ ca: path, verify: full, ca or none } for TLS of clients to the database over TCP, or null',
+        ),
         allowUnsafe: flag(false),
       },
       null,
@@ -59,10 +69,22 @@ export const ConfigSchema = Type.Object(
         default: '127.0.0.1:3307',
       }),
       socket: orNull(Type.String({ minLength: 1 }), 'the path of a unix socket, or null'),
-      tls: Type.Null({ description: 'null: TLS from clients is not offered yet', default: null }),
-      proxyProtocol: Type.Literal(false, {
-        description: 'false: the PROXY protocol is not spoken yet',
-        default: false,
+      tls: orNull(
+        Type.Object(
+          {
+            cert: Type.String({ minLength: 1 }),
+            key: Type.String({ minLength: 1 }),
+            ca: Type.Optional(Type.Union([Type.String({ minLength: 1 }), Type.Null()])),
+            required: Type.Optional(Type.Boolean()),
+          },
+          { additionalProperties: false },
+        ),
+        '{ cert, key } with paths of PEM files (below `data` unless absolute), also ca and required, or null: no TLS',
+      ),
+      proxyProtocol: flag(false),
+      proxyProtocolFrom: Type.Array(Type.String({ pattern: '^[0-9a-fA-F:.]+(/[0-9]{1,3})?$' }), {
+        default: [],
+        description: 'a list of networks, such as [10.0.0.0/8]',
       }),
       backendWaitSeconds: count(10, 0, 3600),
       maxConnections: orNull(

@@ -1,0 +1,78 @@
+import { readFileSync, unwatchFile, watchFile } from 'node:fs';
+import { createSecureContext } from 'node:tls';
+import type { RunningProxy } from '../proxy/io/proxy-server';
+import type { BackendTlsOptions, ClientTlsOptions } from '../proxy/io/tls-channel';
+import { ConfigError } from './config/config-error';
+import type { ConfigFile } from './config/schema';
+import { dataFile } from './config/values';
+
+/** How often the certificate's files are looked at. */
+const LOOK_EVERY_MS = 10_000;
+
+/** proxy.tls with its files read. Throws ConfigError when one cannot be read, or certificate and key do not fit. */
+export function clientTls(config: ConfigFile): ClientTlsOptions | null {
+  const { tls } = config.proxy;
+  if (tls === null) return null;
+  const [cert, key] = [read(config, 'proxy.tls.cert', tls.cert), read(config, 'proxy.tls.key', tls.key)];
+  const ca = tls.ca === undefined || tls.ca === null ? null : read(config, 'proxy.tls.ca', tls.ca);
+  try {
+    createSecureContext({ cert, key });
+  } catch (error) {
+    throw problem(dataFile(config, tls.cert), 'proxy.tls', `certificate and key cannot be used: ${reasonOf(error)}`);
+  }
+  return { cert, key, ca, required: tls.required ?? false };
+}
+
+/** database.tls with its file read. */
+export function backendTls(config: ConfigFile): BackendTlsOptions | null {
+  const { tls } = config.database;
+  if (tls === null) return null;
+  const ca = tls.ca === undefined || tls.ca === null ? null : read(config, 'database.tls.ca', tls.ca);
+  return { ca, verify: tls.verify ?? 'full' };
+}
+
+/** Uses the files of proxy.tls anew when they change, and when it is called. Files that do not fit are not used. */
+export class CertificateWatch {
+  private readonly files: readonly string[];
+
+  constructor(
+    private readonly config: ConfigFile,
+    private readonly proxy: RunningProxy,
+    private readonly log: { info(message: string): void; warn(message: string): void },
+  ) {
+    const { tls } = config.proxy;
+    this.files = tls === null ? [] : [tls.cert, tls.key].map((path) => dataFile(config, path));
+    for (const file of this.files) watchFile(file, { interval: LOOK_EVERY_MS, persistent: false }, this.reload);
+  }
+
+  readonly reload = (): void => {
+    if (this.files.length === 0) return;
+    try {
+      this.proxy.useTls(clientTls(this.config));
+      this.log.info('the certificate for clients was read anew');
+    } catch (error) {
+      this.log.warn(`the certificate for clients stays the old one: ${reasonOf(error)}`);
+    }
+  };
+
+  close(): void {
+    for (const file of this.files) unwatchFile(file, this.reload);
+  }
+}
+
+function read(config: ConfigFile, key: string, path: string): Buffer {
+  const file = dataFile(config, path);
+  try {
+    return readFileSync(file);
+  } catch (error) {
+    throw problem(file, key, `cannot be read: ${reasonOf(error)}`);
+  }
+}
+
+function problem(source: string, key: string, text: string): ConfigError {
+  return new ConfigError([{ source, line: null, key, problem: text }]);
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
