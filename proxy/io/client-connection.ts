@@ -160,6 +160,8 @@ export class ClientConnection {
       return;
     }
     this.backend = backend;
+    // With it goes what the attempt needed, its timer among them.
+    this.attempt = null;
     this.awaitGreeting(backend);
     const { state } = this;
     state.askedSettings = backend instanceof LentBackend && backend.used;

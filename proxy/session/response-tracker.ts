@@ -62,9 +62,8 @@ export class ResponseTracker {
   private definitionsSkipped = false;
   private rows = 0;
   private sequenceShift = 0;
-  private readonly header = Buffer.alloc(PACKET_HEADER_BYTES);
   private headerFilled = 0;
-  private readonly head = Buffer.alloc(HEAD_BYTES);
+  private readonly head = Buffer.allocUnsafe(HEAD_BYTES);
   private headFilled = 0;
   private headWanted = 0;
   private payloadLength = 0;
@@ -185,10 +184,11 @@ export class ResponseTracker {
         byte = (byte - this.sequenceShift) & 0xff;
         bytes[index] = byte;
       }
-      this.header[this.headerFilled++] = byte;
+      if (this.headerFilled === 0) this.payloadLength = byte;
+      else if (this.headerFilled < PACKET_HEADER_BYTES - 1) this.payloadLength |= byte << (8 * this.headerFilled);
+      this.headerFilled += 1;
     }
     if (this.headerFilled === PACKET_HEADER_BYTES) {
-      this.payloadLength = this.header.readUIntLE(0, 3);
       this.headWanted = Math.min(HEAD_BYTES, this.payloadLength);
       this.headFilled = 0;
       this.skip = this.payloadLength - this.headWanted;
