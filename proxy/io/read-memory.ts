@@ -29,6 +29,41 @@ export function take(bytes: Buffer): void {
   taken.add(bytes.buffer);
 }
 
+/** What is known of a socket that reads directly, kept at the socket: a closure for each would cost memory. */
+interface DirectRead {
+  target: ReadTarget;
+  /** Length of the last chunk. */
+  last: number;
+  /** Memory of its own, while it has some. */
+  own: Buffer | null;
+}
+
+const directRead = Symbol('directRead');
+
+type DirectSocket = Socket & { [directRead]: DirectRead };
+
+function onBytes(this: DirectSocket, length: number, memory: Buffer): boolean {
+  const read = this[directRead];
+  read.last = length;
+  read.target.data(memory.subarray(0, length));
+  return true;
+}
+
+/**
+ * Asked after each read; null: the same memory again. In the middle of a large result the socket has memory of its own,
+ * which needs no copy, and is used again as long as writes take all of it at once: fresh memory for each chunk would keep
+ * the garbage collector busy.
+ */
+function nextMemory(read: DirectRead): Buffer | null {
+  if (read.last < largeBytes) {
+    if (read.own === null) return null;
+    read.own = null;
+    return shared;
+  }
+  if (read.own !== null && !taken.has(read.own.buffer)) return null;
+  return (read.own = Buffer.allocUnsafeSlow(readBytes));
+}
+
 /**
  * Reads the socket's bytes straight into the memory above, past the machinery of streams (measured: a third of what Node
  * spends on a small read). Node offers this for connections one makes (`onread` of net.Socket), not for those one accepts:
@@ -39,25 +74,11 @@ export function readDirectly(socket: Socket, target: ReadTarget): boolean {
   const handle = (socket as unknown as { _handle?: { useUserBuffer?: (memory: Buffer) => unknown } })._handle;
   if (keys === null || typeof handle?.useUserBuffer !== 'function') return false;
   const kept = socket as unknown as Record<symbol, unknown>;
-  let last = 0;
-  let own: Buffer | null = null;
+  const read: DirectRead = { target, last: 0, own: null };
+  (socket as DirectSocket)[directRead] = read;
   kept[keys.memory] = shared;
-  kept[keys.callback] = (length: number, memory: Buffer): boolean => {
-    last = length;
-    target.data(memory.subarray(0, length));
-    return true;
-  };
-  // Asked after each read. In the middle of a large result the socket has memory of its own, which needs no copy, and is
-  // used again as long as writes take all of it at once: fresh memory for each chunk keeps the garbage collector busy.
-  kept[keys.next] = (): Buffer | null => {
-    if (last < largeBytes) {
-      if (own === null) return null;
-      own = null;
-      return shared;
-    }
-    if (own !== null && !taken.has(own.buffer)) return null;
-    return (own = Buffer.allocUnsafeSlow(readBytes));
-  };
+  kept[keys.callback] = onBytes;
+  kept[keys.next] = () => nextMemory(read);
   handle.useUserBuffer(shared);
   return true;
 }

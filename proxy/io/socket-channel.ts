@@ -6,11 +6,36 @@ import { isLent, readDirectly, stopReadingDirectly, take } from './read-memory';
 /** Up to so many bytes, what was gathered is joined: one call of the system costs more than the copy. */
 const joinedBytesMax = 16 * 1024;
 
+/** The channel of a socket. Listeners that all sockets share cost no memory for each. */
+const channelOf = Symbol('channelOf');
+
+type ChannelSocket = Socket & { [channelOf]: SocketChannel };
+
+function eventsOf(socket: Socket): ChannelEvents | null {
+  return (socket as ChannelSocket)[channelOf].events;
+}
+function onData(this: Socket, chunk: Buffer): void {
+  eventsOf(this)?.data(chunk);
+}
+function onDrain(this: Socket): void {
+  eventsOf(this)?.drain();
+}
+function onEnd(this: Socket): void {
+  eventsOf(this)?.end();
+}
+function onError(this: Socket, error: Error): void {
+  eventsOf(this)?.error(error);
+}
+function onClose(this: Socket): void {
+  eventsOf(this)?.close();
+}
+
 /** A socket as it is. */
 export class SocketChannel implements Channel {
   /** Writes since `cork`; null when not corked. */
   private gathered: Buffer[] | null = null;
-  private events: ChannelEvents | null = null;
+  /** Where events go; read by the listeners above. */
+  events: ChannelEvents | null = null;
   private direct = false;
 
   constructor(readonly socket: Socket) {
@@ -22,14 +47,16 @@ export class SocketChannel implements Channel {
     const first = this.events === null;
     this.events = events;
     if (!first) return;
-    const data = (bytes: Buffer): void => this.events?.data(bytes);
+    (socket as ChannelSocket)[channelOf] = this;
     // The memory of chunks from 'data' is not used again, so that writes of them need no copy (see Channel.write).
-    if (!(this.socket instanceof TLSSocket) && readDirectly(socket, { data })) this.direct = true;
-    else socket.on('data', data);
-    socket.on('drain', () => this.events?.drain());
-    socket.on('end', () => this.events?.end());
-    socket.on('error', (error: Error) => this.events?.error(error));
-    socket.on('close', () => this.events?.close());
+    if (!(socket instanceof TLSSocket) && readDirectly(socket, this)) this.direct = true;
+    else socket.on('data', onData);
+    socket.on('drain', onDrain).on('end', onEnd).on('error', onError).on('close', onClose);
+  }
+
+  /** From `readDirectly`. */
+  data(bytes: Buffer): void {
+    this.events?.data(bytes);
   }
 
   /** Gives the socket away: everything written has been handed to it, nothing is told of it here any more. */
