@@ -7,11 +7,16 @@ import { decodeProxyHeader, encodeProxyHeader, type Endpoint, ProxyHeaderError }
 /** How long a peer that must send a PROXY header has for it. */
 const HEADER_MS = 5_000;
 
+export interface Ends {
+  readonly source: Endpoint;
+  readonly destination: Endpoint;
+}
+
 /** A client that was accepted, and where it is. */
 export interface AcceptedClient {
   readonly socket: Socket;
-  /** null: a unix socket. */
-  readonly ends: { readonly source: Endpoint; readonly destination: Endpoint } | null;
+  /** null: a unix socket, or gone. */
+  ends(): Ends | null;
   readonly link: Link;
   readonly place: ClientPlace;
 }
@@ -29,18 +34,25 @@ export function networkList(networks: readonly string[]): BlockList {
   return list;
 }
 
-/** True when the connection must begin with a PROXY header. */
-export function comesFrom(list: BlockList, socket: Socket): boolean {
+/** True when the connection must begin with a PROXY header; null: none does. */
+export function comesFrom(list: BlockList | null, socket: Socket): boolean {
+  if (list === null) return false;
   const bytes = addressBytes(socket.remoteAddress ?? '');
   return bytes !== null && list.check(addressText(bytes), bytes.length === 4 ? 'ipv4' : 'ipv6');
 }
 
 export function acceptedDirectly(socket: Socket): AcceptedClient {
+  const { remoteAddress } = socket;
+  const place = placeOf(remoteAddress);
+  const link = remoteAddress === undefined ? 'local' : linkTo(remoteAddress);
+  // Two calls of the system for each connection, which only a header for the backend needs.
+  return { socket, link, place, ends: () => endsOf(socket) };
+}
+
+function endsOf(socket: Socket): Ends | null {
   const source = endpoint(socket.remoteAddress, socket.remotePort);
   const destination = endpoint(socket.localAddress, socket.localPort);
-  const place = placeOf(socket.remoteAddress);
-  if (source === null || destination === null) return { socket, ends: null, link: 'local', place };
-  return { socket, ends: { source, destination }, link: linkTo(socket.remoteAddress ?? ''), place };
+  return source === null || destination === null ? null : { source, destination };
 }
 
 /** TCP to this address. */
@@ -87,13 +99,15 @@ export function readProxyHeader(socket: Socket): Promise<AcceptedClient> {
 
 function throughProxy(socket: Socket, source: Endpoint | null): AcceptedClient {
   const peer = acceptedDirectly(socket);
-  if (source === null || peer.ends === null) return peer;
+  const ends = peer.ends();
+  if (source === null || ends === null) return peer;
   const place = { name: source.address, private: false };
-  return { socket, ends: { source, destination: peer.ends.destination }, link: 'plain', place };
+  return { socket, ends: () => ({ source, destination: ends.destination }), link: 'plain', place };
 }
 
 /** What tells the backend where the client is. */
-export function proxyHeaderFor({ ends }: AcceptedClient): Buffer {
+export function proxyHeaderFor(client: AcceptedClient): Buffer {
+  const ends = client.ends();
   if (ends === null) return encodeProxyHeader(null);
   const { source, destination } = ends;
   const alike = addressBytes(source.address)?.length === addressBytes(destination.address)?.length;

@@ -47,7 +47,7 @@ export function connectBackend(address: BackendAddress, waitMs: number, header: 
         tried.removeAllListeners('error');
         // From here on the socket is the caller's.
         giveUp = () => {};
-        tried.setKeepAlive(true, 60_000);
+        if (!('path' in address)) tried.setKeepAlive(true, 60_000);
         if (header !== null) tried.write(header);
         resolve(new SocketChannel(tried));
       });

@@ -82,8 +82,6 @@ export class ClientConnection {
   ) {
     const { socket, place } = accepted;
     this.clientPrivate = place.private;
-    socket.setNoDelay(true);
-    socket.setKeepAlive(true, 60_000);
     this.client = new SocketChannel(socket);
   }
 

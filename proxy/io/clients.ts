@@ -11,7 +11,7 @@ export class Clients {
   private readonly connections = new Set<ClientConnection>();
   /** Of a listed network, and their PROXY header has not come. */
   private readonly announcing = new Set<Socket>();
-  private readonly proxies: BlockList;
+  private readonly proxies: BlockList | null;
   private draining = false;
   private emptied = (): void => {};
 
@@ -20,7 +20,8 @@ export class Clients {
     private readonly services: ProxyServices,
     private readonly transports: Transports,
   ) {
-    this.proxies = networkList(options.proxyProtocolFrom ?? []);
+    const networks = options.proxyProtocolFrom ?? [];
+    this.proxies = networks.length === 0 ? null : networkList(networks);
   }
 
   accept(client: Socket): void {

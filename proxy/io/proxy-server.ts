@@ -104,9 +104,18 @@ function usedAgain({ backend, idle }: ProxyOptions): IdleLimits | null {
   return 'path' in backend || isLoopback(backend.host) ? (idle ?? null) : null;
 }
 
+/** Nagle's delay does no good to replies that are sent whole; a client's host that died must be noticed in the end. */
+const clientSockets = {
+  allowHalfOpen: true,
+  pauseOnConnect: true,
+  noDelay: true,
+  keepAlive: true,
+  keepAliveInitialDelay: 60_000,
+};
+
 function listening(accept: (client: Socket) => void, where: object, log: ProxyLog): Promise<Server> {
   return new Promise((resolve, reject) => {
-    const server = createServer({ allowHalfOpen: true, pauseOnConnect: true }, accept);
+    const server = createServer(clientSockets, accept);
     server.once('error', reject);
     server.listen({ ...where, backlog: 1024 }, () => {
       // No file descriptor or memory left for one client: the others go on.

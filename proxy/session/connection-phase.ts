@@ -204,7 +204,7 @@ export class ConnectionPhase {
     clearUnoffered(payload, offer);
     let response: HandshakeResponse;
     try {
-      response = decodeHandshakeResponse(payload);
+      response = decodeHandshakeResponse(payload, false);
     } catch {
       // Of before 4.1, or broken: the server knows.
       this.step = { kind: 'authentication', relay: null };

@@ -28,8 +28,16 @@ export const defaultSqlMode: SqlMode = {
   server: { flavour: 'mariadb', number: 101100 },
 };
 
+/** The last text and what it says: all connections are greeted alike. */
+let last: { readonly text: string; readonly version: ServerVersion } | null = null;
+
 /** From the greeting's text, such as `5.5.5-10.11.19-MariaDB-log` or `8.0.36`. */
 export function parseServerVersion(text: string): ServerVersion {
+  if (last?.text !== text) last = { text, version: readServerVersion(text) };
+  return last.version;
+}
+
+function readServerVersion(text: string): ServerVersion {
   const flavour = /mariadb/i.test(text) ? 'mariadb' : 'mysql';
   // MariaDB before 11 puts 5.5.5- before its own version, so that MySQL replicas accept it.
   const match = /(\d+)\.(\d+)\.(\d+)/.exec(text.replace(/^5\.5\.5-(?=\d+\.)/, ''));

@@ -71,7 +71,8 @@ export function encodeSslRequest(preamble: ClientPreamble): Buffer {
   return writePreamble(new PayloadWriter(preambleBytes), preamble).finish();
 }
 
-export function decodeHandshakeResponse(payload: Uint8Array): HandshakeResponse {
+/** `attributes`: false skips over the connection attributes (then null), which nobody but the server may want. */
+export function decodeHandshakeResponse(payload: Uint8Array, attributes = true): HandshakeResponse {
   const reader = new PayloadReader(payload);
   const preamble = readPreamble(reader);
   const { capabilities } = preamble;
@@ -82,7 +83,8 @@ export function decodeHandshakeResponse(payload: Uint8Array): HandshakeResponse 
   else authResponse = reader.nulTerminated();
   const database = capabilities & Capability.connectWithDb ? reader.nulTerminated() : null;
   const authPlugin = capabilities & Capability.pluginAuth ? reader.nulTerminated().toString('latin1') : null;
-  const connectAttributes = capabilities & Capability.connectAttrs ? decodeAttributes(reader.lenencBytes()) : null;
+  const encoded = capabilities & Capability.connectAttrs ? reader.lenencBytes() : null;
+  const connectAttributes = encoded === null || !attributes ? null : decodeAttributes(encoded);
   const zstdLevel = capabilities & Capability.zstdCompression ? reader.uint8() : null;
   return { ...preamble, user, authResponse, database, authPlugin, connectAttributes, zstdLevel };
 }
