@@ -64,7 +64,10 @@ export interface Catalog {
 }
 
 /** How many keys an INSERT may use: a count, or unknown (INSERT…SELECT, LOAD DATA). */
-export type KeyDemand = { readonly kind: 'rows'; readonly count: number } | { readonly kind: 'unknown' };
+export type KeyDemand =
+  | { readonly kind: 'rows'; readonly count: number }
+  /** `expected`: as many rows as its query had a moment before. */
+  | { readonly kind: 'unknown'; readonly expected?: number };
 
 export type KeyReservation =
   /** Use `first`, `first + 1`, …; call `settle` with the rows the server reported (0 on error) when the statement ended. */

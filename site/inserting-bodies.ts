@@ -6,8 +6,8 @@ import type { SqlRow } from './database-pool';
 export interface InsertingBodies {
   /** Tables named as targets, by `bodyKey`. */
   readonly targets: ReadonlySet<string>;
-  /** Tables with a BEFORE INSERT trigger that may insert elsewhere, by `bodyKey`. */
-  readonly before: ReadonlySet<string>;
+  /** Tables with a trigger of their own that may insert elsewhere, by `bodyKey`: that wipes a key that waits for a row. */
+  readonly sources: ReadonlySet<string>;
   /** Tables of whose rows, within one INSERT, other inserts may run in between, by `bodyKey`. */
   readonly nested: ReadonlySet<string>;
   /** Routines whose inserts cannot be known, because they run texts of their own making. */
@@ -43,7 +43,7 @@ export async function insertingBodies(query: (sql: string) => Promise<readonly S
   const routines = [...(await query(routinesSql)), ...(await query(eventsSql))];
   const triggers = await query(triggersSql);
   const targets = new Set<string>();
-  const before = new Set<string>();
+  const sources = new Set<string>();
   const dynamic: string[] = [];
   const nested = new Set<string>();
   for (const row of [...routines, ...triggers]) {
@@ -61,7 +61,7 @@ export async function insertingBodies(query: (sql: string) => Promise<readonly S
     if (!mayInsert(inserts) || row['t'] === undefined) continue;
     const table = bodyKey(schema, String(row['t']));
     nested.add(table);
-    if (row['timing'] === 'BEFORE' && row['event'] === 'INSERT') before.add(table);
+    sources.add(table);
   }
-  return { targets, before, nested, dynamic };
+  return { targets, sources, nested, dynamic };
 }

@@ -157,7 +157,7 @@ export class KeyTriggers {
     for (const row of rows) {
       const [schema, table] = [String(row['s']), String(row['t'])];
       const key = bodyKey(schema, table);
-      if (!bodies.targets.has(key) && !bodies.before.has(key)) continue;
+      if (!bodies.targets.has(key) && !bodies.sources.has(key)) continue;
       await catalog.load(schema, table);
       const info = catalog.find(schema, table);
       if (info?.autoIncrement === null || info?.autoIncrement === undefined) continue;

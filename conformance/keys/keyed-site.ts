@@ -79,8 +79,8 @@ export class KeyedSite {
     await site.server.start();
     const root = await createConnection({ socketPath: site.server.socket, user: 'root', multipleStatements: true });
     await root.query(
-      `CREATE DATABASE app; CREATE DATABASE direct; CREATE DATABASE duara; CREATE USER app@localhost IDENTIFIED BY 'secret';
-       GRANT ALL ON app.* TO app@localhost; GRANT ALL ON direct.* TO app@localhost`,
+      `CREATE DATABASE app; CREATE DATABASE direct; CREATE DATABASE duara; CREATE DATABASE elsewhere; CREATE USER app@localhost IDENTIFIED BY 'secret';
+       GRANT ALL ON app.* TO app@localhost; GRANT ALL ON direct.* TO app@localhost; GRANT ALL ON elsewhere.* TO app@localhost`,
     );
     const account = { user: 'duara', host: 'localhost', password: 'secret', schemas: ['app'], flavour: binary.flavour };
     for (const statement of duaraAccountSql(account)) await root.query(statement);

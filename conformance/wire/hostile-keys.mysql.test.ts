@@ -74,6 +74,13 @@ const base = 1_000_000_000_000n;
     expect(await ids()).toEqual([base]);
   });
 
+  it('reads what follows a change of sql_mode in the same text under the new one', async () => {
+    const sql = `SET sql_mode = 'ANSI_QUOTES,NO_AUTO_VALUE_ON_ZERO'; INSERT INTO "post" ("v") VALUES ('a'); INSERT INTO "post" ("id") VALUES (0);
+      SET sql_mode = ''; INSERT INTO post (id, v) VALUES (0, "b")`;
+    await db.query(sql);
+    expect(await ids()).toEqual([0n, base, base + 1n]);
+  });
+
   it('leaves EXPLAIN alone', async () => {
     await db.query("EXPLAIN INSERT INTO post (v) VALUES ('a')");
     expect(await ids()).toEqual([]);

@@ -100,6 +100,7 @@ describe('the text with its key', () => {
     ['(5000),(NULL),(DEFAULT)', '(5000),(NULL),(DEFAULT)', 'nothing was generated before it'],
     ["(NULL),('1001'),('0'),(0)", "(NULL),('1001'),(1001),(1002)", 'zeros, quoted or not'],
     ['(@x),(5000),(NULL),(NULL)', '(@x),(5000),(LAST_INSERT_ID(1001)),(1002)', 'perhaps the first generated'],
+    ['(@x),(5000),(@y),(NULL)', '(@x),(5000),(IFNULL(@y,LAST_INSERT_ID(1001))),(1002)', 'what cannot be seen'],
     ['(@x),(900),(NULL)', '(@x),(900),(NULL)', 'below what comes next'],
   ];
   it.each(given)('%s', (values, after) => {

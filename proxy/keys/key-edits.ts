@@ -41,14 +41,21 @@ export function keyEdit(place: KeyPlace, key: bigint | typeof keyVariable): Text
 /** Edits that give later rows their keys, where the server would not go on from `first`. */
 export function rowEdits(rows: readonly RowKey[], first: bigint): TextEdit[] {
   let unseen = false;
-  return givenKeys(rows, first).flatMap(({ row, key }) => {
+  return givenKeys(rows, first).flatMap(({ row, key }): TextEdit[] => {
     const given = rows[row];
-    if (given?.kind !== 'generated' || given.literal === null) return [];
     // Rows before it that cannot be seen may all have had keys: then this one is the first generated.
     const mayBeFirst = !unseen && !rows.slice(0, row).some(({ kind }) => kind === 'generated');
     unseen ||= mayBeFirst;
-    const { start, end } = given.literal;
-    return [{ start, end, text: mayBeFirst ? `LAST_INSERT_ID(${key})` : String(key) }];
+    const value = mayBeFirst ? `LAST_INSERT_ID(${key})` : String(key);
+    if (given?.kind === 'generated' && given.literal !== null) {
+      return [{ start: given.literal.start, end: given.literal.end, text: value }];
+    }
+    if (given?.kind !== 'unknown' || given.expression === null) return [];
+    const { start, end } = given.expression;
+    return [
+      { start, end: start, text: 'IFNULL(' },
+      { start: end, end, text: `,${value})` },
+    ];
   });
 }
 
@@ -60,9 +67,16 @@ export function usesRowVariables(rows: readonly RowKey[]): boolean {
 /** Edits that let a prepared INSERT take the keys of its rows from variables. */
 export function rowVariableEdits(rows: readonly RowKey[]): TextEdit[] {
   if (!usesRowVariables(rows)) return [];
-  return rows.flatMap((row, at) => {
+  return rows.flatMap((row, at): TextEdit[] => {
     if (row.kind === 'generated' && row.literal !== null) {
       return [{ start: row.literal.start, end: row.literal.end, text: rowVariable(at) }];
+    }
+    if (row.kind === 'unknown' && row.expression !== null) {
+      const { start, end } = row.expression;
+      return [
+        { start, end: start, text: 'IFNULL(' },
+        { start: end, end, text: `,${rowVariable(at)})` },
+      ];
     }
     if (row.kind !== 'parameter') return [];
     return [

@@ -200,9 +200,7 @@ export class KeyLedger {
   private reserveNarrow(keys: TableKeys, table: NarrowTable, demand: KeyDemand, { nowMs }: Moment): LedgerAnswer {
     const { leases } = keys;
     const size = this.options.leaseKeys?.[table.bits] ?? DEFAULT_LEASE_KEYS[table.bits] ?? 1n;
-    if (demand.kind === 'unknown' && table.bits < 32) return refusals.unknownLength(table);
-    // Nothing but the room left in the block guards a run of unknown length: it gets a good part of a block.
-    const count = demand.kind === 'rows' ? BigInt(demand.count) : size / 4n + 1n;
+    const count = demand.kind === 'rows' ? BigInt(demand.count) : leases.roomFor(unknownLength(demand, size));
     if (keys.leasesUnread) return this.read(keys, 'leases', narrowRange(table.bits, table.unsigned), nowMs);
     const run = leases.reserve(count);
     if (leases.wantsMark) this.dirty = true;
@@ -268,6 +266,13 @@ export class KeyLedger {
     }
     return { scope: this.onDisk.scope, slice, tables };
   }
+}
+
+/** Keys for a statement whose length is not known: nothing but these guards what lies behind them. */
+function unknownLength({ expected }: KeyDemand & { readonly kind: 'unknown' }, size: bigint): bigint {
+  if (expected === undefined) return size / 2n + 1n;
+  // Rows may have come since they were counted.
+  return BigInt(expected) + BigInt(expected >> 2) + 16n;
 }
 
 function narrowTable({ schema, table, bits, unsigned }: NarrowTable): NarrowTable {

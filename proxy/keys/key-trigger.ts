@@ -86,7 +86,8 @@ function drawLeased(next: readonly string[], { schema, table, bits }: TriggerTab
 /**
  * Gives the row its key as if the server had made it: `insert_id` makes LAST_INSERT_ID() and the OK packet right, and the
  * server counts on by itself, through keys the sequence gave to this statement, as long as those follow one another.
- * Where they do not, the row gets its key as a value of its own.
+ * Where they do not, the row gets its key as a value of its own, and so do all behind it: a duplicate among them would set
+ * the server's count back to where it stood before.
  *
  * Whether a row belongs to the same statement as the one before: its NOW(6) is the same, and insert_id is still what was
  * set for it. An INSERT that runs between two rows of this statement wipes insert_id: where that may happen (`nested`, or
@@ -97,7 +98,7 @@ function giveKey(column: string, id: string, nested: boolean): string[] {
   const mayBeWiped = `@@auto_increment_offset = ${NESTED_OFFSET}`;
   const same = nested ? `${since} = NOW(6)` : `${since} = NOW(6) AND (@@insert_id = ${first} OR ${mayBeWiped})`;
   return [
-    `IF ${same} AND (${jumped} <=> NOW(6) OR NOT (k <=> ${last} + 1)) THEN SET ${column} = k;`,
+    `IF ${same} AND (${jumped} <=> NOW(6) OR NOT (k <=> ${last} + 1)) THEN SET ${column} = k, ${jumped} = NOW(6);`,
     `ELSE SET insert_id = k, ${first} = k; END IF;`,
     `SET ${last} = k, ${since} = NOW(6);`,
   ];

@@ -35,6 +35,11 @@ export class LeaseLane {
     }
   }
 
+  /** All that is left in the block that has most, or `least`. */
+  roomFor(least: bigint): bigint {
+    return this.leases.reduce((most, { next, to }) => (to - next > most ? to - next : most), least);
+  }
+
   /** A run of `count` keys; 'mark': ask again once the marks are on disk; 'lease': no block has room for it. */
   reserve(count: bigint): { readonly first: bigint } | 'mark' | 'lease' {
     const lease = this.leases.find((candidate) => candidate.to - candidate.next >= count);

@@ -35,14 +35,6 @@ export function bulkExhausted(table: Named, remaining: bigint): Refusal {
   );
 }
 
-export function unknownLength(table: NarrowTable): Refusal {
-  return refused(
-    table,
-    `its ${table.bits}-bit key column is too narrow for a statement of unknown length; ` +
-      'insert by VALUES, or ALTER the column to BIGINT',
-  );
-}
-
 export function noLease(table: NarrowTable, reason: string): Refusal {
   return refused(
     table,

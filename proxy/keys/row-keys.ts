@@ -1,6 +1,7 @@
 import type { AutoIncrementColumn } from '../ports';
 import { type InsertShape, parameterNumbers, valueAt, valueStart } from '../sql/insert-shape';
 import type { SqlMode } from '../sql/sql-mode';
+import { TokenCursor } from '../sql/token-cursor';
 import { stringValue, type Token } from '../sql/tokenizer';
 
 /** What one row of an INSERT brings for the key column. */
@@ -10,8 +11,8 @@ export type RowKey =
   | { readonly kind: 'explicit'; readonly key: bigint }
   /** It depends on a parameter: its number, from 0. */
   | { readonly kind: 'parameter'; readonly number: number; readonly token: Token }
-  /** Known only to the server. */
-  | { readonly kind: 'unknown' };
+  /** Known only to the server. `expression`: where it stands in the text; null: in a parameter. */
+  | { readonly kind: 'unknown'; readonly expression: { readonly start: number; readonly end: number } | null };
 
 const absent: RowKey = { kind: 'generated', literal: null };
 
@@ -58,13 +59,13 @@ class RowReader {
         return keyOf(value.value, token, this.mode);
       case 'string': {
         const number = integerIn(stringValue(this.text, token, this.mode));
-        return number === null ? { kind: 'unknown' } : keyOf(number, token, this.mode);
+        return number === null ? { kind: 'unknown', expression: token } : keyOf(number, token, this.mode);
       }
       case 'parameter':
         this.numbers ??= parameterNumbers(this.tokens);
         return { kind: 'parameter', number: this.numbers.get(start) ?? 0, token };
       case 'expression':
-        return { kind: 'unknown' };
+        return { kind: 'unknown', expression: { start: token.start, end: expressionEnd(this.tokens, start) } };
     }
   }
 }
@@ -93,9 +94,16 @@ export function withParameters(
     const value = valueOf(row.number);
     if (value === null) return absent;
     const key = typeof value === 'string' ? integerIn(value) : (value ?? null);
-    if (key === null) return { kind: 'unknown' };
+    if (key === null) return { kind: 'unknown', expression: null };
     return key === 0n && !mode.noAutoValueOnZero ? absent : { kind: 'explicit', key };
   });
+}
+
+/** Offset behind the expression that begins at token `start` in a list of values. */
+function expressionEnd(tokens: readonly Token[], start: number): number {
+  const cursor = new TokenCursor(tokens, start);
+  cursor.seek(',', ')', 'ON', 'RETURNING');
+  return tokens[cursor.at - 1]?.end ?? 0;
 }
 
 /** A row whose key the server would not generate from the run: with the key it has to be given instead. */
@@ -117,7 +125,7 @@ export function givenKeys(rows: readonly RowKey[], first: bigint): readonly Give
   rows.forEach((row, at) => {
     if (row.kind === 'explicit') jumped ||= next > first && row.key >= next;
     else {
-      if (row.kind === 'generated' && jumped) given.push({ row: at, key: next });
+      if (jumped) given.push({ row: at, key: next });
       next += 1n;
     }
   });

@@ -34,13 +34,13 @@ export function executed(place: Place, state: SessionState, services: ProxyServi
   const { text, statement, scope } = place;
   const itself: Executed = { kind: 'statements', text, statements: [statement], prepares: null };
   const { tokens, body } = statement;
-  if (statement.kind === 'set') noteVariables(place, state);
+  if (statement.kind === 'set') noteVariables(place);
   if (statement.kind === 'prepare') {
     const source = textOf(tokens.slice(body + 3), place, state);
     if (source.kind === 'ask') return source;
     const prepares = {
       name: tokens[body + 1]?.text.toLowerCase() ?? '',
-      prepared: parsed(source.text, state, services),
+      prepared: parsed(source.text, scope, services),
     };
     scope.named?.set(prepares.name, prepares.prepared);
     return { ...itself, prepares };
@@ -54,11 +54,11 @@ export function executed(place: Place, state: SessionState, services: ProxyServi
   const using = tokens.findIndex(({ upper }, at) => at > body && upper === 'USING');
   const source = textOf(tokens.slice(body + 2, using < 0 ? undefined : using), place, state);
   if (source.kind === 'ask') return source;
-  const run = parsed(source.text, state, services);
+  const run = parsed(source.text, scope, services);
   return run === null ? itself : { kind: 'statements', ...run, prepares: null };
 }
 
-function parsed(source: string | null, { mode }: SessionState, { statements }: ProxyServices): NamedStatement | null {
+function parsed(source: string | null, { mode }: Scope, { statements }: ProxyServices): NamedStatement | null {
   return source === null ? null : { text: source, statements: statements.parse(source, mode).statements };
 }
 
@@ -70,24 +70,26 @@ function textOf(tokens: readonly Token[], { text, scope, alone }: Place, state: 
   const last = tokens[tokens.length - 1];
   if (first === undefined || last === undefined) return { kind: 'text', text: null };
   if (tokens.length === 1 && first.kind === 'string')
-    return { kind: 'text', text: stringValue(text, first, state.mode) };
+    return { kind: 'text', text: stringValue(text, first, scope.mode) };
   const assigned =
     first.kind === 'userVariable' && tokens.length === 1 ? scope.variables.get(first.text.toLowerCase()) : undefined;
   if (assigned !== undefined) return { kind: 'text', text: assigned };
   const expression = text.slice(first.start, last.end);
   const answer = state.answers.get(expression);
   if (answer !== undefined) return { kind: 'text', text: answer };
-  return alone && isHarmless(tokens) ? { kind: 'ask', expression } : { kind: 'text', text: null };
+  const isQuery = tokens.some(({ upper }) => upper === 'SELECT');
+  return alone && !isQuery && isHarmless(tokens) ? { kind: 'ask', expression } : { kind: 'text', text: null };
 }
 
 /** Two values of it, one after the other, are the same, and nothing comes of it. */
-function isHarmless(tokens: readonly Token[]): boolean {
-  const words = tokens.some(({ upper, text }) => upper === 'SELECT' || text === ':=' || text === '?');
+export function isHarmless(tokens: readonly Token[]): boolean {
+  const words = tokens.some(({ upper, text }) => upper === 'INTO' || text === ':=' || text === '?');
   return !words && calledFunctions(tokens, 0).every(isBuiltinFunction);
 }
 
 /** `SET @v = 'text'` in the same text. */
-function noteVariables({ text, statement, scope }: Place, { mode }: SessionState): void {
+function noteVariables({ text, statement, scope }: Place): void {
+  const { mode } = scope;
   for (const { scope: of, name, value } of setAssignments(statement) ?? []) {
     if (of !== 'user') continue;
     const [token] = value;

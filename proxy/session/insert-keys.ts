@@ -7,6 +7,7 @@ import type { KeyDemand, TableInfo } from '../ports';
 import type { Statement } from '../sql/classifier';
 import type { InsertShape } from '../sql/insert-shape';
 import type { TextEdit } from '../sql/text-edit';
+import { isHarmless } from './dynamic-text';
 import type { ProxyServices } from './proxy-services';
 import type { SessionState } from './session-state';
 import { type Found, lookUp, nameOf, type Scope } from './table-lookup';
@@ -43,6 +44,8 @@ export type Keyed =
       readonly byTrigger: boolean;
     }
   | { readonly kind: 'wait'; readonly ready: Promise<void> }
+  /** See Planning. */
+  | { readonly kind: 'ask'; readonly expression: string }
   | { readonly kind: 'refused'; readonly error: ErrorPacket };
 
 const noKeys: Keyed = { kind: 'known', explicit: [], need: null, byTrigger: false };
@@ -54,7 +57,11 @@ export function keysFor(
   text: string,
   statement: Statement,
   scope: Scope,
-  { state, services }: { readonly state: SessionState; readonly services: ProxyServices },
+  {
+    state,
+    services,
+    alone,
+  }: { readonly state: SessionState; readonly services: ProxyServices; readonly alone: boolean },
 ): Keyed {
   const { insert } = statement;
   // A client that sets insert_id itself (a replayed binary log) brings its key.
@@ -66,11 +73,27 @@ export function keysFor(
   if (target.kind === 'unreadable') return { kind: 'refused', error: tableUnreadable(target.name) };
   if (target.kind !== 'table' || target.info === null) return noKeys;
   const table = target.info;
-  const decision = decideKeying(insert, target.seen ?? table, text, state.mode);
+  const decision = decideKeying(insert, target.seen ?? table, text, scope.mode);
   if (decision.kind === 'refused') return { kind: 'refused', error: keyRefused(decision.message) };
   const explicit = decision.explicit.map((key) => ({ table, key }));
-  const need = decision.kind === 'keys' ? { table, demand: decision.demand, rows: decision.rows } : null;
-  return { kind: 'known', explicit, need, byTrigger: decision.kind === 'trigger' };
+  if (decision.kind !== 'keys') return { kind: 'known', explicit, need: null, byTrigger: decision.kind === 'trigger' };
+  let { demand } = decision;
+  if (demand.kind === 'unknown' && alone && (table.autoIncrement?.bits ?? 64) < 64) {
+    const expression = countOf(text, insert);
+    const answer = expression === null ? null : state.answers.get(expression);
+    if (answer === undefined && expression !== null) return { kind: 'ask', expression };
+    if (answer !== null && answer !== undefined) demand = { kind: 'unknown', expected: Number(answer) };
+  }
+  return { kind: 'known', explicit, need: { table, demand, rows: decision.rows }, byTrigger: false };
+}
+
+/** How many rows the query of an INSERT has, as an expression; null when asking twice would do something. */
+function countOf(text: string, { source, tokens }: InsertShape): string | null {
+  if (source.kind !== 'select') return null;
+  const query = tokens.slice(source.from, source.to);
+  const [first, last] = [query[0], query[query.length - 1]];
+  if (first === undefined || last === undefined || !isHarmless(query)) return null;
+  return `(SELECT COUNT(*) FROM (${text.slice(first.start, last.end)}) AS duara_rows)`;
 }
 
 /** `seen`: the table as the statement names its columns, when it inserts into a view. */

@@ -11,7 +11,7 @@ import { executed, type PreparedText } from './dynamic-text';
 import { keyNeed, type KeyNeed, keysFor } from './insert-keys';
 import type { ProxyServices } from './proxy-services';
 import type { NamedStatement, SessionState } from './session-state';
-import { noChanges, type SettingChanges, settingChanges } from './settings';
+import { noChanges, type SettingChanges, settingChanges, withSqlMode } from './settings';
 import { definitionChanges, isTemporaryDdl } from './table-definitions';
 import { fullName, lookUp, type Scope } from './table-lookup';
 import { redefine } from './table-redefinition';
@@ -78,12 +78,17 @@ export function planText(source: StatementSource, state: SessionState, services:
     redefined: new Map(),
     variables: new Map(),
     named: prepares ? new Map(state.named) : null,
+    mode: state.mode,
   };
+  let { statements } = parsed;
+  const alone = parsed.statements.length === 1;
   let all = parsed.broken;
   let unread = false;
-  for (const [index, statement] of parsed.statements.entries()) {
+  for (let index = 0; index < statements.length; index++) {
+    const statement = statements[index];
+    if (statement === undefined) break;
     const place = { start: statement.tokens[0]?.start ?? 0, listStart: statement.prefix?.listStart ?? null };
-    const run = executed({ text, statement, scope, alone: parsed.statements.length === 1 }, state, services);
+    const run = executed({ text, statement, scope, alone }, state, services);
     if (run.kind === 'ask') return run;
     unread ||= run.statements.some(({ kind }) => kind === 'execute');
     for (const inner of run.statements) {
@@ -91,8 +96,8 @@ export function planText(source: StatementSource, state: SessionState, services:
       if (written.kind === 'wait') return written;
       if (written.kind === 'all') all = true;
       else if (written.kind === 'tables') for (const slot of written.slots) slots.add(slot);
-      const keyed = keysFor(run.text, inner, scope, { state, services });
-      if (keyed.kind === 'wait' || keyed.kind === 'refused') return keyed;
+      const keyed = keysFor(run.text, inner, scope, { state, services, alone });
+      if (keyed.kind !== 'known') return keyed;
       for (const key of keyed.explicit) explicit.push(key);
       if (keyed.byTrigger)
         keyedByTrigger.push({ ...place, nested: inner.insert !== null && callsStored(inner.insert) });
@@ -102,11 +107,17 @@ export function planText(source: StatementSource, state: SessionState, services:
       if (filled?.kind === 'wait') return filled;
       if (filled?.kind === 'filled') needs.push(keyNeed(index, filled.need, place, false));
     }
-    const effect = effectsOf(run, statement, scope, state);
+    const effect = effectsOf(run, statement, scope);
     const { refused } = effect.settings;
     if (refused !== null) return { kind: 'refused', error: settingRefused(refused) };
     effects.push({ ...effect, prepares: run.prepares });
     edits.push(...effect.settings.edits);
+    if (effect.settings.sqlMode !== null) {
+      statements = [
+        ...statements.slice(0, index + 1),
+        ...readAnew(text, statements, index, effect.settings, scope, services),
+      ];
+    }
   }
   const writes: WriteScope = all
     ? writesAnything
@@ -116,7 +127,7 @@ export function planText(source: StatementSource, state: SessionState, services:
   return {
     kind: 'plan',
     parsed,
-    statements: parsed.statements,
+    statements,
     effects,
     keyedByTrigger,
     edits,
@@ -125,6 +136,28 @@ export function planText(source: StatementSource, state: SessionState, services:
     writes,
     unread,
   };
+}
+
+/** The statements behind one that sets sql_mode, as they are read then; `scope` has the new mode. */
+function readAnew(
+  text: string,
+  statements: readonly Statement[],
+  index: number,
+  { sqlMode }: SettingChanges,
+  scope: Scope,
+  services: ProxyServices,
+): readonly Statement[] {
+  const { mode } = scope;
+  // What only the server knows: a zero that may be a key is given one, which it does not use then.
+  scope.mode =
+    sqlMode === null || sqlMode === 'ask' ? { ...mode, noAutoValueOnZero: false } : withSqlMode(mode, sqlMode);
+  const rest = statements.slice(index + 1);
+  const { ansiQuotes, noBackslashEscapes } = scope.mode;
+  const same = ansiQuotes === mode.ansiQuotes && noBackslashEscapes === mode.noBackslashEscapes;
+  const from = statements[index]?.tokens.at(-1)?.end;
+  if (same || rest.length === 0 || from === undefined) return rest;
+  // Blanks in place of what was read, so that offsets stay those of the text.
+  return services.statements.parse(' '.repeat(from) + text.slice(from), scope.mode).statements;
 }
 
 /** One SELECT that changes nothing: most of all texts. */
@@ -155,18 +188,13 @@ function planOfRead(parsed: ParsedText): StatementPlan {
 }
 
 /** What one statement does to the session; moves `scope` on behind it. */
-function effectsOf(
-  run: NamedStatement,
-  statement: Statement,
-  scope: Scope,
-  state: SessionState,
-): Omit<StatementEffects, 'prepares'> {
+function effectsOf(run: NamedStatement, statement: Statement, scope: Scope): Omit<StatementEffects, 'prepares'> {
   let settings = noChanges;
   let schema: string | undefined;
   const made: string[] = [];
   const gone: string[] = [];
   for (const inner of run.statements) {
-    settings = settingChanges(run.text, inner, state.mode);
+    settings = settingChanges(run.text, inner, scope.mode);
     // An edit of a text inside a literal would need its quotes looked after; the key's own list pins what matters.
     if (inner !== statement) settings = { ...settings, edits: [] };
     if (inner.kind === 'use') schema = inner.tokens[inner.body + 1]?.text;

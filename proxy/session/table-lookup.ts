@@ -1,4 +1,5 @@
 import type { TableInfo } from '../ports';
+import type { SqlMode } from '../sql/sql-mode';
 import type { TableName } from '../sql/token-cursor';
 import type { ProxyServices } from './proxy-services';
 import type { NamedStatement, SessionState } from './session-state';
@@ -17,6 +18,7 @@ export interface Scope {
   readonly named: Map<string, NamedStatement | null> | null;
   /** User variables that the text has set to a literal, by name in lower case. */
   readonly variables: Map<string, string>;
+  mode: SqlMode;
 }
 
 /** As in SessionState.temporary. */

@@ -20,7 +20,11 @@ export type InsertSource =
       readonly rows: readonly number[];
     }
   | { readonly kind: 'set'; /** Token index of each column's value. */ readonly values: readonly number[] }
-  | { readonly kind: 'select' }
+  | {
+      readonly kind: 'select';
+      /** Token indexes of the query: [from, to). */ readonly from: number;
+      readonly to: number;
+    }
   | { readonly kind: 'load' };
 
 /** An INSERT, REPLACE or LOAD DATA statement, as far as its keys are concerned. */
@@ -59,12 +63,19 @@ export function insertShape(tokens: readonly Token[], from: number): InsertShape
   // What follows the source; a SELECT's own ON clauses are told apart by the words behind ON.
   let onDuplicateKey = false;
   let returning = false;
+  let sourceEnd = tokens.length;
   while (cursor.seek('ON', 'RETURNING') !== null) {
+    const at = cursor.at;
     if (cursor.acceptSequence('ON', 'DUPLICATE', 'KEY')) onDuplicateKey = true;
     else if (cursor.accept('RETURNING')) returning = true;
-    else cursor.at += 1;
+    else {
+      cursor.at += 1;
+      continue;
+    }
+    sourceEnd = Math.min(sourceEnd, at);
   }
-  return { verb, table, behindTable, ...body, ignore, onDuplicateKey, returning, tokens };
+  const source = body.source.kind === 'select' ? { ...body.source, to: sourceEnd } : body.source;
+  return { verb, table, behindTable, columns: body.columns, source, ignore, onDuplicateKey, returning, tokens };
 }
 
 type Body = Pick<InsertShape, 'columns' | 'source'>;
@@ -80,7 +91,9 @@ function insertBody(cursor: TokenCursor): Body | null {
     const rows = valueRows(cursor);
     return rows === null ? null : { columns, source: { kind: 'values', rows } };
   }
-  return startsQuery(cursor, 0) ? { columns, source: { kind: 'select' } } : null;
+  return startsQuery(cursor, 0)
+    ? { columns, source: { kind: 'select', from: cursor.at, to: cursor.tokens.length } }
+    : null;
 }
 
 function startsQuery(cursor: TokenCursor, ahead: number): boolean {

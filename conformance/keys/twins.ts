@@ -1,0 +1,204 @@
+import { Readable } from 'node:stream';
+import { type Connection, createConnection, type ResultSetHeader } from 'mysql2/promise';
+import { isOwn } from '../../proxy/keys/key-ranges';
+import type { Step } from './insert-generator';
+import { tables } from './insert-tables';
+import { KeyedSite } from './keyed-site';
+
+type Row = Readonly<Record<string, string | null>>;
+
+/** Of one statement of a step, what the client was told. */
+interface Told {
+  readonly errno: number | null;
+  readonly affected: number;
+  readonly insertId: bigint;
+  readonly warnings: number;
+  readonly info: string;
+  readonly rows: readonly Row[] | null;
+}
+
+interface SideOutcome {
+  readonly told: readonly Told[];
+  readonly lastInsertId: bigint;
+  /** By table. */
+  readonly rows: ReadonlyMap<string, readonly Row[]>;
+}
+
+/** Keys that were generated: the direct twin's, and what the proxied one has in its place. */
+export class KeyMap {
+  private readonly proxied = new Map<bigint, bigint>();
+  private readonly direct = new Map<string, bigint>();
+
+  /** Met since the last `takeFresh`. */
+  private fresh: { readonly table: string; readonly direct: bigint; readonly proxied: bigint }[] = [];
+
+  constructor(private readonly site: KeyedSite) {}
+
+  /** What is wrong with `proxied` where the direct twin has `direct`; null: nothing. `table`: where the key stands, if known. */
+  meet(direct: bigint, proxied: bigint, table: string | null): string | null {
+    // A key that the statement brought, or none.
+    if (direct === proxied) return null;
+    const before = this.proxied.get(direct);
+    if (before !== undefined) return before === proxied ? null : `${direct} was ${before}, and is ${proxied}`;
+    if (table !== null) {
+      if (!this.isOurs(table, proxied))
+        return `${proxied} in ${table} (directly ${direct}) is not from the site's ranges`;
+      const place = `${table} ${proxied}`;
+      const other = this.direct.get(place);
+      if (other !== undefined) return `${proxied} was issued twice in ${table}: for ${other} and ${direct}`;
+      this.direct.set(place, direct);
+      this.fresh.push({ table, direct, proxied });
+    }
+    this.proxied.set(direct, proxied);
+    return null;
+  }
+
+  /** The keys of one statement, met since the last call, rise in the proxied table as in the direct one; null: they do. */
+  outOfOrder(single: boolean): string | null {
+    const fresh = this.fresh.splice(0).sort((a, b) => (a.direct < b.direct ? -1 : 1));
+    if (!single) return null;
+    for (const table of new Set(fresh.map((one) => one.table))) {
+      const keys = fresh.filter((one) => one.table === table).map(({ proxied }) => proxied);
+      const at = keys.findIndex((key, index) => index > 0 && key < (keys[index - 1] ?? 0n));
+      if (at >= 0) return `${keys[at]} in ${table} stands behind ${keys[at - 1]}`;
+    }
+    return null;
+  }
+
+  get size(): number {
+    return this.direct.size;
+  }
+
+  private isOurs(table: string, key: bigint): boolean {
+    const bits = tables.find(({ name }) => name === table)?.bits ?? 64;
+    if (bits === 64) return isOwn(KeyedSite.scope, key);
+    const blocks = this.site.whiteboard.granted.get(`app.${table}`) ?? [];
+    return blocks.some(({ from, to }) => key >= from && key < to);
+  }
+}
+
+/** One twin: a connection, and the schema it works in. */
+export class Side {
+  private file = '';
+
+  private constructor(
+    private readonly connection: Connection,
+    readonly schema: string,
+  ) {}
+
+  static async connect(socketPath: string, schema: string): Promise<Side> {
+    // eslint-disable-next-line prefer-const
+    let side: Side | undefined;
+    const connection = await createConnection({
+      socketPath,
+      user: 'app',
+      password: 'secret',
+      database: schema,
+      multipleStatements: true,
+      supportBigNumbers: true,
+      bigNumberStrings: true,
+      maxPreparedStatements: 8,
+      infileStreamFactory: () => Readable.from([Buffer.from(side?.file ?? '')]),
+    });
+    side = new Side(connection, schema);
+    return side;
+  }
+
+  close(): void {
+    this.connection.destroy();
+  }
+
+  async query(sql: string): Promise<unknown> {
+    return (await this.connection.query(sql.replaceAll('{S}', this.schema)))[0];
+  }
+
+  async run(step: Step): Promise<SideOutcome> {
+    const sql = step.sql.replaceAll('{S}', this.schema);
+    this.file = step.file;
+    const told: Told[] = [];
+    if (step.executions === null) told.push(...(await this.tell(() => this.connection.query(sql))));
+    else {
+      for (const values of step.executions)
+        told.push(...(await this.tell(() => this.connection.execute(sql, [...values]))));
+      this.connection.unprepare(sql);
+    }
+    const selects = step.tables.map(
+      (table) => `SELECT id, k, u, n, ref FROM ${this.schema}.\`${table.replace(/`/g, '``')}\``,
+    );
+    const [[last], ...rows] = (await this.query(['SELECT LAST_INSERT_ID() AS id', ...selects, 'DO 0'].join('; '))) as [
+      Row[],
+      ...Row[][],
+    ];
+    const byTable = new Map(step.tables.map((table, at) => [table, rows[at] ?? []] as const));
+    return { told, lastInsertId: BigInt(last?.['id'] ?? 0), rows: byTable };
+  }
+
+  private async tell(work: () => Promise<[unknown, unknown]>): Promise<Told[]> {
+    try {
+      const [result] = await work();
+      const several =
+        Array.isArray(result) &&
+        result.length > 0 &&
+        result.some((one) => Array.isArray(one) || 'affectedRows' in (one as object));
+      return (several ? (result as unknown[]) : [result]).map(toldBy);
+    } catch (error) {
+      const { errno } = error as { errno?: number };
+      if (errno === undefined) throw error;
+      return [{ errno, affected: 0, insertId: 0n, warnings: 0, info: '', rows: null }];
+    }
+  }
+}
+
+function toldBy(result: unknown): Told {
+  if (Array.isArray(result))
+    return { errno: null, affected: 0, insertId: 0n, warnings: 0, info: '', rows: result as Row[] };
+  const { affectedRows, insertId, warningStatus, info } = result as ResultSetHeader;
+  return { errno: null, affected: affectedRows, insertId: BigInt(insertId), warnings: warningStatus, info, rows: null };
+}
+
+/** What differs between the twins, modulo the keys; empty when nothing does. */
+export function differences(direct: SideOutcome, proxied: SideOutcome, keys: KeyMap): string[] {
+  const found: string[] = [];
+  const note = (what: string, wrong: string | null): void => {
+    if (wrong !== null) found.push(`${what}: ${wrong}`);
+  };
+  for (const [table, rows] of direct.rows) {
+    for (const wrong of rowDifferences(table, rows, proxied.rows.get(table) ?? [], keys)) note(table, wrong);
+  }
+  if (direct.told.length !== proxied.told.length) note('replies', `${direct.told.length} and ${proxied.told.length}`);
+  direct.told.forEach((one, at) => {
+    const other = proxied.told[at];
+    if (other === undefined) return;
+    const plain = (told: Told): string =>
+      JSON.stringify([told.errno, told.affected, told.warnings, told.info, told.rows?.length ?? null]);
+    if (plain(one) !== plain(other)) note(`reply ${at}`, `${plain(one)} and ${plain(other)}`);
+    note(`insert id of reply ${at}`, keys.meet(one.insertId, other.insertId, null));
+    one.rows?.forEach((row, index) => {
+      if (row['id'] !== undefined)
+        note('RETURNING', keys.meet(BigInt(row['id'] ?? 0), BigInt(other.rows?.[index]?.['id'] ?? 0), null));
+    });
+  });
+  note('LAST_INSERT_ID()', keys.meet(direct.lastInsertId, proxied.lastInsertId, null));
+  return found;
+}
+
+function rowDifferences(table: string, direct: readonly Row[], proxied: readonly Row[], keys: KeyMap): string[] {
+  const found: string[] = [];
+  const byTag = new Map(proxied.map((row) => [row['u'] ?? '', row]));
+  if (direct.length !== proxied.length) found.push(`${direct.length} and ${proxied.length} rows`);
+  for (const row of [...direct].sort((a, b) => Number(BigInt(a['id'] ?? 0) - BigInt(b['id'] ?? 0)))) {
+    const other = byTag.get(row['u'] ?? '');
+    if (other === undefined) {
+      found.push(`no row ${row['u']}`);
+      continue;
+    }
+    if (row['k'] !== other['k'] || row['n'] !== other['n'])
+      found.push(`row ${row['u']}: ${JSON.stringify([row, other])}`);
+    const pair = { direct: BigInt(row['id'] ?? 0), proxied: BigInt(other['id'] ?? 0) };
+    const wrong = keys.meet(pair.direct, pair.proxied, table);
+    if (wrong !== null) found.push(wrong);
+    const reference = keys.meet(BigInt(row['ref'] ?? 0), BigInt(other['ref'] ?? 0), null);
+    if (reference !== null) found.push(`row ${row['u']} refers to another: ${reference}`);
+  }
+  return found;
+}
