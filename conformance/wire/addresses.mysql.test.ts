@@ -16,7 +16,7 @@ const binary = findServer();
   beforeAll(async () => {
     if (binary === null) throw new Error('no server');
     site = await startProxiedServer(binary, {
-      extra: ['--proxy-protocol-networks=127.0.0.1,localhost', '--skip-name-resolve'],
+      extra: ['--proxy-protocol-networks=127.0.0.1,localhost', '--skip-name-resolve', '--connect-timeout=2'],
       proxy: { proxyProtocol: true },
     });
     const direct = await createConnection({ socketPath: site.server.socket, user: 'root', multipleStatements: true });
