@@ -111,20 +111,18 @@ export class ReadCache {
     }
     // A void entry was wanted before.
     const again = this.admission.missed(sql) || old !== undefined;
-    const [first] = tables;
-    return {
-      space: kept,
-      sql,
-      tables: this.watch(tables.map(({ schema, table }) => board.slot(schema, table))),
-      row:
-        row === null || first === undefined
-          ? null
-          : this.watch([
-              board.unknownRowsSlot(first.schema, first.table),
-              board.rowSlot(first.schema, first.table, row),
-            ]),
-      again,
-    };
+    const slots = tables.map(({ schema, table }) => board.slot(schema, table));
+    return { space: kept, sql, tables: this.watch(slots), row: this.watchRow({ tables, row }), again };
+  }
+
+  /**
+   * The ticket for a reply that turned out to depend on one row. As long as no write to the table began, the row's
+   * versions are what they were when the ticket was made.
+   */
+  refined(ticket: CacheTicket, dependencies: Dependencies): CacheTicket {
+    if (!this.isQuiet(ticket.tables)) return ticket;
+    const row = this.watchRow(dependencies);
+    return this.isCurrent(ticket.tables) ? { ...ticket, row } : ticket;
   }
 
   /** Whether a reply fetched with this ticket could be stored, as far as is known now. */
@@ -195,6 +193,13 @@ export class ReadCache {
     const { space, sql } = entry;
     if (space.entries.get(sql) === entry) space.entries.delete(sql);
     if (space.entries.size === 0) this.spaces.emptied(space);
+  }
+
+  private watchRow({ tables: [first], row }: Dependencies): Watched | null {
+    const { board } = this.options;
+    if (row === null || first === undefined) return null;
+    const { schema, table } = first;
+    return this.watch([board.unknownRowsSlot(schema, table), board.rowSlot(schema, table, row)]);
   }
 
   private watch(slots: readonly number[]): Watched {

@@ -18,10 +18,13 @@ export type SessionCacheAnswer =
   /** Send the command; its reply is not to be kept. */
   | { readonly kind: 'bypass'; readonly reason: BypassReason }
   /**
-   * A table is not loaded yet: the same, but `confirm` decides in the end whether the reply may be kept; a promise: ask
-   * again when it resolves.
+   * A table is not loaded yet: the same, but `confirm` decides in the end whether the reply may be kept, and with which
+   * ticket.
    */
-  | { readonly kind: 'unsure'; readonly ticket: CacheTicket; readonly confirm: () => boolean | Promise<void> };
+  | { readonly kind: 'unsure'; readonly ticket: CacheTicket; readonly confirm: () => Confirmation };
+
+/** null: not to be kept; a promise: ask again when it resolves. */
+export type Confirmation = CacheTicket | null | Promise<void>;
 
 /** One session's use of the cache. */
 export class SessionCache {
@@ -75,11 +78,12 @@ export class SessionCache {
 
   private unsure(text: string, reads: readonly FullName[], decide: () => Cacheability): SessionCacheAnswer {
     const ticket = this.cache.begin(this.space(), text, { tables: reads, row: null });
-    const confirm = (): boolean | Promise<void> => {
+    const confirm = (): Confirmation => {
       const decision = decide();
       if (decision.cacheable === 'load') return this.catalog.load(decision.load.schema, decision.load.table);
       // What else it depends on was not watched.
-      return decision.cacheable && sameTables(decision.tables, reads);
+      if (!decision.cacheable || !sameTables(decision.tables, reads)) return null;
+      return this.cache.refined(ticket, decision);
     };
     // At once, since the reply does not wait for it.
     const first = confirm();

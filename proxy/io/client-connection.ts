@@ -162,6 +162,7 @@ export class ClientConnection {
     this.attempt = null;
     this.awaitGreeting(backend);
     const { state } = this;
+    state.clientHost = this.options.proxyProtocol === true ? this.accepted.place.name : '';
     state.askedSettings = backend instanceof LentBackend && backend.used;
     const statements = new StatementHandler(state, this.services);
     this.session = new Session(this.effects(), statements, state, this.options.counters, this.links());

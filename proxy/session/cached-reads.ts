@@ -17,7 +17,8 @@ class StateView implements SessionView {
   constructor(private readonly state: SessionState) {}
 
   get account(): string {
-    return this.state.user;
+    const { user, clientHost } = this.state;
+    return clientHost === '' ? user : `${user}@${clientHost}`;
   }
   get schema(): string | null {
     return this.state.schema;

@@ -1,13 +1,11 @@
 import type { CacheTicket, ReadCache } from '../cache/read-cache';
+import type { Confirmation } from '../cache/session-cache';
 
 /** A question to the server that others may wait for. */
 export interface FlightOfReply {
   end(): void;
   wanted(): boolean;
 }
-
-/** Says whether a reply may be kept after all, once the catalog knows its tables; null: not yet, ask again then. */
-export type Confirm = () => boolean | Promise<void>;
 
 /** Questions to the catalog about one text: a view's tables, their triggers, and so on. */
 const CONFIRM_MAX = 30;
@@ -19,9 +17,10 @@ export class ReplyCollector {
 
   constructor(
     private readonly cache: ReadCache,
-    private readonly ticket: CacheTicket,
+    private ticket: CacheTicket,
     private readonly flight: FlightOfReply | null,
-    private readonly confirm: Confirm | null,
+    /** Says whether the reply may be kept after all. */
+    private readonly confirm: (() => Confirmation) | null,
   ) {}
 
   push(part: Buffer): void {
@@ -56,10 +55,13 @@ export class ReplyCollector {
     this.flight?.end();
   }
 
-  private keepConfirmed(confirm: Confirm, tries: number): void {
+  private keepConfirmed(confirm: () => Confirmation, tries: number): void {
     const confirmed = confirm();
-    if (confirmed === true) return this.keep();
-    if (confirmed === false || tries === 0) return this.drop();
+    if (confirmed === null || tries === 0) return this.drop();
+    if (!(confirmed instanceof Promise)) {
+      this.ticket = confirmed;
+      return this.keep();
+    }
     confirmed.then(
       () => this.keepConfirmed(confirm, tries - 1),
       () => this.drop(),

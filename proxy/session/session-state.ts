@@ -8,6 +8,8 @@ export interface SessionState {
   /** The time of what is being handled, from the runner's monotonic clock. */
   nowMs: number;
   user: string;
+  /** The client's address, when the server is told of it and may choose the account by it; else '': all come from us. */
+  clientHost: string;
   /** The default schema; null when there is none. */
   schema: string | null;
   /** What both sides agreed on. */
@@ -64,6 +66,7 @@ export function newSessionState(): SessionState {
   return {
     nowMs: 0,
     user: '',
+    clientHost: '',
     schema: null,
     capabilities: 0,
     mariaDbCapabilities: 0,

@@ -151,6 +151,7 @@ class CaptureRunner implements Capture {
     try {
       await this.weights.loadCollations(connection);
       this.schemas.forget();
+      await this.schemas.loadCascades(connection);
       const target = parsePosition(await serverPosition(connection));
       this.checkNotBehind(target);
       this.assembler.reset();
@@ -191,7 +192,8 @@ class CaptureRunner implements Capture {
       }
       await this.line.take(connection, transactions);
       if (this.line.state.last !== null && transactions.length > 0) this.comparePurged = false;
-      await this.learnCascades(connection, transactions);
+      // Forgotten after DDL.
+      await this.schemas.loadCascades(connection);
       becomeHealthy();
     }
   }
@@ -242,16 +244,6 @@ class CaptureRunner implements Capture {
     // Unknown ones count as cascading, once: the log cannot wait for an answer.
     const cascades = tables.some(({ schema, table }) => this.schemas.cascades(schema, table) !== false);
     this.barrier.arrived({ tables, probe, cascades });
-  }
-
-  private async learnCascades(
-    connection: DatabaseConnection,
-    transactions: readonly LoggedTransaction[],
-  ): Promise<void> {
-    for (const { applied, rows } of transactions) {
-      if (applied.length > 0) continue;
-      for (const { table } of rows) await this.schemas.loadCascades(connection, table.schema, table.table);
-    }
   }
 
   private wakeWaiters(): void {
