@@ -1,6 +1,7 @@
 import { type Connection, type ConnectionOptions, type ResultSetHeader, createConnection } from 'mysql2/promise';
 import { IdMap } from './id-map';
 import type { MoodleData } from './recording';
+import { Witness } from './witness';
 
 /** What one recorded statement did. */
 export interface Outcome {
@@ -16,6 +17,9 @@ export interface ReplayResult {
   /** Seconds spent waiting for replies. */
   readonly sqlSeconds: number;
   readonly idsMapped: number;
+  /** With `witness`: SELECTs that were compared, and those whose answers differed. */
+  readonly compared: number;
+  readonly stale: readonly string[];
 }
 
 export interface ReplayOptions {
@@ -24,6 +28,8 @@ export interface ReplayOptions {
   readonly prefix: string;
   /** Outcomes of a replay in which ids came out as recorded: what this replay's new ids are mapped from. */
   readonly recorded: readonly (Outcome | null)[] | null;
+  /** The way past the proxy: each SELECT outside a transaction is asked there too, and compared. */
+  readonly witness?: ConnectionOptions;
   readonly onLine?: (done: number, total: number) => void;
 }
 
@@ -33,14 +39,19 @@ export async function replay(options: ReplayOptions): Promise<ReplayResult> {
   const connections = new Map<number, Connection>();
   const ids = new IdMap(prefix, data.references);
   const outcomes: (Outcome | null)[] = [];
+  const witness = options.witness === undefined ? null : new Witness({ ...options.witness, ...exactValues });
   let sqlNanos = 0n;
   const lines = data.lines;
   try {
     for (const [at, line] of lines.entries()) {
       options.onLine?.(at, lines.length);
       const begin = process.hrtime.bigint();
-      outcomes.push(await step(options, connections, ids, line.conn, line.cmd, line.sql));
+      const sql = line.cmd === 'Query' ? ids.rewrite(line.sql) : '';
+      const { outcome, rows } = await step(options, connections, line.conn, line.cmd, sql);
       sqlNanos += process.hrtime.bigint() - begin;
+      outcomes.push(outcome);
+      if (line.cmd === 'Quit') await witness?.left(line.conn);
+      else if (outcome !== null) await witness?.saw(line.conn, sql, rows);
       if (recorded !== null) learnIds(ids, prefix, line.sql, recorded[at] ?? null, outcomes[at] ?? null);
     }
   } finally {
@@ -48,47 +59,56 @@ export async function replay(options: ReplayOptions): Promise<ReplayResult> {
       [...connections.values()].map((connection) => connection.end().catch(() => connection.destroy())),
     );
   }
-  return { outcomes, sqlSeconds: Number(sqlNanos) / 1e9, idsMapped: ids.size };
+  const { compared = 0, stale = [] } = witness ?? {};
+  return { outcomes, sqlSeconds: Number(sqlNanos) / 1e9, idsMapped: ids.size, compared, stale };
+}
+
+/** How mysql2 gives values back as the server sent them. */
+const exactValues = { supportBigNumbers: true, bigNumberStrings: true, dateStrings: true };
+
+interface Step {
+  /** null: nothing was asked. */
+  readonly outcome: Outcome | null;
+  readonly rows: readonly unknown[] | null;
 }
 
 async function step(
   options: ReplayOptions,
   connections: Map<number, Connection>,
-  ids: IdMap,
   conn: number,
   cmd: string,
   sql: string,
-): Promise<Outcome | null> {
+): Promise<Step> {
   if (cmd === 'Quit') {
     const connection = connections.get(conn);
     connections.delete(conn);
     await connection?.end();
-    return null;
+    return { outcome: null, rows: null };
   }
   let connection = connections.get(conn);
   if (connection === undefined) {
     connection = await createConnection({
       ...options.connect,
       multipleStatements: true,
-      supportBigNumbers: true,
-      bigNumberStrings: true,
-      dateStrings: true,
+      ...exactValues,
     });
     connections.set(conn, connection);
   }
-  return cmd === 'Connect' ? null : run(connection, ids.rewrite(sql));
+  return cmd === 'Connect' ? { outcome: null, rows: null } : run(connection, sql);
 }
 
-async function run(connection: Connection, sql: string): Promise<Outcome> {
+async function run(connection: Connection, sql: string): Promise<Step> {
   try {
     const [result] = await connection.query({ sql, rowsAsArray: true });
-    if (Array.isArray(result)) return { affectedRows: BigInt(result.length), insertId: 0n, error: null };
+    if (Array.isArray(result)) {
+      return { outcome: { affectedRows: BigInt(result.length), insertId: 0n, error: null }, rows: result };
+    }
     const { affectedRows, insertId } = result as ResultSetHeader;
-    return { affectedRows: BigInt(affectedRows), insertId: BigInt(insertId), error: null };
+    return { outcome: { affectedRows: BigInt(affectedRows), insertId: BigInt(insertId), error: null }, rows: null };
   } catch (error) {
     const code = (error as { code?: unknown }).code;
     if (typeof code !== 'string' || !code.startsWith('ER_')) throw error;
-    return { affectedRows: 0n, insertId: 0n, error: code };
+    return { outcome: { affectedRows: 0n, insertId: 0n, error: code }, rows: null };
   }
 }
 
