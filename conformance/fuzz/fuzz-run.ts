@@ -1,15 +1,16 @@
+import { CodecFuzzer } from './codec-fuzz';
 import { GROWTH_MAX_BYTES, grewBy, MemoryWatch, type MemoryReport } from './memory-watch';
 import { SessionFuzzer } from './session-fuzz';
 import { fuzzSockets } from './socket-fuzz';
 import { SqlFuzzer } from './sql-fuzz';
 
-export const PHASES = ['sql', 'session', 'sockets', 'server'] as const;
+export const PHASES = ['sql', 'codecs', 'session', 'sockets', 'server'] as const;
 export type FuzzPhase = (typeof PHASES)[number];
 
 export interface FuzzRun {
   readonly phase: FuzzPhase;
   readonly seed: number;
-  /** Texts or packets. */
+  /** Texts, inputs or packets. */
   readonly count: number;
   /** Case to begin with. */
   readonly from: number;
@@ -18,7 +19,7 @@ export interface FuzzRun {
 export interface FuzzResult {
   readonly phase: FuzzPhase;
   readonly seed: number;
-  /** Texts or packets that went through. */
+  /** Texts, inputs or packets that went through. */
   readonly count: number;
   /** Texts, sessions or connections. */
   readonly cases: number;
@@ -44,6 +45,7 @@ export async function fuzz(run: FuzzRun, progress: Progress): Promise<FuzzResult
   };
   switch (run.phase) {
     case 'sql':
+    case 'codecs':
     case 'session':
       return steps(run, watch, progress, done);
     case 'sockets':
@@ -58,7 +60,8 @@ type Done = (part: Pick<FuzzResult, 'count' | 'cases'>, finding: FuzzResult['fin
 
 /** What needs no event loop, with a turn of it now and then. */
 async function steps(run: FuzzRun, watch: MemoryWatch, progress: Progress, done: Done): Promise<FuzzResult> {
-  const fuzzer = run.phase === 'sql' ? new SqlFuzzer(run.seed, run.from) : new SessionFuzzer(run.seed, run.from);
+  const Fuzzer = run.phase === 'sql' ? SqlFuzzer : run.phase === 'codecs' ? CodecFuzzer : SessionFuzzer;
+  const fuzzer = new Fuzzer(run.seed, run.from);
   let cases = 0;
   for (; fuzzer.count < run.count; cases++) {
     progress({ case: fuzzer.case + 1, count: fuzzer.count });

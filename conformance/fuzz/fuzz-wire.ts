@@ -14,6 +14,7 @@ const HANG_MS = 90_000;
 
 const FULL: Readonly<Record<FuzzPhase, number>> = {
   sql: 2_000_000,
+  codecs: 1_000_000,
   session: 10_000_000,
   sockets: 100_000,
   server: 20_000,
@@ -125,7 +126,7 @@ async function runAll(flags: Flags, print: (text: string) => void): Promise<bool
 export function command(): Command {
   return new Command('fuzz:wire')
     .description(
-      'Random and mutated SQL, packets and recorded exchanges through the proxy: its tokenizer, the pure step of its ' +
+      'Random and mutated SQL, packets and recorded exchanges through the proxy: its tokenizer, its decoders, the pure step of its ' +
         'sessions, its sockets before a backend that lies, and before a real server. Nothing may be thrown, hang, leak, ' +
         'stay in flight, or reach the other side changed.',
     )

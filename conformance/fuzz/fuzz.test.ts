@@ -10,6 +10,7 @@ import { SessionFuzzer } from './session-fuzz';
 describe('any bytes from either side', () => {
   it.each<[FuzzPhase, number]>([
     ['sql', 20_000],
+    ['codecs', 20_000],
     ['session', 60_000],
     ['sockets', 3_000],
   ])('%s: nothing is thrown, hangs, stays in flight, or is changed on its way', async (phase, count) => {

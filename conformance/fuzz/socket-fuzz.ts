@@ -39,6 +39,8 @@ export async function fuzzSockets(run: FuzzRun, watch: MemoryWatch, progress: Pr
     ...{ catalog, keys, versions, cache, counters },
     log: { warn: () => {}, error: (message) => void errors.push(message) },
     backendWaitMs: 2_000,
+    // Connections go from one such client to the next.
+    idle: { connectionsMax: 8, idleMs: 200, lifeMs: 5_000 },
   });
   let packets = 0;
   let connections = run.from;
