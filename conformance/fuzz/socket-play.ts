@@ -1,6 +1,8 @@
+import { deflateSync } from 'node:zlib';
 import { createConnection, type NetConnectOpts, type Socket } from 'node:net';
 import { nativePasswordAnswer } from '../../proxy/wire/auth';
 import { Capability } from '../../proxy/wire/constants';
+import { encodeFrame } from '../../proxy/wire/compressed-frame';
 import { decodeGreeting, scrambleOf } from '../../proxy/wire/handshake';
 import { encodeHandshakeResponse } from '../../proxy/wire/handshake-response';
 import { frame } from '../../proxy/wire/packet-framer';
@@ -29,20 +31,27 @@ const endings = ['end', 'end', 'end', 'destroy', 'reset', 'stall'] as const;
 export class SocketPlay {
   packets = 0;
   private greeting: Buffer | null = null;
+  private reads = 0;
   private closed = false;
+  /** What is sent goes in frames of the compressed protocol. */
+  private framed = false;
   private wake = (): void => {};
+  private readonly compresses: boolean;
 
   constructor(
     private readonly chance: Chance,
     /** The backend is a real server: then most logins are right. */
     private readonly honest: boolean,
-  ) {}
+  ) {
+    this.compresses = honest && chance.oneIn(4);
+  }
 
   async run(where: NetConnectOpts, at: number): Promise<void> {
     const { chance } = this;
     const socket = createConnection({ ...where, allowHalfOpen: true });
     socket.on('error', () => {});
     socket.on('data', (bytes: Buffer) => {
+      this.reads += 1;
       this.greeting ??= Buffer.from(bytes);
       this.wake();
     });
@@ -56,6 +65,11 @@ export class SocketPlay {
     if (!chance.oneIn(20)) await this.until(() => this.greeting !== null, 'was not greeted', at);
     if (!chance.oneIn(20)) this.write(socket, this.login(), harm);
     await this.turns(chance.below(3));
+    if (this.compresses) {
+      // The first packets after the login are the last plain ones. A login that was damaged may have no answer.
+      for (let tries = 0; tries < 200 && this.reads < 2 && !this.closed; tries++) await this.turns(1);
+      this.framed = true;
+    }
     for (let left = chance.below(PACKETS_MAX); left > 0 && !this.closed; left--) {
       this.write(socket, clientCommand(chance, { settings: true, polite: false }), harm);
       if (chance.oneIn(3)) await this.turns(1 + chance.below(3));
@@ -91,7 +105,7 @@ export class SocketPlay {
       const scramble = scrambleOf(decodeGreeting(greeting.subarray(4)).authData);
       return frame(
         encodeHandshakeResponse({
-          capabilities: chance.oneIn(2) ? capabilities : (capabilities | Capability.deprecateEof) >>> 0,
+          capabilities: this.someCapabilities() | (this.compresses ? Capability.compress : 0),
           mariaDbCapabilities: 0,
           maxPacketBytes: 1 << 24,
           charset: 45,
@@ -115,8 +129,17 @@ export class SocketPlay {
 
   private write(socket: Socket, bytes: Buffer, harm: number): void {
     this.packets += 1;
-    const harmed = this.chance.oneIn(harm) ? mutatedBytes(bytes, this.chance) : bytes;
-    for (const piece of chopped(harmed, this.chance)) socket.write(piece);
+    const { chance } = this;
+    const inner = chance.oneIn(harm) ? mutatedBytes(bytes, chance) : bytes;
+    const outer = this.framed ? this.inFrame(inner) : inner;
+    const harmed = this.framed && chance.oneIn(harm) ? mutatedBytes(outer, chance) : outer;
+    for (const piece of chopped(harmed, chance)) socket.write(piece);
+  }
+
+  private inFrame(bytes: Buffer): Buffer {
+    if (bytes.length === 0 || this.chance.oneIn(2))
+      return encodeFrame({ sequence: 0, uncompressedLength: 0, body: bytes });
+    return encodeFrame({ sequence: 0, uncompressedLength: bytes.length, body: deflateSync(bytes) });
   }
 
   private async turns(count: number): Promise<void> {
