@@ -63,3 +63,4 @@ export const java: Need = {
   packages: ['default-jdk-headless', 'libmariadb-java'],
   works: () => existsSync(connectorJar) && succeeds('javac', '-version'),
 };
+export const sysbench: Need = { packages: ['sysbench'], works: () => succeeds('sysbench', '--version') };

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { ClientTarget } from './client-rig';
 import type { ClientScript } from './client-session';
-import { connectorJar, java, mysqlclient, type Need, nothing, perl, php, pymysql } from './client-needs';
+import { connectorJar, java, mysqlclient, type Need, nothing, perl, php, pymysql, sysbench } from './client-needs';
 
 /** A script and what it needs on the machine. */
 export interface NeededScript extends ClientScript {
@@ -34,6 +34,8 @@ const python = '/usr/bin/python3';
 
 export const clientScripts: readonly NeededScript[] = [
   session('mariadb command line', nothing, 'sh', file('cli.sh')),
+  session('mariadb-dump and back', nothing, 'sh', file('dump.sh')),
+  session('sysbench', sysbench, 'sh', file('sysbench.sh')),
   session('PHP mysqli and PDO', php, 'php', '-d', 'mysqli.allow_local_infile=1', file('session.php')),
   session('Perl DBD::mysql', perl, '/usr/bin/perl', file('session.pl')),
   session('Python PyMySQL', pymysql, python, file('session.py'), 'pymysql'),
