@@ -77,6 +77,8 @@ async function runAll(rig: ExchangeRig, flags: Flags): Promise<boolean> {
   }
   rows.push({ exchanges: 'all', ...Object.fromEntries([...total].map(([name, counts]) => [name, cell(counts)])) });
   report('exchanges with the same replies direct and proxied, byte for byte, by transport', rows, flags.json);
+  if (!rig.transports.some(({ name }) => name === 'TLS'))
+    process.stdout.write('TLS was left out: there is no openssl\n');
   for (const error of rig.site.errors) process.stdout.write(`the proxy failed: ${error}\n`);
   return (
     rig.site.errors.length === 0 && [...total.values()].every(({ same, differing }) => differing === 0 && same > 0)
@@ -112,7 +114,7 @@ function command(): Command {
         'that stand with the exchanges. Each is then heard again by a session alone, every read cut at every byte.',
     )
     .option('--quick', 'no large ones; on all but the first transport one exchange in 5, of the cut ones one in 40')
-    .option('--transport <names...>', 'only these')
+    .option('--transport <names...>', 'only these: tcp, socket, zlib, TLS, "TLS and zlib"')
     .option('--only <text>', 'only exchanges whose name has this text')
     .option('--json <file>', 'write the table there');
 }

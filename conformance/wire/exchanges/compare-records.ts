@@ -27,13 +27,15 @@ function comparable(greeting: Greeting): string {
   ]);
 }
 
-function packetsOf({ step, packets, ended }: StepRecord): string {
+function packetsOf({ step, packets: numbered, ended }: StepRecord, compressed: boolean): string {
+  // The server numbers what it compresses by when it flushed, not one after the other; no client looks at it.
+  const packets = compressed ? numbered.map(({ payload }) => ({ sequence: 0, payload })) : numbered;
   const lines = step.mask === null ? unmasked(packets) : step.mask.apply(packets);
   return [...lines, ...(ended ? ['(the connection ended)'] : [])].join('\n');
 }
 
-/** Where two records of one exchange differ. */
-export function differences(direct: ExchangeRecord, proxied: ExchangeRecord): Difference[] {
+/** Where two records of one exchange differ. `compressed`: they came so. */
+export function differences(direct: ExchangeRecord, proxied: ExchangeRecord, compressed: boolean): Difference[] {
   const found: Difference[] = [];
   const compare = (step: string, one: string, other: string): void => {
     if (one !== other) found.push({ step, direct: one, proxied: other });
@@ -44,7 +46,11 @@ export function differences(direct: ExchangeRecord, proxied: ExchangeRecord): Di
   for (let index = 0; index < count; index++) {
     const [one, other] = [direct.steps[index], proxied.steps[index]];
     const name = `${index + 1}: ${(one ?? other)?.step.what ?? ''}`;
-    compare(name, one === undefined ? 'nothing' : packetsOf(one), other === undefined ? 'nothing' : packetsOf(other));
+    compare(
+      name,
+      one === undefined ? 'nothing' : packetsOf(one, compressed),
+      other === undefined ? 'nothing' : packetsOf(other, compressed),
+    );
   }
   return found;
 }

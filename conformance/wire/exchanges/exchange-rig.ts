@@ -1,7 +1,10 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Connection, createConnection } from 'mysql2/promise';
 import { type RunningProxy, startProxy } from '../../../proxy/io/proxy-server';
 import type { ServerBinary } from '../../../site/lab/find-server';
+import { makeCertificate, opensslAvailable } from '../certificate';
 import { type ProxiedServer, startProxiedServer } from '../proxied-server';
 import { type Difference, differences } from './compare-records';
 import type { Exchange } from './exchange';
@@ -34,9 +37,16 @@ export interface ExchangeRig {
 
 export async function startExchangeRig(binary: ServerBinary): Promise<ExchangeRig> {
   const keys = new SequentialKeys(FIRST_KEY);
+  const dir = mkdtempSync(join(tmpdir(), 'duara-exchanges-'));
+  const certificate = opensslAvailable() ? makeCertificate(dir) : null;
   const site = await startProxiedServer(binary, {
     proxy: { keys },
-    extra: ['--log-bin-trust-function-creators=1', '--character-set-server=utf8mb4', '--progress-report-time=1'],
+    extra: [
+      ...(certificate === null ? [] : [`--ssl-cert=${certificate.certFile}`, `--ssl-key=${certificate.keyFile}`]),
+      '--log-bin-trust-function-creators=1',
+      '--character-set-server=utf8mb4',
+      '--progress-report-time=1',
+    ],
   });
   let root: Connection;
   let overTcp: RunningProxy;
@@ -53,6 +63,7 @@ export async function startExchangeRig(binary: ServerBinary): Promise<ExchangeRi
       counters,
       log: { warn: () => {}, error: (message) => void errors.push(message) },
       backendWaitMs: 2_000,
+      tls: certificate === null ? null : { ...certificate, ca: null, required: false },
     });
     root = await createConnection({ socketPath: site.server.socket, user: 'root', multipleStatements: true });
     await root.query(baseSchema);
@@ -71,7 +82,7 @@ export async function startExchangeRig(binary: ServerBinary): Promise<ExchangeRi
     return runExchange(route, exchange);
   };
   const compare = async ({ direct, proxied }: Transport, exchange: Exchange): Promise<Difference[]> =>
-    differences(await record(direct, exchange), await record(proxied, exchange));
+    differences(await record(direct, exchange), await record(proxied, exchange), direct.compressed === true);
   const hear = async (exchange: Exchange): Promise<SessionRecord> => {
     await record({ target: { path: recordingSocket } }, exchange);
     return recording.take();
@@ -81,21 +92,23 @@ export async function startExchangeRig(binary: ServerBinary): Promise<ExchangeRi
     await recording.close();
     await overTcp.close();
     await site.stop();
+    rmSync(dir, { recursive: true, force: true });
   };
-  return { site, transports: transportsOf(site, overTcp), compare, hear, stop };
+  return { site, transports: transportsOf(site, overTcp, certificate !== null), compare, hear, stop };
 }
 
-function transportsOf(site: ProxiedServer, overTcp: RunningProxy): readonly Transport[] {
-  return [
-    {
-      name: 'tcp',
-      direct: { target: { host, port: site.server.port } },
-      proxied: { target: { host, port: overTcp.port } },
-    },
-    {
-      name: 'socket',
-      direct: { target: { path: site.server.socket } },
-      proxied: { target: { path: site.proxySocket } },
-    },
-  ];
+/** Without a certificate there is no TLS. */
+function transportsOf(site: ProxiedServer, overTcp: RunningProxy, withTls: boolean): readonly Transport[] {
+  const tcp = (name: string, layers: Omit<Route, 'target'> = {}): Transport => ({
+    name,
+    direct: { target: { host, port: site.server.port }, ...layers },
+    proxied: { target: { host, port: overTcp.port }, ...layers },
+  });
+  const socket: Transport = {
+    name: 'socket',
+    direct: { target: { path: site.server.socket } },
+    proxied: { target: { path: site.proxySocket } },
+  };
+  const secure = [tcp('TLS', { tls: true }), tcp('TLS and zlib', { tls: true, compressed: true })];
+  return [tcp('tcp'), socket, tcp('zlib', { compressed: true }), ...(withTls ? secure : [])];
 }

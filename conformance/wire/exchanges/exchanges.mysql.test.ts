@@ -1,4 +1,5 @@
 import { findServer } from '../../../site/lab/find-server';
+import { opensslAvailable } from '../certificate';
 import { cutEverywhere } from './cut-replay';
 import { type ExchangeRig, startExchangeRig } from './exchange-rig';
 import { allExchanges } from './fixtures/all';
@@ -22,25 +23,27 @@ const binary = findServer();
     expect(allExchanges.length).toBeGreaterThanOrEqual(400);
   });
 
+  const sameReplies = async (name: string, stride: number): Promise<void> => {
+    const transport = rig.transports.find((one) => one.name === name);
+    if (transport === undefined) throw new Error('no such transport');
+    const differing: unknown[] = [];
+    const exchanges = allExchanges.filter(({ large }, index) => large !== true && index % stride === 0);
+    for (const exchange of exchanges) {
+      const found = await rig.compare(transport, exchange);
+      if (found.length > 0) differing.push({ exchange: exchange.name, found });
+    }
+    expect(differing).toEqual([]);
+  };
   // One test for each way: a report for each exchange would drown the others.
   it.each([
-    ['socket', 1],
-    ['tcp', 8],
-  ])(
-    'gives the same replies: %s, one exchange in %i',
-    async (name, stride) => {
-      const transport = rig.transports.find((one) => one.name === name);
-      if (transport === undefined) throw new Error('no such transport');
-      const differing: unknown[] = [];
-      const exchanges = allExchanges.filter(({ large }, index) => large !== true && index % stride === 0);
-      for (const exchange of exchanges) {
-        const found = await rig.compare(transport, exchange);
-        if (found.length > 0) differing.push({ exchange: exchange.name, found });
-      }
-      expect(differing).toEqual([]);
-    },
-    120_000,
-  );
+    ['tcp', 1],
+    ['socket', 8],
+    ['zlib', 8],
+  ])('gives the same replies: %s, one exchange in %i', sameReplies, 120_000);
+  (opensslAvailable() ? it.each : it.skip.each)([
+    ['TLS', 8],
+    ['TLS and zlib', 16],
+  ])('gives the same replies: %s, one exchange in %i', sameReplies, 120_000);
 
   it('says the same wherever the bytes are cut, one exchange in forty', async () => {
     let cuts = 0;

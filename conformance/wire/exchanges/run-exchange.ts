@@ -48,9 +48,13 @@ export async function runExchange(route: Route, exchange: Exchange): Promise<Exc
     const stages: Stage[] = [...exchange.stages, ...(exchange.ends === true ? [] : [ping()])];
     for (const stage of stages) {
       const together = Array.isArray(stage) ? (stage as readonly Step[]) : [stage as Step];
+      const commands = together.map((step) => frame(step.payload(ids)));
       client.socket.beginCommand();
-      client.send(...together.map((step) => frame(step.payload(ids))));
-      for (const step of together) {
+      if (route.compressed !== true) client.send(...commands);
+      for (const [index, step] of together.entries()) {
+        // The server forgets what else came in a command's compressed packets: they are said one after the other.
+        if (route.compressed === true) client.socket.beginCommand();
+        if (route.compressed === true) client.send(commands[index] ?? Buffer.alloc(0));
         const ended = await reader.read(step.reply, step.files).then(() => false, isEnd);
         const { packets } = reader;
         steps.push({ step, packets, ended });
