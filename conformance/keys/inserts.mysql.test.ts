@@ -11,19 +11,21 @@ const binary = findServer();
     if (binary === null) throw new Error('no server');
     return runInserts(binary, { seed, statements, restartEvery: 60, ...(wrapKeys === undefined ? {} : { wrapKeys }) });
   };
+  jest.setTimeout(240_000);
+
   const said = ({ findings }: InsertResult): string => findings.map(({ wrong }) => wrong.join('\n')).join('\n');
 
   it('say and leave the same, modulo the keys', async () => {
     const seed = Number(process.env['SEED'] ?? 20);
-    const result = await run(250, seed);
+    const result = await run(200, seed);
     expect(`seed ${seed}: ${said(result)}`).toBe(`seed ${seed}: `);
-    expect(result.statements).toBe(250);
-    expect(result.keys).toBeGreaterThan(200);
+    expect(result.statements).toBe(200);
+    expect(result.keys).toBeGreaterThan(150);
     expect(result.restarts).toBeGreaterThan(0);
   });
 
   it('find a site that forgets what it gave', async () => {
-    const result = await run(250, 21, (keys) => new ForgetfulKeys(keys, 5));
+    const result = await run(120, 21, (keys) => new ForgetfulKeys(keys, 5));
     expect(said(result)).toMatch(/issued twice|1062|Duplicate/);
   });
 

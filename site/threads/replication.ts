@@ -9,6 +9,7 @@ import { startReplicator } from '../../replicator/io/replicator-runner';
 import type { Logger, KeyBoard as ReplicatorKeyBoard } from '../../replicator/ports';
 import type { Ring, StreamStore } from '../../ring/api';
 import { databaseAddress, parseBytes } from '../config/values';
+import { LeasedBlocks } from '../leased-blocks';
 import { firstPosition, forgetFirstPosition, rememberFirstPosition, rememberedScope } from '../incarnation';
 import { rulesOf } from '../rules';
 import { cascadeAlarms } from './cascades';
@@ -29,13 +30,16 @@ export class Replication {
   private replicator: Replicator | null = null;
   private retentionTimer: NodeJS.Timeout | undefined;
   private readonly closing = new AbortController();
+  private readonly leased: LeasedBlocks;
   private running: Promise<void> = Promise.resolve();
 
   constructor(
     private readonly start: WorkerStart,
     private readonly tell: (message: FromWorker) => void,
     private readonly log: Logger,
-  ) {}
+  ) {
+    this.leased = new LeasedBlocks(start.config.data);
+  }
 
   run(): void {
     this.running = this.keepTrying();
@@ -48,7 +52,9 @@ export class Replication {
   async lease(request: LeaseRequest): Promise<LeaseAnswer> {
     const { scope } = this.phase;
     if (this.ring === null || scope === null) return { refused: 'this site is not a member of the ring yet' };
-    return leaseKeys(this.ring.whiteboards, scope, request);
+    const answer = await leaseKeys(this.ring.whiteboards, scope, request);
+    if ('from' in answer) this.leased.add(request.schema, request.table, answer);
+    return answer;
   }
 
   async close(): Promise<void> {
@@ -97,8 +103,8 @@ export class Replication {
       ring: (store) => this.joinRing(store),
       writeBoard: TableVersions.attach(this.start.tableVersions, 'replicator').byName(),
       keyBoard: this.keyBoard(),
-      // Whether a narrow column's key was leased here cannot be told from the key: those are not judged.
-      isOwnKey: (bits, key) => bits < 64 || isOwn(this.phase.scope ?? 0, key),
+      isOwnKey: (bits, key, schema, table) =>
+        bits < 64 ? this.leased.owns(schema, table, key) : isOwn(this.phase.scope ?? 0, key),
       log: this.log,
       onAlarm: (alarm) => this.tell({ kind: 'alarm', alarm }),
       onSchemaChange: (schema) => {
