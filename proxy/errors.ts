@@ -85,7 +85,7 @@ export function secureTransportRequired(): ErrorPacket {
   );
 }
 
-/** CR_SSL_CONNECTION_ERROR, which client libraries use for it themselves. */
+/** ER_HANDSHAKE_ERROR: client libraries take numbers of their own (2026) in a packet for a broken one. */
 export function backendTlsFailed(reason: string): ErrorPacket {
-  return clientError(2026, 'HY000', `Duara: no TLS connection to the database server (${reason})`);
+  return clientError(1043, '08S01', `Duara: no TLS connection to the database server (${reason})`);
 }
