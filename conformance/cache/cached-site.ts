@@ -120,7 +120,12 @@ export class CachedSite {
   /** A client of the proxy. */
   async connect(options: ConnectionOptions = {}): Promise<Connection> {
     const account = { user: 'web', password: 'web', database: 'app', socketPath: this.socket };
-    const connection = await createConnection({ ...account, multipleStatements: true, ...options });
+    const connection = await createConnection({
+      ...account,
+      multipleStatements: true,
+      connectTimeout: 60_000,
+      ...options,
+    });
     this.opened.push(connection);
     return connection;
   }
