@@ -168,11 +168,12 @@ class Play {
   private give(from: 'client' | 'backend', bytes: Buffer): void {
     const { rig, chance } = this;
     this.packets += 1;
+    // The runner does not read from a client whose session holds commands back; what it has read, it hands on.
+    if (from === 'client' && rig.session.holding) return;
     for (const piece of chopped(bytes, chance)) {
       if (rig.over) return;
       if (from === 'backend') rig.fromBackend(piece);
-      // The runner does not read from a client whose session holds commands back.
-      else if (!rig.session.holding) rig.fromClient(piece);
+      else rig.fromClient(piece);
       // The bytes were lent for the call only.
       piece.fill(0xee);
       for (let tries = 0; rig.waits && !chance.oneIn(4); tries++) {
