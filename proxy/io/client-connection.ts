@@ -160,10 +160,11 @@ export class ClientConnection {
     this.backend = backend;
     // With it goes what the attempt needed, its timer among them.
     this.attempt = null;
-    this.awaitGreeting(backend);
     const { state } = this;
     state.clientHost = this.options.proxyProtocol === true ? this.accepted.place.name : '';
     state.askedSettings = backend instanceof LentBackend && backend.used;
+    // A used one has greeted long since.
+    if (!state.askedSettings) this.awaitGreeting(backend);
     const statements = new StatementHandler(state, this.services);
     this.session = new Session(this.effects(), statements, state, this.options.counters, this.links());
     backend.listen(this.backendEvents);
@@ -277,8 +278,12 @@ export class ClientConnection {
   private giveBack(reset: boolean): boolean {
     if (!this.clientPrivate || !(this.backend instanceof LentBackend) || !this.backend.giveBack(reset)) return false;
     this.backend = null;
-    this.client.end();
-    this.client.destroyWhenIdle(LAST_BYTES_MS);
+    if (this.client instanceof SocketChannel && this.client.allSent) {
+      this.client.destroy();
+    } else {
+      this.client.end();
+      this.client.destroyWhenIdle(LAST_BYTES_MS);
+    }
     return true;
   }
 

@@ -31,7 +31,7 @@ export class Clients {
       options.refused?.(this.draining ? 'draining' : 'limit');
       return turnAway(client, this.draining ? serverShutdown() : tooManyConnections(max));
     }
-    if (comesFrom(this.proxies, client)) this.announced(client);
+    if (this.proxies !== null && comesFrom(this.proxies, client)) this.announced(client);
     else this.begin(acceptedDirectly(client));
   }
 

@@ -109,13 +109,18 @@ const clientSockets = {
   allowHalfOpen: true,
   pauseOnConnect: true,
   noDelay: true,
-  keepAlive: true,
   keepAliveInitialDelay: 60_000,
 };
 
-function listening(accept: (client: Socket) => void, where: object, log: ProxyLog): Promise<Server> {
+function listening(
+  accept: (client: Socket) => void,
+  where: { readonly host: string; readonly port: number } | { readonly path: string },
+  log: ProxyLog,
+): Promise<Server> {
+  // A client on this machine cannot vanish without a word.
+  const keepAlive = 'host' in where && !isLoopback(where.host);
   return new Promise((resolve, reject) => {
-    const server = createServer(clientSockets, accept);
+    const server = createServer({ ...clientSockets, keepAlive }, accept);
     server.once('error', reject);
     server.listen({ ...where, backlog: 1024 }, () => {
       // No file descriptor or memory left for one client: the others go on.

@@ -111,6 +111,11 @@ export class SocketChannel implements Channel {
     return socket.writableNeedDrain && socket.writableLength > 0;
   }
 
+  /** What was written is with the system, which delivers it although the socket is closed. */
+  get allSent(): boolean {
+    return this.socket.writableLength === 0 && (this.gathered === null || this.gathered.length === 0);
+  }
+
   pause(): void {
     this.socket.pause();
   }
