@@ -87,7 +87,7 @@ async function main(): Promise<void> {
     // First, while the process has done nothing else: what it keeps of other work is not the connections'.
     if (wanted('idle connections')) await idle(cached, rows, goals);
     const variants = variantsOf(plain, peers, uncached, cached);
-    await warmUp([uncached, cached], options);
+    if (proxyWorkloads.some(({ name }) => wanted(name))) await warmUp([uncached, cached], options);
     for (const workload of proxyWorkloads) {
       if (!wanted(workload.name)) continue;
       say(`measuring: ${workload.name}`);
