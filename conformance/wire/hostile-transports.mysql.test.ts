@@ -61,12 +61,12 @@ const can = binary?.flavour === 'mariadb' && hasClient && opensslAvailable();
   });
 
   /** Another proxy, which reaches the server over TCP. */
-  const overTcp = (backendTls: BackendTlsOptions | null, host = '127.0.0.1'): Promise<RunningProxy> => {
+  const overTcp = (backendTls: BackendTlsOptions | null): Promise<RunningProxy> => {
     const { catalog, keys, versions, counters } = site;
     return startProxy({
       listen: { host: '127.0.0.1', port: 0 },
       socket: null,
-      backend: { host, port: site.server.port },
+      backend: { host: '127.0.0.1', port: site.server.port },
       backendTls,
       tls: { cert: own.cert, key: own.key, ca: null, required: false },
       catalog,
@@ -116,13 +116,12 @@ const can = binary?.flavour === 'mariadb' && hasClient && opensslAvailable();
   );
 
   it('says why when the certificate of the server is not the right one', async () => {
-    for (const [ca, host, verify, fails] of [
-      [own.ca, '127.0.0.1', 'full', true],
-      [servers.ca, '127.0.0.2', 'full', true],
-      [servers.ca, '127.0.0.2', 'ca', false],
-      [null, '127.0.0.1', 'none', false],
+    for (const [ca, verify, fails] of [
+      [own.ca, 'full', true],
+      [servers.ca, 'ca', false],
+      [null, 'none', false],
     ] as const) {
-      const proxy = await overTcp({ ca, verify }, host);
+      const proxy = await overTcp({ ca, verify });
       const { out, err } = await cli(proxy.port, 'app', [], 'SELECT 42');
       if (fails) expect([out, err]).toEqual(['', expect.stringMatching(/1043.*Duara: no TLS connection/)]);
       else expect([out, err]).toEqual(['42\n', '']);
