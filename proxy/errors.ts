@@ -76,6 +76,16 @@ export function authenticationRefused(reason: string): ErrorPacket {
   return clientError(1043, '08S01', `Duara: authentication refused: ${reason}`);
 }
 
+/** ER_ACCESS_DENIED_NO_PASSWORD_ERROR, which the server has for accounts of plugin unix_socket. */
+export function accountOfProxy(user: string): ErrorPacket {
+  return clientError(
+    1698,
+    '28000',
+    `Duara: the server lets '${user}' in by the operating system user that Duara runs as, so that any client could be it; ` +
+      "use the server's own socket for this account, or run Duara as another user",
+  );
+}
+
 /** ER_SECURE_TRANSPORT_REQUIRED, in the server's words. */
 export function secureTransportRequired(): ErrorPacket {
   return clientError(

@@ -4,6 +4,7 @@ import { Registry } from 'prom-client';
 import { ReadCache } from '../proxy/cache/read-cache';
 import { TableVersions } from '../proxy/cache/table-versions';
 import { type RunningProxy, startProxy } from '../proxy/io/proxy-server';
+import { nobodyDenied } from '../proxy/session/denied-users';
 import type { SiteKeySource } from '../proxy/io/key-source';
 import { KeyBoard } from '../proxy/keys/key-board';
 import { type AdminServer, readOrCreateToken, startAdmin } from './admin/admin-server';
@@ -20,6 +21,7 @@ import { KeyTriggers } from './key-triggers';
 import { ProxyMetrics, registerBackendMetrics, registerReplicationMetrics } from './metrics';
 import { rulesOf } from './rules';
 import { largestKey, openSiteKeys } from './site-keys';
+import { SocketAccount } from './socket-account';
 import type { SiteStatus } from './status';
 import { backendTls, CertificateWatch, clientTls } from './transports';
 import type { Alarm } from '../replicator/ports';
@@ -50,6 +52,7 @@ export class Site {
   private opening: Promise<void> = Promise.resolve();
   private keysRetry: NodeJS.Timeout | undefined;
   private readonly host: ReplicationHost;
+  private socketAccount: SocketAccount | null = null;
   private proxy: RunningProxy | null = null;
   private certificates: CertificateWatch | null = null;
   private draining = false;
@@ -162,6 +165,7 @@ export class Site {
 
   /** Ends in order: clients first, then replication, which writes down how far it came. */
   async close(): Promise<void> {
+    this.socketAccount?.close();
     for (const timer of this.timers) clearInterval(timer);
     await this.admin?.close();
     this.certificates?.close();
@@ -182,6 +186,7 @@ export class Site {
   private async listen(): Promise<void> {
     const { proxy, admin } = this.config;
     const address = databaseAddress(this.config);
+    this.socketAccount = address.socketPath === null ? null : this.watchSocketAccount(address.socketPath);
     this.proxy = await startProxy({
       listen: proxy.listen === null ? null : parseAddress(proxy.listen),
       socket: proxy.socket,
@@ -195,6 +200,7 @@ export class Site {
       backendWaitMs: proxy.backendWaitSeconds * 1000,
       maxConnections: proxy.maxConnections,
       refused: (reason) => this.counters.refused(reason),
+      deniedUsers: () => this.socketAccount?.deniedUsers ?? nobodyDenied,
       tls: clientTls(this.config),
       backendTls: backendTls(this.config),
       proxyProtocol: proxy.proxyProtocol,
@@ -213,6 +219,15 @@ export class Site {
       status: () => this.status(),
     });
     this.log.info({ proxy: proxy.listen, socket: proxy.socket, admin: this.admin.url }, 'accepting clients');
+  }
+
+  private watchSocketAccount(socketPath: string): SocketAccount {
+    return new SocketAccount(socketPath, (user) => {
+      const message =
+        `the database lets the operating system user '${user}', as which Duara runs, in without a password: no client can ` +
+        `log in as '${user}' through the proxy; run Duara as a user of its own if one has to`;
+      this.log.warn({ code: 'DUARA_SOCKET_ACCOUNT' }, message);
+    });
   }
 
   private openCache(): ReadCache | null {

@@ -5,6 +5,7 @@ import { encodeError } from '../wire/response';
 import { Session } from '../session/session';
 import type { SessionEffects } from '../session/session-effects';
 import type { ProxyServices } from '../session/proxy-services';
+import { nobodyDenied } from '../session/denied-users';
 import type { SessionLinks, Upgrade } from '../session/links';
 import { newSessionState } from '../session/session-state';
 import { StatementHandler } from '../session/statement-handler';
@@ -162,6 +163,7 @@ export class ClientConnection {
     this.attempt = null;
     const { state } = this;
     state.clientHost = this.options.proxyProtocol === true ? this.accepted.place.name : '';
+    state.deniedUsers = this.options.deniedUsers?.() ?? nobodyDenied;
     state.askedSettings = backend instanceof LentBackend && backend.used;
     // A used one has greeted long since.
     if (!state.askedSettings) this.awaitGreeting(backend);

@@ -1,6 +1,7 @@
 import type { ReadCache } from '../cache/read-cache';
 import type { Catalog, KeySource, ProxyCounters, TableVersionBoard } from '../ports';
 import type { IdleLimits } from '../reuse/idle-pool';
+import type { DeniedUsers } from '../session/denied-users';
 import type { BackendAddress } from './backend-connection';
 import type { RefusalReason } from './refusal';
 import type { BackendTlsOptions, ClientTlsOptions } from './tls-channel';
@@ -37,6 +38,8 @@ export interface ProxyOptions {
   readonly idle?: IdleLimits | null;
   /** More clients than that at once are refused; null or absent: only the backend's own limit holds. */
   readonly maxConnections?: number | null;
+  /** Asked for each client. */
+  readonly deniedUsers?: () => DeniedUsers;
   /** Called for each client that is refused. */
   readonly refused?: (reason: RefusalReason) => void;
 }

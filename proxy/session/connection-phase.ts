@@ -1,4 +1,10 @@
-import { backendTlsFailed, commandTooLarge, secureTransportRequired } from '../errors';
+import {
+  accountOfProxy,
+  authenticationRefused,
+  backendTlsFailed,
+  commandTooLarge,
+  secureTransportRequired,
+} from '../errors';
 import { Capability } from '../wire/constants';
 import { AuthPacket, decodeGreeting, type Greeting, scrambleOf } from '../wire/handshake';
 import {
@@ -12,6 +18,7 @@ import { frame, type Packet } from '../wire/packet-framer';
 import { PacketQueue } from '../wire/packet-queue';
 import { encodeError, type ErrorPacket } from '../wire/response';
 import { AuthenticationRelay, type AuthLinks, type AuthStep } from './authentication-relay';
+import { isDenied } from './denied-users';
 import {
   clearUnfollowed,
   clearUnoffered,
@@ -206,6 +213,8 @@ export class ConnectionPhase {
     try {
       response = decodeHandshakeResponse(payload, false);
     } catch {
+      // Who it is cannot be told, so neither that it may be.
+      if (this.state.deniedUsers.size > 0) return this.refuse(authenticationRefused('the login cannot be read'));
       // Of before 4.1, or broken: the server knows.
       this.step = { kind: 'authentication', relay: null };
       return this.toBackend(packet);
@@ -216,10 +225,12 @@ export class ConnectionPhase {
     if (this.links.backendTls && (offer.greeting.capabilities & Capability.ssl) === 0) {
       return this.backendTlsFailed('it offers none');
     }
+    const user = response.user.toString('latin1');
+    if (isDenied(this.state.deniedUsers, user)) return this.refuse(accountOfProxy(user));
     this.compression = compressionOf(response);
     const capabilities = withoutTransports(response.capabilities, this.links.backendTls);
     connected(this.state, {
-      user: response.user.toString('latin1'),
+      user,
       schema: response.database === null ? null : response.database.toString('latin1'),
       capabilities: (withoutTransports(capabilities, false) & offer.capabilities) >>> 0,
       mariaDbCapabilities: (response.mariaDbCapabilities & offer.mariaDbCapabilities) >>> 0,

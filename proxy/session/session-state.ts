@@ -1,6 +1,7 @@
 import { Capability, ServerStatus } from '../wire/constants';
 import { defaultSqlMode, doubleByteOfCollation, type SqlMode } from '../sql/sql-mode';
 import type { Residue } from '../reuse/residue';
+import { type DeniedUsers, nobodyDenied } from './denied-users';
 import type { ParsedText, Statement } from '../sql/classifier';
 
 /** What is known of a session. Names are latin1, one character a byte. */
@@ -10,6 +11,7 @@ export interface SessionState {
   user: string;
   /** The client's address, when the server is told of it and may choose the account by it; else '': all come from us. */
   clientHost: string;
+  deniedUsers: DeniedUsers;
   /** The default schema; null when there is none. */
   schema: string | null;
   /** What both sides agreed on. */
@@ -67,6 +69,7 @@ export function newSessionState(): SessionState {
     nowMs: 0,
     user: '',
     clientHost: '',
+    deniedUsers: nobodyDenied,
     schema: null,
     capabilities: 0,
     mariaDbCapabilities: 0,

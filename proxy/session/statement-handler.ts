@@ -2,10 +2,12 @@ import { Capability, Command } from '../wire/constants';
 import type { CommandReply } from '../wire/command';
 import { PayloadReader, PayloadTooShortError } from '../wire/payload-reader';
 import type { Residue } from '../reuse/residue';
+import { accountOfProxy } from '../errors';
 import { parseServerVersion } from '../sql/sql-mode';
 import type { ClientCommand } from './client-command';
 import { CachedReads } from './cached-reads';
-import { type CommandOutcome, type SendOutcome, unreadText } from './command-outcome';
+import { type CommandOutcome, errorAnswer, type SendOutcome, unreadText } from './command-outcome';
+import { isDenied } from './denied-users';
 import { serverReply } from './pending-reply';
 import { PreparedHandler } from './prepared-handler';
 import type { ProxyServices } from './proxy-services';
@@ -94,7 +96,7 @@ export class StatementHandler {
       case Command.resetConnection:
         return this.send(command, kind, writesNothing, () => this.afterReset());
       case Command.changeUser:
-        return this.send(command, kind, writesNothing, () => this.userChanged(payload));
+        return this.changeUser(command, kind);
       default:
         return {
           kind: 'send',
@@ -153,6 +155,14 @@ export class StatementHandler {
     this.writes.end(writesNothing, { inTransaction: false, commits: true });
     this.reads.reset();
     reset(this.state, defaultSqlMode === null ? this.state.mode : withSqlMode(this.state.mode, defaultSqlMode));
+  }
+
+  private changeUser(command: ClientCommand, kind: CommandReply): CommandOutcome {
+    const { payload } = command;
+    const end = payload.indexOf(0, 1);
+    const user = payload.toString('latin1', 1, end < 0 ? payload.length : end);
+    if (isDenied(this.state.deniedUsers, user)) return errorAnswer(accountOfProxy(user), command);
+    return this.send(command, kind, writesNothing, () => this.userChanged(payload));
   }
 
   private userChanged(payload: Buffer): void {
