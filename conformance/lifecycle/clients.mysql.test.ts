@@ -147,10 +147,12 @@ const binary = findServer();
 
   const tcp = '/proc/net/tcp';
   (process.platform === 'linux' ? it : it.skip)('asks now and then whether an idle client is still there', async () => {
-    const socket = connectSocket(site.proxy.port, '127.0.0.1');
+    // Not on loopback alone: nobody there can vanish without a word.
+    const own = await proxyBefore(site, { listen: { host: '0.0.0.0', port: 0 } });
+    const socket = connectSocket(own.proxy.port, '127.0.0.1');
     await new Promise((resolve) => socket.once('data', resolve));
     const hex = (port: number): string => port.toString(16).toUpperCase().padStart(4, '0');
-    const ends = [hex(site.proxy.port), hex(socket.localPort ?? 0)];
+    const ends = [hex(own.proxy.port), hex(socket.localPort ?? 0)];
     const line = readFileSync(tcp, 'utf8')
       .split('\n')
       .map((row) => row.trim().split(/\s+/))
@@ -158,5 +160,6 @@ const binary = findServer();
     // "tr": 2 is the keepalive timer (Linux, proc_net_tcp).
     expect(line?.[5]).toMatch(/^02:/);
     socket.destroy();
+    await own.proxy.close();
   });
 });
