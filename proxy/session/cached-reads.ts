@@ -11,6 +11,7 @@ import { ReplyCollector } from './reply-collector';
 import { type Isolation, SessionFingerprint } from './session-fingerprint';
 import { queryAttributes, type SessionState } from './session-state';
 import type { WriteTracker } from './write-tracker';
+import type { Waiting } from './waits';
 
 /** What the cache may know of a session, read when it is looked at: a hit allocates nothing for it. */
 class StateView implements SessionView {
@@ -48,7 +49,7 @@ export type Missed =
   /** Send it; the collector, if any, gets its reply. */
   | { readonly kind: 'send'; readonly collector: ReplyCollector | null }
   /** Another session asks just this: look again when it has its reply. */
-  | { readonly kind: 'wait'; readonly ready: Promise<void> };
+  | Waiting;
 
 const notCollected: Missed = { kind: 'send', collector: null };
 
@@ -94,7 +95,7 @@ export class CachedReads {
     const joined = this.waited === text ? null : services.flights.join(asked.flightKey(text));
     if (joined !== null && asked.closedReason === null) {
       this.waited = text;
-      return { kind: 'wait', ready: joined };
+      return { kind: 'wait', what: 'the same question', ready: joined };
     }
     this.waited = null;
     const answer = asked.ask(text, parsed);

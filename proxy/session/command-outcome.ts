@@ -3,11 +3,12 @@ import { encodeError, type ErrorPacket } from '../wire/response';
 import type { ParsedText } from '../sql/classifier';
 import type { ClientCommand } from './client-command';
 import type { PendingReply } from './pending-reply';
+import type { Waiting } from './waits';
 
 /** What becomes of a client's command. */
 export type CommandOutcome =
   /** Ask again when `ready` resolves. */
-  | { readonly kind: 'wait'; readonly ready: Promise<void> }
+  | Waiting
   /** Not sent to the backend. */
   | { readonly kind: 'answer'; readonly bytes: Buffer; ended(): void }
   /** Send this, and ask again when its reply has ended. */

@@ -11,6 +11,7 @@ import { isHarmless } from './dynamic-text';
 import type { ProxyServices } from './proxy-services';
 import type { SessionState } from './session-state';
 import { type Found, lookUp, nameOf, type Scope } from './table-lookup';
+import type { Waiting } from './waits';
 
 /** Keys that one statement needs. */
 export interface KeyNeed {
@@ -43,7 +44,7 @@ export type Keyed =
       readonly need: Need | null;
       readonly byTrigger: boolean;
     }
-  | { readonly kind: 'wait'; readonly ready: Promise<void> }
+  | Waiting
   /** See Planning. */
   | { readonly kind: 'ask'; readonly expression: string }
   | { readonly kind: 'refused'; readonly error: ErrorPacket };

@@ -3,6 +3,7 @@ import { keyRefused } from '../errors';
 import type { KeyReservation, KeySource } from '../ports';
 import type { TextEdit } from '../sql/text-edit';
 import type { KeyNeed } from './insert-keys';
+import type { Waiting } from './waits';
 
 /** Keys given to one statement, until its end is known. */
 export interface HeldKeys {
@@ -16,7 +17,7 @@ export interface HeldKeys {
 
 export type Reserved =
   | { readonly kind: 'reserved'; readonly keys: readonly HeldKeys[]; readonly edits: readonly TextEdit[] }
-  | { readonly kind: 'wait'; readonly ready: Promise<void> }
+  | Waiting
   | { readonly kind: 'refused'; readonly error: ErrorPacket };
 
 /** More rows than any run holds: nothing of it is given back. */
@@ -30,7 +31,8 @@ export function reserveKeys(needs: readonly KeyNeed[], source: KeySource): Reser
     const reservation: KeyReservation = source.reserve(need.table, need.demand);
     if (reservation.kind !== 'keys') {
       for (const held of keys) held.settle(0n);
-      return reservation.kind === 'wait' ? reservation : { kind: 'refused', error: keyRefused(reservation.message) };
+      if (reservation.kind === 'refused') return { kind: 'refused', error: keyRefused(reservation.message) };
+      return { ...reservation, what: `keys of ${need.table.schema}.${need.table.table}` };
     }
     keys.push({
       statement: need.statement,

@@ -12,6 +12,7 @@ import { ReplyRelay } from './reply-relay';
 import type { SessionEffects } from './session-effects';
 import { leavesNothing, type SessionState } from './session-state';
 import type { StatementHandler } from './statement-handler';
+import { Waits } from './waits';
 
 type Phase =
   /** Until the backend lets the client in. */
@@ -24,9 +25,8 @@ type Phase =
 
 /** Commands of a client that must be listened to although they cannot be carried out yet. */
 const EARLY_MAX = 64;
-/** How long a command waits for the catalog, and the longest pause between two questions to it. */
+/** How long a command waits for one table of the catalog. */
 const CATALOG_WAIT_MS = 5_000;
-const PAUSE_MAX_MS = 500;
 /** Commands that turn the connection into a stream: the two binary log dumps, COM_TABLE_DUMP, COM_CLONE, group replication's. */
 const streams: ReadonlySet<number> = new Set([
   Command.binlogDump,
@@ -52,9 +52,8 @@ export class Session {
   private readonly held: ClientCommand[] = [];
   private waiting = false;
   private quits = false;
-  /** Of the command that waits: how often it did, and since when. */
-  private waits = 0;
-  private waitsSinceMs = 0;
+  /** Of the command that waits. */
+  private readonly waits = new Waits();
 
   constructor(
     private readonly effects: SessionEffects,
@@ -260,24 +259,22 @@ export class Session {
       kind = 'packet';
     }
     const outcome = this.statements.handle(command, kind, replies.idle);
-    if (outcome.kind === 'wait') return this.wait(command, outcome.ready);
+    if (outcome.kind === 'wait') return this.wait(command, outcome);
     // The reply is a barrier: the command is judged again behind it.
     if (outcome.kind === 'ask') this.held.unshift(ownCommand(command));
-    this.waits = 0;
+    this.waits.end();
     this.state.catalogAway = false;
     if (outcome.kind !== 'ask') this.state.answers.clear();
     this.carryOut(outcome, replies);
   }
 
   /** Keys bound their own wait; what the catalog cannot read is given up here. */
-  private wait(command: ClientCommand, ready: Promise<void>): void {
-    if (this.waits === 0) this.waitsSinceMs = this.state.nowMs;
-    this.waits += 1;
-    this.state.catalogAway = this.state.nowMs - this.waitsSinceMs >= CATALOG_WAIT_MS;
+  private wait(command: ClientCommand, { ready, what }: CommandOutcome & { kind: 'wait' }): void {
+    const { sinceMs, pauseMs } = this.waits.begin(what, this.state.nowMs);
+    this.state.catalogAway = this.state.nowMs - sinceMs >= CATALOG_WAIT_MS;
     this.held.unshift(ownCommand(command));
     this.waiting = true;
-    // DDL may have voided what was read: then at once again. What keeps failing must not keep us busy.
-    this.effects.wait(ready, this.waits <= 2 ? 0 : Math.min(10 * 2 ** this.waits, PAUSE_MAX_MS));
+    this.effects.wait(ready, pauseMs);
   }
 
   private carryOut(outcome: Exclude<CommandOutcome, { kind: 'wait' }>, replies: ReplyRelay): void {

@@ -16,6 +16,7 @@ import { definitionChanges, isTemporaryDdl } from './table-definitions';
 import { fullName, lookUp, type Scope } from './table-lookup';
 import { redefine } from './table-redefinition';
 import { type WriteScope, writesAnything, writesNothing } from './write-tracker';
+import type { Waiting } from './waits';
 
 /** What the session is after one statement of the text. */
 export interface StatementEffects {
@@ -48,7 +49,7 @@ export interface StatementPlan {
 
 export type Planning =
   | StatementPlan
-  | { readonly kind: 'wait'; readonly ready: Promise<void> }
+  | Waiting
   /** The value of an expression of the session decides: to be asked, and kept in SessionState.answers. */
   | { readonly kind: 'ask'; readonly expression: string }
   | { readonly kind: 'refused'; readonly error: ErrorPacket };
@@ -213,7 +214,7 @@ function definesTables({ statements }: ParsedText): boolean {
   return statements.some(({ kind }) => kind === 'ddl' || kind === 'execute');
 }
 
-type Written = WriteScope | { readonly kind: 'wait'; readonly ready: Promise<void> };
+type Written = WriteScope | Waiting;
 
 /** Slots of what a statement may write. */
 function writtenSlots(
@@ -239,7 +240,12 @@ function writtenSlots(
       const touched = touchedTables({ schema, table }, services.catalog);
       if (touched.kind === 'unknown' || (touched.kind === 'load' && state.catalogAway)) return writesAnything;
       if (touched.kind === 'load') {
-        return { kind: 'wait', ready: services.catalog.load(touched.load.schema, touched.load.table) };
+        const { load } = touched;
+        return {
+          kind: 'wait',
+          what: `${load.schema}.${load.table}`,
+          ready: services.catalog.load(load.schema, load.table),
+        };
       }
       for (const each of touched.tables) {
         slots.push(versions.slot(each.schema, each.table), versions.unknownRowsSlot(each.schema, each.table));

@@ -3,6 +3,7 @@ import type { SqlMode } from '../sql/sql-mode';
 import type { TableName } from '../sql/token-cursor';
 import type { ProxyServices } from './proxy-services';
 import type { NamedStatement, SessionState } from './session-state';
+import type { Waiting } from './waits';
 
 /** Names in SQL text are bytes; outside they are text, and clients send UTF-8. */
 export function nameOf(latin1: string): string {
@@ -32,7 +33,7 @@ export type Found =
   | { readonly kind: 'no schema' }
   /** The backend does not tell. */
   | { readonly kind: 'unreadable'; readonly name: string }
-  | { readonly kind: 'wait'; readonly ready: Promise<void> };
+  | Waiting;
 
 /** The table a name means. */
 export function lookUp(name: TableName, scope: Scope, state: SessionState, { catalog }: ProxyServices): Found {
@@ -45,5 +46,5 @@ export function lookUp(name: TableName, scope: Scope, state: SessionState, { cat
   const info = scope.redefined.get(full) ?? catalog.find(schema, table);
   if (info !== undefined) return { kind: 'table', schema, table, info };
   if (state.catalogAway) return { kind: 'unreadable', name: full };
-  return { kind: 'wait', ready: catalog.load(schema, table) };
+  return { kind: 'wait', what: full, ready: catalog.load(schema, table) };
 }

@@ -6,6 +6,7 @@ import type { ProxyServices } from './proxy-services';
 import type { SessionState } from './session-state';
 import { definitionChanges, type KeyedDefinition } from './table-definitions';
 import { fullName, lookUp, nameOf, type Scope } from './table-lookup';
+import type { Waiting } from './waits';
 
 /**
  * Notes in `scope` what tables a DDL statement makes whose keys later statements of the same text need: the catalog can only
@@ -16,7 +17,7 @@ export function redefine(
   scope: Scope,
   state: SessionState,
   services: ProxyServices,
-): { readonly kind: 'wait'; readonly ready: Promise<void> } | { readonly kind: 'filled'; readonly need: Need } | null {
+): Waiting | { readonly kind: 'filled'; readonly need: Need } | null {
   let filled: Need | null = null;
   const changed: [string, TableInfo][] = [];
   for (const definition of definitionChanges(statement).keyed) {
