@@ -237,6 +237,7 @@ export class ConnectionPhase {
       charset: response.charset,
     });
     const { backend, passwordKey } = this.links;
+    this.state.onlyClientSecure = this.clientLink === 'tls' && backend === 'plain';
     const links = { client: this.clientLink, backend, passwordKey };
     const plugin = response.authPlugin ?? 'mysql_native_password';
     const relay = new AuthenticationRelay(links, plugin, scrambleOf(offer.greeting.authData));

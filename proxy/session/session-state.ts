@@ -12,6 +12,8 @@ export interface SessionState {
   /** The client's address, when the server is told of it and may choose the account by it; else '': all come from us. */
   clientHost: string;
   deniedUsers: DeniedUsers;
+  /** The client's link is TLS and the backend's plain TCP over a network: what the client may say in clear, we may not. */
+  onlyClientSecure: boolean;
   /** The default schema; null when there is none. */
   schema: string | null;
   /** What both sides agreed on. */
@@ -70,6 +72,7 @@ export function newSessionState(): SessionState {
     user: '',
     clientHost: '',
     deniedUsers: nobodyDenied,
+    onlyClientSecure: false,
     schema: null,
     capabilities: 0,
     mariaDbCapabilities: 0,

@@ -2,7 +2,7 @@ import { Capability, Command } from '../wire/constants';
 import type { CommandReply } from '../wire/command';
 import { PayloadReader, PayloadTooShortError } from '../wire/payload-reader';
 import type { Residue } from '../reuse/residue';
-import { accountOfProxy } from '../errors';
+import { accountOfProxy, authenticationRefused } from '../errors';
 import { parseServerVersion } from '../sql/sql-mode';
 import type { ClientCommand } from './client-command';
 import { CachedReads } from './cached-reads';
@@ -162,6 +162,11 @@ export class StatementHandler {
     const end = payload.indexOf(0, 1);
     const user = payload.toString('latin1', 1, end < 0 ? payload.length : end);
     if (isDenied(this.state.deniedUsers, user)) return errorAnswer(accountOfProxy(user), command);
+    // MySQL's plugins have the client send its password in clear over TLS; only at the first login are they followed.
+    if (this.state.onlyClientSecure && this.state.mode.server.flavour === 'mysql') {
+      const reason = 'over TLS a change of user needs TLS to the database server too (database.tls); connect anew';
+      return errorAnswer(authenticationRefused(reason), command);
+    }
     return this.send(command, kind, writesNothing, () => this.userChanged(payload));
   }
 

@@ -1,7 +1,9 @@
+import { plainLinks, type SessionLinks } from '../../../proxy/session/links';
 import { Capability } from '../../../proxy/wire/constants';
 import { encodeGreeting } from '../../../proxy/wire/handshake';
 import { encodeHandshakeResponse } from '../../../proxy/wire/handshake-response';
 import { frame } from '../../../proxy/wire/packet-framer';
+import { decodeError } from '../../../proxy/wire/response';
 import { FIRST_KEY } from './first-key';
 import { SequentialKeys } from './sequential-keys';
 import { nothingKnown, SessionHarness } from './session-harness';
@@ -19,14 +21,20 @@ const capabilities =
 const hex = (text: string): Buffer => Buffer.from(text.replace(/ /g, ''), 'hex');
 const okEnd = hex('fe 00 00 0200 0000');
 
-function open() {
+function open(links: Partial<SessionLinks> = {}) {
   const sent = { toBackend: [] as Buffer[], toClient: [] as Buffer[] };
   const catalog = { find: () => null, load: () => Promise.resolve(), forget: () => {} };
-  const harness = new SessionHarness(catalog, new SequentialKeys(FIRST_KEY), nothingKnown, {
-    toBackend: (bytes) => void sent.toBackend.push(Buffer.from(bytes)),
-    toClient: (bytes) => void sent.toClient.push(Buffer.from(bytes)),
-    close: () => {},
-  });
+  const harness = new SessionHarness(
+    catalog,
+    new SequentialKeys(FIRST_KEY),
+    nothingKnown,
+    {
+      toBackend: (bytes) => void sent.toBackend.push(Buffer.from(bytes)),
+      toClient: (bytes) => void sent.toClient.push(Buffer.from(bytes)),
+      close: () => {},
+    },
+    { ...plainLinks, ...links },
+  );
   const plugin = 'caching_sha2_password';
   const greeting = { serverVersion: '8.0.36', connectionId: 1n, authData: Buffer.alloc(21, 65), capabilities };
   const shared = { mariaDbCapabilities: 0, charset: 45, authPlugin: plugin };
@@ -65,4 +73,19 @@ it('follows queries with attributes and results without definitions, in one segm
   for (const byte of replies) harness.fromBackend(Buffer.from([byte]));
   expect(Buffer.concat(sent.toClient)).toEqual(replies);
   expect(harness.services.counters.unclassified).toBe(0);
+});
+
+it('refuses a change of user over TLS when the backend would be told the password in clear', () => {
+  const login = frame(Buffer.concat([hex('11'), Buffer.from('other\0'), hex('00 00')]));
+  const kept = open({ client: 'plain', backend: 'plain' });
+  kept.harness.fromBackend(Buffer.concat([frame(hex('01 00'), 1), frame(hex('00'), 2), frame(okEnd, 3)]));
+  kept.harness.fromClient(login);
+  expect(kept.sent.toBackend.at(-1)).toEqual(login);
+
+  const leaking = open({ client: 'tls', backend: 'plain' });
+  leaking.harness.fromBackend(Buffer.concat([frame(hex('01 00'), 1), frame(hex('00'), 2), frame(okEnd, 3)]));
+  leaking.sent.toBackend.length = 0;
+  leaking.harness.fromClient(login);
+  expect(leaking.sent.toBackend).toEqual([]);
+  expect(decodeError(leaking.sent.toClient.at(-1)?.subarray(4) ?? Buffer.alloc(0)).errorCode).toBe(1043);
 });

@@ -1,6 +1,7 @@
 import { Flights } from '../../../proxy/cache/flights';
 import { TableVersions } from '../../../proxy/cache/table-versions';
 import type { Catalog, ProxyCounters, TableInfo } from '../../../proxy/ports';
+import { plainLinks, type SessionLinks } from '../../../proxy/session/links';
 import type { ProxyServices } from '../../../proxy/session/proxy-services';
 import { Session } from '../../../proxy/session/session';
 import { newSessionState } from '../../../proxy/session/session-state';
@@ -31,7 +32,13 @@ export class SessionHarness {
   /** What the session waits for; null when it does not. */
   private waited: Promise<void> | null = null;
 
-  constructor(catalog: Catalog, keys: SequentialKeys, defaults: SessionDefaults, ends: HarnessEnds) {
+  constructor(
+    catalog: Catalog,
+    keys: SequentialKeys,
+    defaults: SessionDefaults,
+    ends: HarnessEnds,
+    links: SessionLinks = plainLinks,
+  ) {
     const counters: ProxyCounters = {
       connections: 0,
       queries: () => {},
@@ -75,6 +82,7 @@ export class SessionHarness {
       new StatementHandler(state, this.services),
       state,
       counters,
+      links,
     );
   }
 
