@@ -44,12 +44,12 @@ export function clientCannotBeAskedAgain(): ErrorPacket {
 }
 
 /**
- * The backend cannot be reached. 2003 is the number that client libraries use for it themselves (CR_CONN_HOST_ERROR). Sent
- * before the capabilities are known, so without SQL state.
+ * ER_CONNECT_TO_FOREIGN_DATA_SOURCE: the backend cannot be reached. The client libraries' own number for that, 2003, they do
+ * not take from a packet: MariaDB's reports a malformed one. Sent before the capabilities are known, so without SQL state.
  */
 export function backendAway(backend: string, reason: string): ErrorPacket {
   return {
-    errorCode: 2003,
+    errorCode: 1429,
     sqlState: null,
     message: Buffer.from(`Duara: can't connect to the database server on '${backend}' (${reason})`),
   };

@@ -124,7 +124,7 @@ const statements = [
       backendWaitMs: 150,
     });
     await expect(connect(socket)).rejects.toMatchObject({
-      errno: 2003,
+      errno: 1429,
       message: expect.stringContaining(path) as string,
     });
     await proxy.close();
