@@ -99,6 +99,8 @@ class Play {
     if (this.transparent) this.rig.mustRelay();
     for (let count = this.chance.below(PACKETS_EACH); count > 0 && !this.rig.over; count--) {
       const bytes = this.chance.bytes(this.chance.length(60));
+      // Chance may write a greeting (protocol version 10), in which the proxy clears what it cannot follow.
+      if (this.transparent && bytes[0] === 10) bytes[0] = 11;
       this.give(this.chance.oneIn(2) ? 'client' : 'backend', this.chance.oneIn(2) ? frame(bytes) : bytes);
     }
   }
