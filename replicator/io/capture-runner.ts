@@ -25,6 +25,11 @@ import { TransactionLine, isFinal } from './transaction-line';
 import { VisibilityBarrier } from './visibility-barrier';
 import { WeightStrings } from './weight-strings';
 
+/**
+ * At least so long from one batch to the next: commits that follow one another closely share an fsync, a question whether
+ * they are visible and an offer to the ring. One that comes alone does not wait, and nobody waits for one (`reached`).
+ */
+const BATCH_MS_MIN = 3;
 const RECONNECT_MS_MIN = 50;
 const RECONNECT_MS_MAX = 3_000;
 /** MariaDB and MySQL: "Could not find … in binary log": the position asked for is not there. */
@@ -85,6 +90,8 @@ class CaptureRunner implements Capture {
   private comparePurged = false;
   private stopped: Error | null = null;
   private wake: () => void = () => undefined;
+  /** Ends the wait for more commits. */
+  private hurry: () => void = () => undefined;
 
   constructor(
     private readonly options: CaptureOptions,
@@ -109,6 +116,7 @@ class CaptureRunner implements Capture {
     const target = parsePosition(gtid);
     if (reaches(this.line.state.position, target)) return Promise.resolve();
     if (this.stopped !== null) return Promise.reject(this.stopped);
+    this.hurry();
     return new Promise((resolve, reject) => this.waiters.add({ target, resolve, reject }));
   }
 
@@ -183,6 +191,7 @@ class CaptureRunner implements Capture {
     becomeHealthy();
     for await (const events of reader.batches()) {
       if (this.stopped !== null) return;
+      const began = performance.now();
       const transactions: LoggedTransaction[] = [];
       for (const event of events) {
         const transaction = this.assembler.feed(event);
@@ -195,6 +204,12 @@ class CaptureRunner implements Capture {
       // Forgotten after DDL.
       await this.schemas.loadCascades(connection);
       becomeHealthy();
+      const left = BATCH_MS_MIN - (performance.now() - began);
+      if (left > 0 && transactions.length > 0 && this.waiters.size === 0) {
+        const paused = this.pause(left);
+        this.hurry = this.wake;
+        await paused;
+      }
     }
   }
 

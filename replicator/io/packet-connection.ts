@@ -13,8 +13,11 @@ export class DatabaseSilenceError extends Error {
 
 export type Endpoint = { readonly socketPath: string } | { readonly host: string; readonly port: number };
 
-/** Bytes read ahead of whoever takes the packets: more of it, fewer system calls; the kernel holds back the server. */
-const readAheadBytes = 256 * 1024;
+/**
+ * One chunk is read ahead of whoever takes the packets, no more: a server that sends each transaction as it commits would
+ * wake us for each; what waits in the kernel instead comes in one piece, up to 64 KiB.
+ */
+const readAheadBytes = 1;
 
 /** Packets over one socket. Reads only when asked to: a slow taker slows the server down. */
 export class PacketConnection {
@@ -106,8 +109,8 @@ export class PacketConnection {
           if (condition()) resolve();
           else if (this.failure !== null) reject(this.failure);
         };
-        const silence = new DatabaseSilenceError(`the database said nothing for ${timeoutMs} ms`);
-        timer = setTimeout(() => reject(silence), timeoutMs);
+        const silent = () => reject(new DatabaseSilenceError(`the database said nothing for ${timeoutMs} ms`));
+        timer = setTimeout(silent, timeoutMs);
         this.wake = check;
         check();
       });
