@@ -63,11 +63,14 @@ export interface Catalog {
   forget(schema?: string, table?: string): void;
 }
 
-/** How many keys an INSERT may use: a count, or unknown (INSERT…SELECT, LOAD DATA). */
+/**
+ * How many keys an INSERT may use: a count, or unknown (INSERT…SELECT, LOAD DATA). `updates`: ON DUPLICATE KEY UPDATE. Behind a
+ * row that it updates the server counts on from the key of that row, if it lies above those it was given.
+ */
 export type KeyDemand =
-  | { readonly kind: 'rows'; readonly count: number }
+  | { readonly kind: 'rows'; readonly count: number; readonly updates?: boolean }
   /** `expected`: as many rows as its query had a moment before. */
-  | { readonly kind: 'unknown'; readonly expected?: number };
+  | { readonly kind: 'unknown'; readonly expected?: number; readonly updates?: boolean };
 
 export type KeyReservation =
   /** Use `first`, `first + 1`, …; call `settle` with the rows the server reported (0 on error) when the statement ended. */

@@ -95,13 +95,16 @@ class Runner {
     const disorder = this.keys.outOfOrder(/^(values|set|select|load)/.test(step.form));
     if (disorder !== null) wrong.push(disorder);
     if (wrong.length > 0) this.findings.push({ statement, step, wrong });
+    const failed = [...mine.told, ...theirs.told].some(({ errno }) => errno !== null);
     const form = this.forms.get(step.form) ?? { count: 0, failed: 0 };
     form.count += 1;
     if (mine.told.some(({ errno }) => errno !== null)) form.failed += 1;
     this.forms.set(step.form, form);
     // After an error within a text, settings of the text may still be in force, or a transaction open.
-    if (mine.told.some(({ errno }) => errno !== null))
+    if (failed)
       await Promise.all([direct, proxied].map((side) => side.query('ROLLBACK; SET sql_mode = DEFAULT; USE {S}')));
+    // What differs once shall not be found again in what follows.
+    if (wrong.length > 0) await this.empty();
   }
 
   private async connected(): Promise<readonly [Side, Side]> {

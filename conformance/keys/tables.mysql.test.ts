@@ -69,4 +69,28 @@ const binary = findServer();
     const [rows] = await db.query('SELECT id FROM post');
     expect(rows).toEqual([{ id: '12' }]);
   });
+
+  it.each([
+    ['a query', 'INSERT INTO tag (name) SELECT name FROM source ORDER BY n'],
+    ['a query of unknown length', 'SET @x = 0; INSERT INTO tag (name) SELECT name FROM source WHERE n > @x ORDER BY n'],
+    ['rows', "INSERT INTO tag (name) VALUES ('new1'), ('old2'), ('new2'), ('old1'), ('new3')"],
+  ])('gives new rows behind one that is updated no key of another row: %s', async (_what, insert) => {
+    await db.query(`DROP TABLE IF EXISTS source; DELETE FROM tag; CREATE TABLE source (n INT, name VARCHAR(50));
+      INSERT INTO source VALUES (1, 'new1'), (2, 'old2'), (3, 'new2'), (4, 'old1'), (5, 'new3')`);
+    await db.query('ALTER TABLE tag ADD UNIQUE IF NOT EXISTS (name)');
+    await db.query("INSERT INTO tag (name) VALUES ('old1'), ('old2'), ('old3'), ('old4')");
+    await db.query(`${insert} ON DUPLICATE KEY UPDATE name = VALUES(name)`);
+    const [rows] = await db.query<RowDataPacket[]>('SELECT tid, name FROM tag ORDER BY tid');
+    expect(rows.map(({ name }) => String(name))).toEqual(['old1', 'old2', 'old3', 'old4', 'new1', 'new2', 'new3']);
+    for (const { tid } of rows) expect(decomposeKey(BigInt(tid as string))).toMatchObject({ scope: KeyedSite.scope });
+  });
+
+  it('refuses ON DUPLICATE KEY UPDATE of more rows than have keys above those of the table', async () => {
+    const insert = (rows: number): Promise<unknown> =>
+      db.query(
+        `INSERT INTO tag (name) SELECT CONCAT('q', seq) FROM seq_1_to_${rows} ON DUPLICATE KEY UPDATE name = 'x'`,
+      );
+    await expect(insert(769)).rejects.toMatchObject({ errno: 1467 });
+    await insert(768);
+  });
 });

@@ -33,8 +33,9 @@ export function decideKeying(shape: InsertShape, table: TableInfo, text: string,
   if (rows !== null && explicit.length === rows.length) return { kind: 'none', explicit };
   if (table.keyedByTrigger === true) return { kind: 'trigger', explicit };
   if (table.hasBeforeInsertTrigger) return { kind: 'refused', message: triggerMessage(table) };
-  if (rows === null) return { kind: 'keys', demand: { kind: 'unknown' }, explicit, rows: [] };
-  return { kind: 'keys', demand: { kind: 'rows', count: rows.length - explicit.length }, explicit, rows };
+  const updates = shape.onDuplicateKey;
+  if (rows === null) return { kind: 'keys', demand: { kind: 'unknown', updates }, explicit, rows: [] };
+  return { kind: 'keys', demand: { kind: 'rows', count: rows.length - explicit.length, updates }, explicit, rows };
 }
 
 function triggerMessage(table: TableInfo): string {

@@ -314,6 +314,26 @@ test('a bulk run does not leave the bulk range, and says what to do', () => {
   expect(reserve()).toMatchObject({ kind: 'refused', message: expect.stringMatching(/`school`\.`t0`.*768 rows/) });
 });
 
+test('keys for ON DUPLICATE KEY UPDATE lie above those of the rows it may update, or there are none', () => {
+  const world = new World('none');
+  const floor = composeKey({ t: keySeconds(world.nowMs) + 5, scope: 9, n: 3 });
+  const reserve = (demand: KeyDemand) => {
+    const at = { nowMs: world.nowMs, hybridMs: world.nowMs, floor };
+    while (world.ledger.reserve(info(0), demand, at).kind === 'wait') world.progress();
+    return world.ledger.reserve(info(0), demand, at);
+  };
+  for (const demand of [{}, { expected: 0 }, { expected: 700 }, { expected: 768 }]) {
+    const answer = reserve({ kind: 'unknown', updates: true, ...demand });
+    expect(answer.kind === 'keys' && isTimeSliced(answer.first) && answer.first > floor).toBe(true);
+  }
+  const [a, b] = [1, 2].map(() => reserve({ kind: 'unknown', updates: true, expected: 100 }));
+  expect(a?.kind === 'keys' && b?.kind === 'keys' && b.first - a.first > 100n).toBe(true);
+  const refused = { kind: 'refused', message: expect.stringMatching(/`school`\.`t0`.*up to 768 rows/) };
+  expect(reserve({ kind: 'unknown', updates: true, expected: 769 })).toMatchObject(refused);
+  expect(reserve({ kind: 'rows', updates: true, count: 769 })).toMatchObject(refused);
+  expect(reserve({ kind: 'rows', updates: true, count: 768 }).kind).toBe('keys');
+});
+
 test('a narrow column without leases: waits for the ring, then is refused with the table and the cure', () => {
   const world = new World('none');
   const at = () => ({ nowMs: world.nowMs, hybridMs: world.nowMs, floor: 0n });

@@ -77,6 +77,11 @@ export class KeyLedger {
     if (this.closed) return refusals.closing(info);
     const keys = this.tableKeys(info);
     if (column.bits < 64) return this.reserveNarrow(keys, { ...info, ...column }, demand, at);
+    if (demand.updates === true) {
+      // Bulk keys lie below those of the rows in the table.
+      const count = updatedRows(demand);
+      return count > ISSUED_KEYS ? refusals.tooManyUpdates(info) : this.reserveSlice(keys, count, at);
+    }
     if (demand.kind === 'rows' && demand.count <= ISSUED_KEYS) return this.reserveSlice(keys, demand.count, at);
     return this.reserveBulk(keys, demand.kind === 'rows' ? demand.count : null, at);
   }
@@ -266,6 +271,14 @@ export class KeyLedger {
     }
     return { scope: this.onDisk.scope, slice, tables };
   }
+}
+
+/** Keys for an INSERT … ON DUPLICATE KEY UPDATE; where its rows cannot be counted, all of one second. */
+function updatedRows(demand: KeyDemand): number {
+  if (demand.kind === 'rows') return demand.count;
+  const { expected = ISSUED_KEYS } = demand;
+  // Rows may have come since they were counted.
+  return expected > ISSUED_KEYS ? expected : Math.min(expected + (expected >> 2) + 16, ISSUED_KEYS);
 }
 
 /** Keys for a statement whose length is not known: nothing but these guards what lies behind them. */

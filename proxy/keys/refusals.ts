@@ -35,6 +35,14 @@ export function bulkExhausted(table: Named, remaining: bigint): Refusal {
   );
 }
 
+export function tooManyUpdates(table: Named): Refusal {
+  return refused(
+    table,
+    'an INSERT … ON DUPLICATE KEY UPDATE of more than 768 rows would give new rows keys of other rows, since the server ' +
+      'counts on from the key of each row that it updates; send it in statements of up to 768 rows',
+  );
+}
+
 export function noLease(table: NarrowTable, reason: string): Refusal {
   return refused(
     table,

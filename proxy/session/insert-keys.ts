@@ -79,11 +79,11 @@ export function keysFor(
   const explicit = decision.explicit.map((key) => ({ table, key }));
   if (decision.kind !== 'keys') return { kind: 'known', explicit, need: null, byTrigger: decision.kind === 'trigger' };
   let { demand } = decision;
-  if (demand.kind === 'unknown' && alone && (table.autoIncrement?.bits ?? 64) < 64) {
+  if (demand.kind === 'unknown' && alone && (demand.updates === true || (table.autoIncrement?.bits ?? 64) < 64)) {
     const expression = countOf(text, insert);
     const answer = expression === null ? null : state.answers.get(expression);
     if (answer === undefined && expression !== null) return { kind: 'ask', expression };
-    if (answer !== null && answer !== undefined) demand = { kind: 'unknown', expected: Number(answer) };
+    if (answer !== null && answer !== undefined) demand = { ...demand, expected: Number(answer) };
   }
   return { kind: 'known', explicit, need: { table, demand, rows: decision.rows }, byTrigger: false };
 }

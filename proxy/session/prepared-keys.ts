@@ -50,7 +50,7 @@ export class PreparedKeys {
     if (rows.length === 0) return { needs, explicit: [], rows: [], jumpsAt: null };
     const explicit = rows.flatMap((row) => (row.kind === 'explicit' ? [row.key] : []));
     const count = rows.length - explicit.length;
-    const own = count === 0 ? [] : [{ ...need, demand: { kind: 'rows' as const, count } }];
+    const own = count === 0 ? [] : [{ ...need, demand: { ...need.demand, kind: 'rows' as const, count } }];
     return { needs: own, explicit, rows: usesRowVariables(need.rows) ? rows : [], jumpsAt: null };
   }
 
@@ -74,7 +74,7 @@ export class PreparedKeys {
         if (count > 0 && (jump === null || from > jump)) jump = from;
       }
     }
-    const own = count === 0 ? [] : [{ ...need, demand: { kind: 'rows' as const, count } }];
+    const own = count === 0 ? [] : [{ ...need, demand: { ...need.demand, kind: 'rows' as const, count } }];
     return { needs: own, explicit, rows: [], jumpsAt };
   }
 
