@@ -19,7 +19,7 @@ async function main(): Promise<void> {
       'Real clients, each with its own session, direct and through the proxy; what they print must be the same.',
     )
     .argument('[name...]', 'only clients whose names contain one of these')
-    .option('--quick', 'only those that need nothing large (no Java, no browser)')
+    .option('--quick', 'only those that need nothing large (no Java)')
     .option('--json <file>', 'write the table as JSON too')
     .parse();
   const { quick, json } = command.opts<Options>();
