@@ -1,4 +1,4 @@
-/** The database account that Duara itself uses, as SQL: the lab runs it, `duara doctor` prints it. */
+/** The database account that Duara itself uses, as SQL: the lab runs it. */
 
 export interface DuaraAccount {
   readonly user: string;
