@@ -56,6 +56,8 @@ export class PayloadWriter {
   }
 
   lenenc(value: bigint | number): this {
+    // BigInt arithmetic is slow, and most are small.
+    if (typeof value === 'number' && value >>> 0 === value && value < 0xfb) return this.uint8(value);
     const number = BigInt(value);
     if (number < 0xfbn) return this.uint8(Number(number));
     if (number <= 0xffffn) return this.uint8(0xfc).uint16(Number(number));

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { ChangeSet, Hlc, Incarnation } from '../change-set';
+import type { ChangeSet, Hlc, Incarnation, VersionVector } from '../change-set';
 import { HLC_ZERO, nextHlc } from '../hlc';
 import type { NetTransaction } from './change-set-builder';
 import { CaptureError } from './capture-error';
@@ -65,6 +65,17 @@ export interface Stamp {
   readonly wallMs: number;
 }
 
+const dependenciesByApplied = new WeakMap<CaptureState['applied'], { origin: Incarnation; vector: VersionVector }>();
+
+/** Change sets between two applies share one map: it stays in memory with each of them. */
+function dependenciesOf({ applied }: CaptureState, origin: Incarnation): VersionVector {
+  const known = dependenciesByApplied.get(applied);
+  if (known?.origin === origin) return known.vector;
+  const vector = new Map([...applied].filter(([incarnation]) => incarnation !== origin));
+  dependenciesByApplied.set(applied, { origin, vector });
+  return vector;
+}
+
 /** The change set of a local transaction. */
 export function stamped(
   state: CaptureState,
@@ -78,7 +89,7 @@ export function stamped(
     seq: state.localSeq + 1n,
     previousHash,
     hlc: nextHlc({ previous: state.hlc, eventMs: transaction.timestampSec * 1000, seen: [], wallMs }),
-    dependencies: new Map([...state.applied].filter(([incarnation]) => incarnation !== origin)),
+    dependencies: dependenciesOf(state, origin),
     gtid: transaction.gtid,
     tables: net.tables,
     rows: net.rows,

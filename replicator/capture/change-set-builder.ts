@@ -4,7 +4,7 @@ import { integerBits, readInteger } from './column-content';
 import { type ViewedRow, netChanges, sameKey, sameParts } from './net-changes';
 import { type KeySource, weightRequests } from './row-keys';
 import type { CollationOf, SchemaOf, TableSchema } from './table-schema';
-import { type TableView, tableView } from './table-view';
+import { type TableView, TableViews } from './table-view';
 import type { WeightRequest } from './text-weight';
 import type { LoggedTransaction, TableRows } from './transaction-assembler';
 
@@ -36,6 +36,7 @@ export function viewTransaction(
   transaction: Pick<LoggedTransaction, 'rows'>,
   rules: ReplicationRules,
   schemaOf: SchemaOf,
+  made: TableViews = new TableViews(rules),
 ): ViewedTransaction {
   const views = new Map<TableDef, TableView>();
   const travels = new Map<TableView, boolean>();
@@ -46,7 +47,7 @@ export function viewTransaction(
     if (!replicates(event, rules)) continue;
     let view = views.get(event.table);
     if (view === undefined) {
-      view = tableView(event.table, schemaOf(schema, table), rules);
+      view = made.of(event.table, schemaOf(schema, table));
       views.set(event.table, view);
       const alarm = whyNot(view, schemaOf(schema, table));
       if (alarm !== null) alarms.push(alarm);

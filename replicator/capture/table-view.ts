@@ -63,6 +63,21 @@ export function tableView(logged: TableDef, schema: TableSchema | null, rules: R
   };
 }
 
+/** Views of tables, made once for each table map and what is known of its indexes. */
+export class TableViews {
+  private readonly known = new WeakMap<TableDef, { readonly schema: TableSchema | null; readonly view: TableView }>();
+
+  constructor(private readonly rules: ReplicationRules) {}
+
+  of(logged: TableDef, schema: TableSchema | null): TableView {
+    const known = this.known.get(logged);
+    if (known !== undefined && known.schema === schema) return known.view;
+    const view = tableView(logged, schema, this.rules);
+    this.known.set(logged, { schema, view });
+    return view;
+  }
+}
+
 function present(table: TableDef, index: number, value: ColumnBytes | undefined): ColumnBytes {
   if (value !== undefined) return value;
   throw new CaptureError(

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 
 /**
  * Binary form of a change set, version 1. "int" is a length-encoded integer, "bytes" an int and that many bytes
@@ -49,7 +49,8 @@ export class ChangeSetFormatError extends Error {
 
 /** Name of an encoded change set in its successor: the first 16 bytes of its SHA-256. */
 export function hashRecord(record: Uint8Array): Buffer {
-  return createHash('sha256').update(record).digest().subarray(0, HASH_BYTES);
+  // By way of text, the bytes lie in the pool: hundreds of thousands of them are kept, and one allocation each is dear.
+  return Buffer.from(hash('sha256', record, 'hex').slice(0, HASH_BYTES * 2), 'hex');
 }
 
 /** `previousHash` of an incarnation's first change set. */

@@ -28,9 +28,20 @@ export function encodeChangeSet(changeSet: ChangeSet): Buffer {
     writer.lenenc(origin).lenenc(seq);
   }
   writer.lenencBytes(changeSet.gtid);
-  writer.lenencBytes(tablePart(changeSet.tables));
+  writer.lenencBytes(tablesOf(changeSet.tables));
   indexNames.write(writer);
   return writer.raw(rows.finish()).finish();
+}
+
+/** Most change sets are of one table, and capture gives them the same object for it. */
+const partOfTable = new WeakMap<TableDef, Buffer>();
+
+function tablesOf(tables: readonly TableDef[]): Buffer {
+  const [first] = tables;
+  if (first === undefined || tables.length > 1) return tablePart(tables);
+  let part = partOfTable.get(first);
+  if (part === undefined) partOfTable.set(first, (part = Buffer.from(tablePart(tables))));
+  return part;
 }
 
 function tablePart(tables: readonly TableDef[]): Buffer {

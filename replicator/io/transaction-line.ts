@@ -21,6 +21,7 @@ import {
   weightsNeeded,
 } from '../capture/change-set-builder';
 import { parseGtid } from '../capture/gtid-position';
+import { TableViews } from '../capture/table-view';
 import { statementAlarm } from '../capture/statement-alarms';
 import type { WeightRequest, Weights } from '../capture/text-weight';
 import type { AppliedMark, LoggedTransaction } from '../capture/transaction-assembler';
@@ -45,6 +46,7 @@ export interface TransactionLineParts {
 export class TransactionLine {
   private readonly keyless = new Set<string>();
   private readonly skipped: ReadonlySet<string>;
+  private readonly views: TableViews;
 
   constructor(
     /** Changed only here, after all that a transaction causes was done. */
@@ -54,6 +56,7 @@ export class TransactionLine {
     private readonly parts: TransactionLineParts,
   ) {
     this.skipped = new Set(parts.options.skipGtids);
+    this.views = new TableViews(parts.options.rules);
   }
 
   /** Resolves when all are taken and durable. On rejection `state` tells how far it came. */
@@ -154,7 +157,7 @@ export class TransactionLine {
         continue;
       }
       for (const { table } of rows) await schemas.load(connection, table.schema, table.table);
-      const view = viewTransaction(transaction, options.rules, schemas.find);
+      const view = viewTransaction(transaction, options.rules, schemas.find, this.views);
       for (const alarm of view.alarms) {
         if (!this.keyless.has(alarm.message)) options.alarm(alarm);
         this.keyless.add(alarm.message);
