@@ -1,0 +1,49 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseDocument } from 'yaml';
+import { environmentNames } from '../site/config/environment';
+import { parseConfig } from '../site/config/load';
+
+/** What the documents say of scripts, configuration and metrics is what there is. */
+
+const root = join(__dirname, '../..');
+const read = (path: string): string => readFileSync(join(root, path), 'utf8');
+const siteReadme = read('site/README.md');
+const { scripts } = JSON.parse(read('package.json')) as { scripts: Record<string, string> };
+const documents = ['README.md', 'ARCHITECTURE.md', 'CONTRIBUTING.md', 'CHANGELOG.md', 'conformance/README.md'];
+
+test.each([...documents, 'site/README.md'])('%s names scripts that are there', (path) => {
+  const named = [...read(path).matchAll(/npm run ([a-z][a-z:-]*)/g)].map(([, name = '']) => name);
+  expect(named.filter((name) => scripts[name] === undefined)).toEqual([]);
+});
+
+test('every campaign stands in CONTRIBUTING.md', () => {
+  const told = [...read('CONTRIBUTING.md').matchAll(/^\| `([a-z:]+)` \|/gm)].map(([, name]) => name);
+  const campaigns = Object.keys(scripts).filter((name) => /:|^simulate$/.test(name));
+  expect(told.sort()).toEqual(campaigns.sort());
+});
+
+test('duara.yaml in site/README.md has every key, with its default', () => {
+  const [, example = ''] = /```yaml\n([^]*?)```/.exec(siteReadme) ?? [];
+  const shown = parseDocument(example);
+  const wanted = ['site: a', 'database: { url: "mysql://a@b:1" }', 'replicate: { schemas: [moodle] }'].join('\n');
+  const defaults = parseDocument(JSON.stringify(parseConfig(wanted, 'duara.yaml', {})));
+  const without = new Set(['site', 'database.url', 'replicate.schemas', 'replicate.profile']);
+  for (const path of environmentNames().values()) {
+    expect([path, shown.hasIn(path)]).toEqual([path, true]);
+    if (without.has(path.join('.'))) continue;
+    const value = (document: typeof shown): unknown => (document.toJS() as Record<string, unknown>)[path[0] ?? ''];
+    const at = (top: unknown): unknown =>
+      path.slice(1).reduce((inner, key) => (inner as Record<string, unknown>)[key], top);
+    expect([path, at(value(shown))]).toEqual([path, at(value(defaults))]);
+  }
+});
+
+test('site/README.md tells each metric once, and no other', () => {
+  const sources = readdirSync(join(root, 'site')).filter((name) => /(?<!\.test)\.ts$/.test(name));
+  const registered = sources.flatMap((name) => read(`site/${name}`).match(/(?<=')duara_[a-z_]+(?=')/g) ?? []);
+  expect(registered.length).toBeGreaterThan(20);
+  const [, table = ''] = /\n## Metrics\n([^]*)$/.exec(siteReadme) ?? [];
+  const told = [...table.matchAll(/`(duara_[a-z_]+)/g)].map(([, name]) => name);
+  expect(told.sort()).toEqual(registered.sort());
+});
