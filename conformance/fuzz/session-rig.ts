@@ -1,14 +1,7 @@
 import { Flights } from '../../proxy/cache/flights';
 import { ReadCache } from '../../proxy/cache/read-cache';
 import { TableVersions } from '../../proxy/cache/table-versions';
-import type {
-  Catalog,
-  KeyReservation,
-  KeySource,
-  ProxyCounters,
-  TableInfo,
-  TableVersionBoard,
-} from '../../proxy/ports';
+import type { Catalog, KeyReservation, KeySource, TableInfo, TableVersionBoard } from '../../proxy/ports';
 import type { ProxyServices } from '../../proxy/session/proxy-services';
 import { Session } from '../../proxy/session/session';
 import { newSessionState, type SessionState } from '../../proxy/session/session-state';
@@ -16,6 +9,7 @@ import { StatementHandler } from '../../proxy/session/statement-handler';
 import { StatementCache } from '../../proxy/sql/statement-cache';
 import { Command, PACKET_HEADER_BYTES } from '../../proxy/wire/constants';
 import type { Chance } from './chance';
+import { zeroCounters } from '../wire/zero-counters';
 
 /** A promise of the proxy that did not hold. */
 export class FuzzFinding extends Error {
@@ -144,15 +138,7 @@ export class SharedParts {
   constructor(chance: Chance, transparent: boolean) {
     this.keys = new CountedKeys(chance);
     this.versions.board.setCaptureHealthy(true);
-    const counters: ProxyCounters = {
-      connections: 0,
-      queries: () => {},
-      unclassified: 0,
-      cacheHits: 0,
-      cacheMisses: 0,
-      cacheInvalidations: 0,
-      cacheBypassed: () => {},
-    };
+    const counters = zeroCounters();
     const nothing: Catalog = { find: () => null, load: () => Promise.resolve(), forget: () => {} };
     this.services = {
       catalog: transparent ? nothing : new ForgetfulCatalog(chance),

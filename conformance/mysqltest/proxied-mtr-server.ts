@@ -8,6 +8,7 @@ import { InformationSchemaCatalog } from '../../site/catalog';
 import type { ServerBinary } from '../../site/lab/find-server';
 import { MtrServer } from './mtr-server';
 import type { TestTarget } from './mysqltest-program';
+import { zeroCounters } from '../wire/zero-counters';
 
 /** Nothing here is replicated, so nobody may ask. */
 const noKeys: KeySource = {
@@ -43,15 +44,7 @@ export async function startProxiedMtrServer(
     isReplicated: () => false,
   });
   const versions = TableVersions.create();
-  const counters: ProxyCounters = {
-    connections: 0,
-    queries: () => {},
-    unclassified: 0,
-    cacheHits: 0,
-    cacheMisses: 0,
-    cacheBypassed: () => {},
-    cacheInvalidations: 0,
-  };
+  const counters = zeroCounters();
   // All writes of a test go through the proxy: nothing would be learned from a binary log.
   versions.setCaptureHealthy(withCache);
   const cache = withCache ? new ReadCache({ board: versions, maxBytes: 64 << 20, counters }) : null;

@@ -4,6 +4,7 @@ import { TableVersions } from '../../proxy/cache/table-versions';
 import { findServer } from '../../site/lab/find-server';
 import { LeanClient } from '../bench/lean-client';
 import { type ProxiedServer, startProxiedServer } from './proxied-server';
+import { zeroCounters } from './zero-counters';
 
 const binary = findServer();
 const account = { user: 'app', password: 'secret', database: 'app' };
@@ -17,7 +18,7 @@ const sql = 'SELECT w, n FROM words ORDER BY n';
   /** Straight to the server: its counters show what reached it. */
   let direct: Connection;
   const board = TableVersions.create();
-  const counters = { cacheHits: 0, cacheMisses: 0, cacheInvalidations: 0, cacheBypassed: () => {} };
+  const counters = zeroCounters();
   const cache = new ReadCache({ board, maxBytes: 4 << 20, counters });
   const opened: Connection[] = [];
 

@@ -3,6 +3,7 @@ import { ReadCache } from '../../proxy/cache/read-cache';
 import { TableVersions } from '../../proxy/cache/table-versions';
 import { findServer } from '../../site/lab/find-server';
 import { type ProxiedServer, startProxiedServer } from './proxied-server';
+import { zeroCounters } from './zero-counters';
 
 const binary = findServer();
 
@@ -11,7 +12,7 @@ const binary = findServer();
   let db: Connection;
   let direct: Connection;
   const board = TableVersions.create();
-  const counters = { cacheHits: 0, cacheMisses: 0, cacheInvalidations: 0, cacheBypassed: () => {} };
+  const counters = zeroCounters();
   const cache = new ReadCache({ board, maxBytes: 1 << 20, counters });
 
   beforeAll(async () => {

@@ -6,13 +6,14 @@ import { frame } from '../../proxy/wire/packet-framer';
 import { findServer } from '../../site/lab/find-server';
 import { type ProxiedServer, startProxiedServer } from './proxied-server';
 import { command, query, RawClient } from './raw-client';
+import { zeroCounters } from './zero-counters';
 
 const binary = findServer();
 
 (binary?.flavour === 'mariadb' ? describe : describe.skip)('sessions that do not behave', () => {
   let site: ProxiedServer;
   const board = TableVersions.create();
-  const counters = { cacheHits: 0, cacheMisses: 0, cacheInvalidations: 0, cacheBypassed: () => {} };
+  const counters = zeroCounters();
 
   beforeAll(async () => {
     if (binary === null) throw new Error('no server');

@@ -15,6 +15,7 @@ import type {
 } from '../../proxy/ports';
 import { DatabaseServer } from '../../site/lab/database-server';
 import type { ServerBinary } from '../../site/lab/find-server';
+import { zeroCounters } from './zero-counters';
 
 /** Counts up from `next`, for all tables alike; a bulk run takes a million. Settles are kept for the tests to look at. */
 export class CountingKeys implements KeySource {
@@ -183,15 +184,7 @@ export async function startProxiedServer(
   const versions = new RecordingVersions();
   const catalog = new InformationSchemaCatalog(admin);
   const errors: string[] = [];
-  const counters: ProxyCounters = {
-    connections: 0,
-    queries: () => {},
-    unclassified: 0,
-    cacheHits: 0,
-    cacheMisses: 0,
-    cacheInvalidations: 0,
-    cacheBypassed: () => {},
-  };
+  const counters = zeroCounters();
   const proxySocket = join(dir, 'proxy.sock');
   const proxy = await startProxy({
     listen: { host: '127.0.0.1', port: 0 },

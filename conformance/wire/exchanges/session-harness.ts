@@ -1,6 +1,6 @@
 import { Flights } from '../../../proxy/cache/flights';
 import { TableVersions } from '../../../proxy/cache/table-versions';
-import type { Catalog, ProxyCounters, TableInfo } from '../../../proxy/ports';
+import type { Catalog, TableInfo } from '../../../proxy/ports';
 import { plainLinks, type SessionLinks } from '../../../proxy/session/links';
 import type { ProxyServices } from '../../../proxy/session/proxy-services';
 import { Session } from '../../../proxy/session/session';
@@ -8,6 +8,7 @@ import { newSessionState } from '../../../proxy/session/session-state';
 import { StatementHandler } from '../../../proxy/session/statement-handler';
 import { StatementCache } from '../../../proxy/sql/statement-cache';
 import type { SequentialKeys } from './sequential-keys';
+import { zeroCounters } from '../zero-counters';
 
 /** What new sessions are told by the proxy's earlier ones. */
 export type SessionDefaults = Pick<ProxyServices, 'defaultSqlMode' | 'defaultIsolation' | 'commandBytesMax'>;
@@ -39,15 +40,7 @@ export class SessionHarness {
     ends: HarnessEnds,
     links: SessionLinks = plainLinks,
   ) {
-    const counters: ProxyCounters = {
-      connections: 0,
-      queries: () => {},
-      unclassified: 0,
-      cacheHits: 0,
-      cacheMisses: 0,
-      cacheInvalidations: 0,
-      cacheBypassed: () => {},
-    };
+    const counters = zeroCounters();
     const versions = TableVersions.create();
     const statements = new StatementCache();
     const flights = new Flights(() => {});
