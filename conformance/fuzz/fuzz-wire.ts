@@ -1,8 +1,9 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
-import { Command, InvalidArgumentError, Option } from 'commander';
+import { Command, Option } from 'commander';
 import { findServer } from '../../site/lab/find-server';
+import { wholeNumberFrom } from '../whole-number';
 import { type FuzzPhase, type FuzzResult, type FuzzRun, PHASES } from './fuzz-run';
 import type { FuzzWorkerData } from './fuzz-worker';
 import { grewBy } from './memory-watch';
@@ -30,11 +31,7 @@ interface Flags {
   readonly json?: string;
 }
 
-function wholeNumber(text: string): number {
-  const value = Number(text);
-  if (!Number.isSafeInteger(value) || value < 0) throw new InvalidArgumentError('a whole number, please');
-  return value;
-}
+const wholeNumber = wholeNumberFrom(0);
 
 /** Runs in a thread of its own, so that one that hangs, or takes all memory, can be told of. */
 export function watched(run: FuzzRun, hangMs = HANG_MS): Promise<FuzzResult> {

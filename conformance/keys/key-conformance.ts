@@ -1,6 +1,7 @@
-import { Command, InvalidArgumentError } from 'commander';
+import { Command } from 'commander';
 import { findServer } from '../../site/lab/find-server';
 import { report } from '../bench/report';
+import { wholeNumberFrom } from '../whole-number';
 import { type InsertFinding, runInserts } from './insert-run';
 
 /** `npm run conformance:keys`: INSERT statements of all forms, direct and proxied, compared modulo the keys. */
@@ -15,11 +16,7 @@ interface Flags {
   readonly json?: string;
 }
 
-function wholeNumber(text: string): number {
-  const value = Number(text);
-  if (!Number.isSafeInteger(value) || value < 0) throw new InvalidArgumentError('a whole number, please');
-  return value;
-}
+const wholeNumber = wholeNumberFrom(0);
 
 function told({ statement, step, wrong }: InsertFinding): string {
   const values = step.executions === null ? '' : `\n    executed with ${JSON.stringify(step.executions)}`;

@@ -1,5 +1,6 @@
 import { writeFileSync } from 'node:fs';
-import { Command, InvalidArgumentError, Option } from 'commander';
+import { Command, Option } from 'commander';
+import { wholeNumberFrom } from '../whole-number';
 import { simulate, type RunOptions, type RunResult } from './cluster';
 import { isMutant, MUTANTS } from './mutants';
 import { failureReport, tableHead, tableRow } from './report';
@@ -19,11 +20,7 @@ interface Flags {
   readonly mutant?: string;
 }
 
-function wholeNumber(text: string): number {
-  const value = Number(text);
-  if (!Number.isSafeInteger(value) || value < 1) throw new InvalidArgumentError('a whole number from 1 on, please');
-  return value;
-}
+const wholeNumber = wholeNumberFrom(1);
 
 /** True when every run held its promises. `print`: one line or more of the report. */
 export function runAll(flags: Flags, print: (text: string) => void): boolean {
