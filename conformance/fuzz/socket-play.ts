@@ -6,6 +6,7 @@ import { encodeFrame } from '../../proxy/wire/compressed-frame';
 import { decodeGreeting, scrambleOf } from '../../proxy/wire/handshake';
 import { encodeHandshakeResponse } from '../../proxy/wire/handshake-response';
 import { frame } from '../../proxy/wire/packet-framer';
+import { baseCapabilities } from '../wire/raw-client';
 import type { Chance } from './chance';
 import { clientCommand, handshakeResponse } from './client-voice';
 import { chopped, mutatedBytes } from './mutations';
@@ -13,16 +14,6 @@ import { chopped, mutatedBytes } from './mutations';
 const PACKETS_MAX = 40;
 /** A connection whose client has gone must end by then. */
 const END_MS = 60_000;
-
-const capabilities =
-  Capability.protocol41 |
-  Capability.secureConnection |
-  Capability.pluginAuth |
-  Capability.connectWithDb |
-  Capability.multiStatements |
-  Capability.multiResults |
-  Capability.transactions |
-  Capability.longPassword;
 
 /** How a client leaves. */
 const endings = ['end', 'end', 'end', 'destroy', 'reset', 'stall'] as const;
@@ -124,7 +115,9 @@ export class SocketPlay {
   }
 
   private someCapabilities(): number {
-    return this.chance.oneIn(3) ? capabilities : (capabilities | Capability.deprecateEof | Capability.localFiles) >>> 0;
+    return this.chance.oneIn(3)
+      ? baseCapabilities
+      : (baseCapabilities | Capability.deprecateEof | Capability.localFiles) >>> 0;
   }
 
   private write(socket: Socket, bytes: Buffer, harm: number): void {

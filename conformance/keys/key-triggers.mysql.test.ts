@@ -1,6 +1,7 @@
 import { type Connection, createConnection, type ResultSetHeader, type RowDataPacket } from 'mysql2/promise';
 import { decomposeKey, ISSUED_KEYS, keySeconds } from '../../proxy/keys/key-ranges';
 import { findServer } from '../../site/lab/find-server';
+import { appAccount } from '../wire/proxied-server';
 import { KeyedSite } from './keyed-site';
 
 const binary = findServer();
@@ -15,12 +16,7 @@ const binary = findServer();
     const connect = (socketPath: string): Promise<Connection> =>
       createConnection({
         socketPath,
-        user: 'app',
-        password: 'secret',
-        database: 'app',
-        multipleStatements: true,
-        supportBigNumbers: true,
-        bigNumberStrings: true,
+        ...appAccount,
       });
 
     beforeAll(async () => {

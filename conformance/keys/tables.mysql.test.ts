@@ -1,6 +1,7 @@
 import { type Connection, createConnection, type ResultSetHeader, type RowDataPacket } from 'mysql2/promise';
 import { decomposeKey } from '../../proxy/keys/key-ranges';
 import { findServer } from '../../site/lab/find-server';
+import { appAccount } from '../wire/proxied-server';
 import { KeyedSite } from './keyed-site';
 
 const binary = findServer();
@@ -14,12 +15,7 @@ const binary = findServer();
     site = await KeyedSite.start(binary, { leaseKeys: { 8: 8n, 16: 32n, 24: 64n, 32: 64n } });
     db = await createConnection({
       socketPath: site.socket,
-      user: 'app',
-      password: 'secret',
-      database: 'app',
-      multipleStatements: true,
-      supportBigNumbers: true,
-      bigNumberStrings: true,
+      ...appAccount,
     });
     await db.query(`
       CREATE TABLE post (id BIGINT AUTO_INCREMENT PRIMARY KEY, v VARCHAR(50), n INT DEFAULT 7);

@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream';
 import { type Connection, createConnection, type ResultSetHeader } from 'mysql2/promise';
 import { isOwn } from '../../proxy/keys/key-ranges';
+import { appAccount } from '../wire/proxied-server';
 import type { Step } from './insert-generator';
 import { tables } from './insert-tables';
 import { KeyedSite } from './keyed-site';
@@ -91,12 +92,8 @@ export class Side {
     let side: Side | undefined;
     const connection = await createConnection({
       socketPath,
-      user: 'app',
-      password: 'secret',
+      ...appAccount,
       database: schema,
-      multipleStatements: true,
-      supportBigNumbers: true,
-      bigNumberStrings: true,
       maxPreparedStatements: 8,
       infileStreamFactory: () => Readable.from([Buffer.from(side?.file ?? '')]),
     });

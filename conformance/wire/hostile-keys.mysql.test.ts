@@ -1,6 +1,6 @@
 import { type Connection, createConnection, type ResultSetHeader } from 'mysql2/promise';
 import { findServer } from '../../site/lab/find-server';
-import { type ProxiedServer, startProxiedServer } from './proxied-server';
+import { appAccount, type ProxiedServer, startProxiedServer } from './proxied-server';
 import { command, query, RawClient } from './raw-client';
 
 const binary = findServer();
@@ -35,12 +35,7 @@ const base = 1_000_000_000_000n;
   const connect = (): Promise<Connection> =>
     createConnection({
       socketPath: site.proxySocket,
-      user: 'app',
-      password: 'secret',
-      database: 'app',
-      multipleStatements: true,
-      supportBigNumbers: true,
-      bigNumberStrings: true,
+      ...appAccount,
     });
   const ids = async (table = 'app.post'): Promise<bigint[]> => {
     const [rows] = await db.query(`SELECT id FROM ${table} ORDER BY id`);

@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
 import { type Connection, createConnection, type ResultSetHeader } from 'mysql2/promise';
 import { findServer } from '../../site/lab/find-server';
-import { type ProxiedServer, startProxiedServer } from './proxied-server';
+import { appAccount, type ProxiedServer, startProxiedServer } from './proxied-server';
 
 const binary = findServer();
 const base = 1_000_000_000_000n;
@@ -22,12 +22,7 @@ const base = 1_000_000_000_000n;
     db = await createConnection({
       host: '127.0.0.1',
       port: site.proxy.port,
-      user: 'app',
-      password: 'secret',
-      database: 'app',
-      multipleStatements: true,
-      supportBigNumbers: true,
-      bigNumberStrings: true,
+      ...appAccount,
       infileStreamFactory: () => Readable.from([Buffer.from('a\nb\nc\n')]),
     });
     await db.query('DROP TABLE IF EXISTS post, other, hooked');

@@ -152,7 +152,17 @@ export class InformationSchemaCatalog implements Catalog {
   }
 }
 
-/** A real database server and the proxy before it. User `app` with password `secret` owns schema `app`. */
+/** The client's account at a rig, for mysql2. Keys come as text: they may lie beyond what a number can hold. */
+export const appAccount = {
+  user: 'app',
+  password: 'secret',
+  database: 'app',
+  multipleStatements: true,
+  supportBigNumbers: true,
+  bigNumberStrings: true,
+} as const;
+
+/** A real database server and the proxy before it. `appAccount` owns schema `app`. */
 export interface ProxiedServer {
   readonly server: DatabaseServer;
   readonly proxy: RunningProxy;
