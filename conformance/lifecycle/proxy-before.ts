@@ -1,10 +1,10 @@
 import { createConnection, type Socket } from 'node:net';
 import { join } from 'node:path';
 import type { ProxyOptions } from '../../proxy/io/proxy-options';
-import { type RunningProxy, startProxy } from '../../proxy/io/proxy-server';
+import type { RunningProxy } from '../../proxy/io/proxy-server';
 import type { RefusalReason } from '../../proxy/io/refusal';
 import type { ProxyCounters } from '../../proxy/ports';
-import type { ProxiedServer } from '../wire/proxied-server';
+import { anotherProxy, type ProxiedServer } from '../wire/proxied-server';
 
 /** One more proxy before the server of a rig, to be drained or starved without harm to the others. */
 export interface OwnProxy {
@@ -22,12 +22,9 @@ export async function proxyBefore(site: ProxiedServer, changes: Partial<ProxyOpt
   const refused: RefusalReason[] = [];
   const errors: string[] = [];
   const counters: ProxyCounters = { ...site.counters, connections: 0 };
-  const { catalog, keys, versions } = site;
-  const proxy = await startProxy({
-    listen: { host: '127.0.0.1', port: 0 },
+  const proxy = await anotherProxy(site, {
     socket,
-    backend: { path: site.server.socket },
-    ...{ catalog, keys, versions, counters },
+    counters,
     log: { warn: () => {}, error: (message) => void errors.push(message) },
     backendWaitMs: 20_000,
     refused: (reason) => void refused.push(reason),

@@ -1,10 +1,9 @@
 import { connect, type Socket } from 'node:net';
 import { type Connection, createConnection } from 'mysql2/promise';
-import type { ProxyOptions } from '../../proxy/io/proxy-options';
-import { type RunningProxy, startProxy } from '../../proxy/io/proxy-server';
+import type { RunningProxy } from '../../proxy/io/proxy-server';
 import { encodeProxyHeader } from '../../proxy/wire/proxy-header';
 import { findServer } from '../../site/lab/find-server';
-import { type ProxiedServer, startProxiedServer } from './proxied-server';
+import { anotherProxy, type ProxiedServer, startProxiedServer } from './proxied-server';
 
 const binary = findServer();
 
@@ -25,7 +24,7 @@ const binary = findServer();
        CREATE USER six@'2001:db8::%' IDENTIFIED BY 'secret'; CREATE USER inside@localhost IDENTIFIED BY 'secret';`,
     );
     await direct.end();
-    behind = await another({
+    behind = await anotherProxy(site, {
       backend: { host: '127.0.0.1', port: site.server.port },
       proxyProtocol: true,
       proxyProtocolFrom: ['127.0.0.0/8'],
@@ -36,22 +35,6 @@ const binary = findServer();
     await site.stop();
     expect(site.errors).toEqual([]);
   });
-
-  const another = (changes: Partial<ProxyOptions>): Promise<RunningProxy> => {
-    const { catalog, keys, versions, counters } = site;
-    return startProxy({
-      listen: { host: '127.0.0.1', port: 0 },
-      socket: null,
-      backend: { path: site.server.socket },
-      catalog,
-      keys,
-      versions,
-      counters,
-      log: { warn: () => {}, error: (message) => void site.errors.push(message) },
-      backendWaitMs: 2_000,
-      ...changes,
-    });
-  };
 
   /** Where the server thinks the client is: of CURRENT_USER, and of the process list. */
   async function seen(user: string, to: { port: number } | { socketPath: string }, header?: Buffer) {
@@ -79,7 +62,7 @@ const binary = findServer();
   });
 
   it('is the server socket when the PROXY protocol is not spoken', async () => {
-    const silent = await another({});
+    const silent = await anotherProxy(site, {});
     expect(await seen('inside', silent)).toEqual(['inside@localhost', 'localhost']);
     await silent.close();
   });

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { connect as tlsConnect } from 'node:tls';
 import { deflateSync } from 'node:zlib';
 import { createConnection } from 'mysql2/promise';
-import { type RunningProxy, startProxy } from '../../proxy/io/proxy-server';
+import type { RunningProxy } from '../../proxy/io/proxy-server';
 import type { BackendTlsOptions } from '../../proxy/io/tls-channel';
 import { nativePasswordAnswer } from '../../proxy/wire/auth';
 import { encodeFrame } from '../../proxy/wire/compressed-frame';
@@ -16,7 +16,7 @@ import { encodeHandshakeResponse, encodeSslRequest } from '../../proxy/wire/hand
 import { frame, PacketFramer } from '../../proxy/wire/packet-framer';
 import { findServer } from '../../site/lab/find-server';
 import { makeCertificate, opensslAvailable, type TestCertificate } from './certificate';
-import { type ProxiedServer, startProxiedServer } from './proxied-server';
+import { anotherProxy, type ProxiedServer, startProxiedServer } from './proxied-server';
 import { query } from './raw-client';
 import { run } from './run-program';
 
@@ -61,22 +61,12 @@ const can = binary?.flavour === 'mariadb' && hasClient && opensslAvailable();
   });
 
   /** Another proxy, which reaches the server over TCP. */
-  const overTcp = (backendTls: BackendTlsOptions | null): Promise<RunningProxy> => {
-    const { catalog, keys, versions, counters } = site;
-    return startProxy({
-      listen: { host: '127.0.0.1', port: 0 },
-      socket: null,
+  const overTcp = (backendTls: BackendTlsOptions | null): Promise<RunningProxy> =>
+    anotherProxy(site, {
       backend: { host: '127.0.0.1', port: site.server.port },
       backendTls,
       tls: { cert: own.cert, key: own.key, ca: null, required: false },
-      catalog,
-      keys,
-      versions,
-      counters,
-      log: { warn: () => {}, error: (message) => void site.errors.push(message) },
-      backendWaitMs: 2_000,
     });
-  };
   const cli = (port: number, user: string, options: readonly string[], sql: string) =>
     run(
       'mariadb',

@@ -216,3 +216,17 @@ export async function startProxiedServer(
   };
   return { server, proxy, proxySocket, dir, keys, versions, catalog, counters, errors, stop };
 }
+
+/** One more proxy before the server of the rig: on TCP, and to the server's unix socket, if `changes` say nothing else. */
+export function anotherProxy(site: ProxiedServer, changes: Partial<ProxyOptions> = {}): Promise<RunningProxy> {
+  const { catalog, keys, versions, counters } = site;
+  return startProxy({
+    listen: { host: '127.0.0.1', port: 0 },
+    socket: null,
+    backend: { path: site.server.socket },
+    ...{ catalog, keys, versions, counters },
+    log: { warn: () => {}, error: (message) => void site.errors.push(message) },
+    backendWaitMs: 2_000,
+    ...changes,
+  });
+}

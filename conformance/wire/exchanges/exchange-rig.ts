@@ -2,10 +2,10 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Connection, createConnection } from 'mysql2/promise';
-import { type RunningProxy, startProxy } from '../../../proxy/io/proxy-server';
+import type { RunningProxy } from '../../../proxy/io/proxy-server';
 import type { ServerBinary } from '../../../site/lab/find-server';
 import { makeCertificate, opensslAvailable } from '../certificate';
-import { type ProxiedServer, startProxiedServer } from '../proxied-server';
+import { anotherProxy, type ProxiedServer, startProxiedServer } from '../proxied-server';
 import { type Difference, differences } from './compare-records';
 import type { Exchange } from './exchange';
 import { FIRST_KEY } from './first-key';
@@ -51,18 +51,10 @@ export async function startExchangeRig(binary: ServerBinary): Promise<ExchangeRi
   let root: Connection;
   let overTcp: RunningProxy;
   try {
-    const { catalog, versions, counters, errors, server } = site;
     // Over TCP to the backend too: who a user is depends on the way to the server.
-    overTcp = await startProxy({
-      listen: { host, port: 0 },
-      socket: null,
-      backend: { host, port: server.port },
-      catalog,
+    overTcp = await anotherProxy(site, {
+      backend: { host, port: site.server.port },
       keys,
-      versions,
-      counters,
-      log: { warn: () => {}, error: (message) => void errors.push(message) },
-      backendWaitMs: 2_000,
       tls: certificate === null ? null : { ...certificate, ca: null, required: false },
     });
     root = await createConnection({ socketPath: site.server.socket, user: 'root', multipleStatements: true });
