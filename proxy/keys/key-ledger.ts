@@ -59,6 +59,8 @@ export class KeyLedger {
   private closed = false;
   private readonly tasks: LedgerTask[] = [];
   private readonly tables = new Map<string, TableKeys>();
+  /** The same, without a name to be put together for each INSERT. */
+  private readonly keysOfInfo = new WeakMap<TableInfo, TableKeys>();
   private readonly asks: Asks;
   private readonly global: { wanted: number; durable: number };
   private writeTrouble: { readonly atMs: number; readonly reason: string } | null = null;
@@ -249,7 +251,13 @@ export class KeyLedger {
     return { kind: 'wait', for: 'marks', id: tableId(keys.schema, keys.table) };
   }
 
-  private tableKeys({ schema, table }: TableInfo): TableKeys {
+  private tableKeys(info: TableInfo): TableKeys {
+    let keys = this.keysOfInfo.get(info);
+    if (keys === undefined) this.keysOfInfo.set(info, (keys = this.keysOfTable(info)));
+    return keys;
+  }
+
+  private keysOfTable({ schema, table }: TableInfo): TableKeys {
     const id = tableId(schema, table);
     let keys = this.tables.get(id);
     if (keys === undefined) {

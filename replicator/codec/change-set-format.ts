@@ -47,10 +47,21 @@ export class ChangeSetFormatError extends Error {
   }
 }
 
+/** Hashes stay in memory with their change sets: small blocks of their own, so that they keep nothing else there. */
+const HASHES_PER_BLOCK = 64;
+let block = Buffer.alloc(0);
+let used = 0;
+
 /** Name of an encoded change set in its successor: the first 16 bytes of its SHA-256. */
 export function hashRecord(record: Uint8Array): Buffer {
-  // By way of text, the bytes lie in the pool: hundreds of thousands of them are kept, and one allocation each is dear.
-  return Buffer.from(hash('sha256', record, 'hex').slice(0, HASH_BYTES * 2), 'hex');
+  if (used === block.length) {
+    block = Buffer.alloc(HASH_BYTES * HASHES_PER_BLOCK);
+    used = 0;
+  }
+  const name = block.subarray(used, (used += HASH_BYTES));
+  // By way of text: a third of the time that a buffer for the digest takes.
+  name.write(hash('sha256', record, 'hex'), 'hex');
+  return name;
 }
 
 /** `previousHash` of an incarnation's first change set. */

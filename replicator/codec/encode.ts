@@ -122,16 +122,17 @@ function writeRows(writer: PayloadWriter, rows: readonly RowChange[], names: Nam
 
 function writeImage(writer: PayloadWriter, image: RowImage): void {
   writeNumber(writer, image.length);
-  const bitmapBytes = (image.length + 7) >> 3;
-  const present = Buffer.alloc(bitmapBytes);
-  const nulls = Buffer.alloc(bitmapBytes);
-  for (let i = 0; i < image.length; i++) {
-    const bit = 1 << (i & 7);
-    if (image[i] !== undefined) present[i >> 3]! |= bit;
-    if (image[i] === null) nulls[i >> 3]! |= bit;
-  }
-  writer.raw(present).raw(nulls);
+  writeBitmap(writer, image, (value) => value !== undefined);
+  writeBitmap(writer, image, (value) => value === null);
   for (const value of image) if (value) writeBytes(writer, value);
+}
+
+function writeBitmap(writer: PayloadWriter, image: RowImage, isSet: (value: RowImage[number]) => boolean): void {
+  for (let from = 0; from < image.length; from += 8) {
+    let bits = 0;
+    for (let i = from; i < image.length && i < from + 8; i++) if (isSet(image[i])) bits |= 1 << (i - from);
+    writer.uint8(bits);
+  }
 }
 
 function writeUnique(writer: PayloadWriter, unique: UniqueChange, keys: KeyWriter, names: NameTable): void {
