@@ -74,6 +74,42 @@ const binary = findServer();
     db.destroy();
   });
 
+  it('knows that a change of user that fails has cleared the session all the same', async () => {
+    const db = await connect();
+    const other = await connect();
+    await other.query('CREATE TABLE app.kept (id INT PRIMARY KEY, v INT); INSERT INTO app.kept VALUES (1, 1)');
+    await db.query('CREATE TEMPORARY TABLE kept (v INT)');
+    await db.query("SET sql_mode = 'ANSI_QUOTES'");
+    await db.query('SET sql_select_limit = 1');
+    const read = async (): Promise<unknown> => (await other.query('SELECT v FROM kept WHERE id = 1'))[0];
+    await read();
+    const hits = counters.cacheHits;
+    expect(await read()).toEqual([{ v: 1 }]);
+    expect(counters.cacheHits).toBe(hits + 1);
+    await expect(db.changeUser({ user: 'app', password: 'wrong' })).rejects.toMatchObject({ errno: 1045 });
+    // No temporary table hides it any more, and "…" is a string again.
+    await db.query('UPDATE kept SET v = 2 WHERE id = 1 AND "x" = \'x\'');
+    expect(await read()).toEqual([{ v: 2 }]);
+    await db.query('INSERT INTO post (v) VALUES ("after")');
+    const [rows] = await db.query("SELECT id > 999999999999 AS ours FROM post WHERE v = 'after'");
+    expect(rows).toEqual([{ ours: 1 }]);
+    await other.query('DROP TABLE app.kept');
+    db.destroy();
+    other.destroy();
+  });
+
+  it('reads texts in the character set of the login again when the session is reset', async () => {
+    const raw = await RawClient.connect(site.proxySocket);
+    raw.send(query('SET NAMES gbk'), command(31));
+    await raw.take(2);
+    // In gbk the last byte of the three and the backslash were one character, and the string ended there.
+    const before = site.keys.demands.length;
+    raw.send(query("INSERT INTO post (v) VALUES ('\u4f60\\' x'), ('y')"));
+    expect((await raw.take(1)).map(({ payload }) => payload[0])).toEqual([0]);
+    expect(site.keys.demands.slice(before)).toEqual([{ kind: 'rows', count: 2 }]);
+    raw.destroy();
+  });
+
   it('answers hundreds of pipelined commands in order, through a half-closed connection too', async () => {
     const raw = await RawClient.connect(site.proxySocket);
     const commands = Array.from({ length: 300 }, (_, index) => [

@@ -112,8 +112,9 @@ export function connected(state: SessionState, facts: ConnectionFacts): void {
 
 /** COM_RESET_CONNECTION and COM_CHANGE_USER: as after connecting. */
 export function reset(state: SessionState, mode: SqlMode): void {
-  state.mode = mode;
   if (state.charset >= 0) state.charset = -1 - state.charset;
+  // Back to what the client connected with, whatever it has SET since.
+  state.mode = { ...mode, doubleByte: doubleByteOfCollation(-1 - state.charset) };
   state.ownInsertId = false;
   state.prepared.clear();
   state.named.clear();

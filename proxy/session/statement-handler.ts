@@ -3,7 +3,7 @@ import type { CommandReply } from '../wire/command';
 import { PayloadReader, PayloadTooShortError } from '../wire/payload-reader';
 import type { Residue } from '../reuse/residue';
 import { accountOfProxy, authenticationRefused } from '../errors';
-import { parseServerVersion } from '../sql/sql-mode';
+import { doubleByteOfCollation, parseServerVersion } from '../sql/sql-mode';
 import type { ClientCommand } from './client-command';
 import { CachedReads } from './cached-reads';
 import { type CommandOutcome, errorAnswer, type SendOutcome, unreadText } from './command-outcome';
@@ -130,7 +130,13 @@ export class StatementHandler {
   }
 
   /** A command whose success changes what we know of the session: later ones wait for it. */
-  private send(command: ClientCommand, kind: CommandReply, scope: WriteScope, success: () => void): SendOutcome {
+  private send(
+    command: ClientCommand,
+    kind: CommandReply,
+    scope: WriteScope,
+    success: () => void,
+    failure: () => void = () => {},
+  ): SendOutcome {
     this.writes.begin(scope);
     const reply = serverReply(
       kind === 'nothing' || kind === 'unknown' ? 'packet' : kind,
@@ -138,6 +144,7 @@ export class StatementHandler {
         if (summary === null) return;
         this.note(summary);
         if (summary.errorCode === null) success();
+        else failure();
         this.writes.end(scope, { inTransaction: inTransaction(this.state), commits: scope.kind === 'all' });
       },
       { barrier: true },
@@ -167,7 +174,24 @@ export class StatementHandler {
       const reason = 'over TLS a change of user needs TLS to the database server too (database.tls); connect anew';
       return errorAnswer(authenticationRefused(reason), command);
     }
-    return this.send(command, kind, writesNothing, () => this.userChanged(payload));
+    return this.send(
+      command,
+      kind,
+      writesNothing,
+      () => this.userChanged(payload),
+      () => this.userKept(),
+    );
+  }
+
+  /**
+   * The server clears the session before it judges, and lets the old user go on in it (seen on MariaDB 10.11): temporary
+   * tables, prepared statements and settings are gone, and the character set is the server's own.
+   */
+  private userKept(): void {
+    this.afterReset();
+    this.state.mode = { ...this.state.mode, doubleByte: null };
+    // Whether the default schema stays depends on the server, and so may more.
+    this.reads.lose();
   }
 
   private userChanged(payload: Buffer): void {
@@ -175,6 +199,7 @@ export class StatementHandler {
     const { state } = this;
     try {
       Object.assign(state, changedUser(payload, state.capabilities));
+      state.mode = { ...state.mode, doubleByte: doubleByteOfCollation(-1 - state.charset) };
     } catch (error) {
       if (!(error instanceof PayloadTooShortError)) throw error;
       // The server has understood more of it than we.
