@@ -1,5 +1,6 @@
 import { parseText } from '../sql/classifier';
 import { defaultSqlMode } from '../sql/sql-mode';
+import { setAssignments } from '../sql/set-assignments';
 import { SessionFingerprint } from './session-fingerprint';
 
 function after(...texts: string[]): SessionFingerprint {
@@ -88,4 +89,25 @@ test('SET GLOBAL is told, and sessions that begin after it differ from those bef
 
 test('a session that sets ever new variables is given up', () => {
   expect(after(...Array.from({ length: 65 }, (_, index) => `SET x${index} = 1`)).understood).toBe(false);
+});
+
+test('the scope of a SET holds for the names behind it that bring none', () => {
+  const scopes = (text: string) =>
+    parseText(text, defaultSqlMode).statements.flatMap((statement) =>
+      (setAssignments(statement) ?? []).map(({ scope, name }) => `${scope} ${name}`),
+    );
+  expect(scopes("SET GLOBAL max_connections = 9, sql_mode = 'ANSI_QUOTES', @a = 1, time_zone = 'SYSTEM'")).toEqual([
+    'global max_connections',
+    'global sql_mode',
+    'user a',
+    'global time_zone',
+  ]);
+  expect(scopes('SET GLOBAL a = 1, SESSION b = 2, c = 3, @@global.d = 4, e = 5')).toEqual([
+    'global a',
+    'session b',
+    'session c',
+    'global d',
+    'session e',
+  ]);
+  expect(scopes('SET GLOBAL a = 1, @@b = 2, NAMES utf8mb4')).toEqual(['global a', 'session b', 'session names']);
 });

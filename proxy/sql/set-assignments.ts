@@ -34,9 +34,13 @@ const sessionScopes = ['SESSION', 'LOCAL'];
 
 function assignmentList(cursor: TokenCursor, to: number): readonly Assignment[] | null {
   const list: Assignment[] = [];
+  let global = false;
   while (cursor.at < to) {
     const first = cursor.tokens[cursor.at];
-    const target = assignmentTarget(cursor);
+    // The keyword holds for all names behind it that bring none (not for @@names, nor for NAMES).
+    if (globalScopes.includes(cursor.upper())) global = true;
+    else if (sessionScopes.includes(cursor.upper())) global = false;
+    const target = assignmentTarget(cursor, global);
     if (first === undefined || target === null) return null;
     const from = cursor.at;
     cursor.seek(',');
@@ -48,7 +52,7 @@ function assignmentList(cursor: TokenCursor, to: number): readonly Assignment[] 
   return list;
 }
 
-function assignmentTarget(cursor: TokenCursor): Pick<Assignment, 'scope' | 'name'> | null {
+function assignmentTarget(cursor: TokenCursor, global: boolean): Pick<Assignment, 'scope' | 'name'> | null {
   const token = cursor.tokens[cursor.at];
   if (token === undefined) return null;
   if (cursor.accept('NAMES', 'CHARSET')) return { scope: 'session', name: 'names' };
@@ -67,8 +71,8 @@ function assignmentTarget(cursor: TokenCursor): Pick<Assignment, 'scope' | 'name
       name = cursor.name();
     }
   } else {
-    if (cursor.accept(...globalScopes)) scope = 'global';
-    else cursor.accept(...sessionScopes);
+    if (!cursor.accept(...globalScopes)) cursor.accept(...sessionScopes);
+    if (global) scope = 'global';
     name = cursor.name();
   }
   // Otherwise SET TRANSACTION, SET PASSWORD FOR, SET ROLE x, SET DEFAULT ROLE, …
