@@ -237,3 +237,11 @@ test('a first packet of 2 MB is refused', () => {
   phase.fromClient(frame(Buffer.alloc(2_000_000), 1).subarray(0, 1_500_000));
   expect(said.end).toBe('refused');
 });
+
+test('where TLS is required, a login in clear that cannot be read is refused too', () => {
+  for (const client of ['plain', 'loopback'] as const) {
+    const { phase, said, backend } = open({ client, clientTls: 'required' });
+    phase.fromClient(frame(Buffer.from([0x05, 0x24, 0, 0, 1]), 1));
+    expect([said.end, backend()]).toEqual(['refused', []]);
+  }
+});

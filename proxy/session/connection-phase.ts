@@ -208,6 +208,10 @@ export class ConnectionPhase {
 
   private handshakeResponse(packet: Packet, offer: Offer): void {
     const { payload } = packet;
+    // Also of one that cannot be read, which the server may.
+    if (this.links.clientTls === 'required' && this.clientLink !== 'tls' && this.clientLink !== 'local') {
+      return this.refuse(secureTransportRequired());
+    }
     clearUnoffered(payload, offer);
     let response: HandshakeResponse;
     try {
@@ -218,9 +222,6 @@ export class ConnectionPhase {
       // Of before 4.1, or broken: the server knows.
       this.step = { kind: 'authentication', relay: null };
       return this.toBackend(packet);
-    }
-    if (this.links.clientTls === 'required' && this.clientLink !== 'tls' && this.clientLink !== 'local') {
-      return this.refuse(secureTransportRequired());
     }
     if (this.links.backendTls && (offer.greeting.capabilities & Capability.ssl) === 0) {
       return this.backendTlsFailed('it offers none');
