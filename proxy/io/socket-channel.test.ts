@@ -157,3 +157,15 @@ test('paused, nothing comes; an end comes after the bytes before it', async () =
   await ended;
   expect(seen.join('')).toBe('onetwo');
 });
+
+test('bytes that were read before the channel, and put back, come first', async () => {
+  const { peer, channel } = await pair();
+  const { socket } = channel;
+  const heard: string[] = [];
+  socket.unshift(Buffer.from('early '));
+  channel.listen({ ...ignored, data: (bytes) => void heard.push(bytes.toString()), end: () => heard.push('.') });
+  channel.resume();
+  peer.end('late');
+  await once(socket, 'end');
+  expect(heard.join('')).toBe('early late.');
+});

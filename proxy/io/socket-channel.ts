@@ -49,7 +49,9 @@ export class SocketChannel implements Channel {
     if (!first) return;
     (socket as ChannelSocket)[channelOf] = this;
     // The memory of chunks from 'data' is not used again, so that writes of them need no copy (see Channel.write).
-    if (!(socket instanceof TLSSocket) && readDirectly(socket, this)) this.direct = true;
+    // What was read already, behind a PROXY header, comes by 'data' only.
+    const fresh = !(socket instanceof TLSSocket) && socket.readableLength === 0;
+    if (fresh && readDirectly(socket, this)) this.direct = true;
     else socket.on('data', onData);
     socket.on('drain', onDrain).on('end', onEnd).on('error', onError).on('close', onClose);
   }
