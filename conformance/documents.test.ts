@@ -1,10 +1,10 @@
-import { readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { parseDocument } from 'yaml';
 import { environmentNames } from '../site/config/environment';
 import { parseConfig } from '../site/config/load';
 
-/** What the documents say of scripts, configuration and metrics is what there is. */
+/** What the documents say of files, scripts, configuration and metrics is what there is. */
 
 const root = join(__dirname, '../..');
 const read = (path: string): string => readFileSync(join(root, path), 'utf8');
@@ -15,6 +15,14 @@ const documents = ['README.md', 'ARCHITECTURE.md', 'CONTRIBUTING.md', 'CHANGELOG
 test.each([...documents, 'site/README.md'])('%s names scripts that are there', (path) => {
   const named = [...read(path).matchAll(/npm run ([a-z][a-z:-]*)/g)].map(([, name = '']) => name);
   expect(named.filter((name) => scripts[name] === undefined)).toEqual([]);
+});
+
+test.each([...documents, 'site/README.md'])('%s names files that are there', (path) => {
+  const named = [...read(path).matchAll(/`([a-z-]+\/[^`\s*]+\.(?:ts|js|json))`/g)].map(([, name = '']) => name);
+  const places = [root, dirname(join(root, path))];
+  // dist is what a build makes of the files.
+  const sources = named.filter((name) => !name.startsWith('dist/'));
+  expect(sources.filter((name) => !places.some((place) => existsSync(join(place, name))))).toEqual([]);
 });
 
 test('every campaign stands in CONTRIBUTING.md', () => {
