@@ -176,6 +176,23 @@ const sql = 'SELECT w, n FROM words ORDER BY n';
     expect(await numbers(own)).toEqual([1, 2]);
   });
 
+  it('sessions before and after a SET GLOBAL do not share, though an EXECUTE ran it', async () => {
+    const text = 'SELECT GROUP_CONCAT(w ORDER BY w) AS w FROM words';
+    const first = async (from: Connection): Promise<unknown> => (await from.query<RowDataPacket[]>(text))[0];
+    await direct.query("GRANT SUPER ON *.* TO app@localhost; GRANT SUPER ON *.* TO app@'%'");
+    const before = await connect();
+    const setter = await connect();
+    await setter.query("EXECUTE IMMEDIATE 'SET GLOBAL group_concat_max_len = 4'");
+    try {
+      const after = await connect();
+      expect(await first(before)).toEqual([{ w: 'mbili,moja' }]);
+      expect(await first(after)).toEqual([{ w: 'mbil' }]);
+    } finally {
+      await setter.query("EXECUTE IMMEDIATE 'SET GLOBAL group_concat_max_len = DEFAULT'");
+      await direct.query("REVOKE SUPER ON *.* FROM app@localhost; REVOKE SUPER ON *.* FROM app@'%'");
+    }
+  });
+
   it('FOUND_ROWS(), ROW_COUNT() and SHOW WARNINGS after a hit say what they say without a cache', async () => {
     await db.query("INSERT INTO words VALUES ('tatu', 3)");
     await numbers(db);

@@ -23,6 +23,8 @@ export interface SettingChanges {
   /** The session's sql_mode as a literal; 'ask' when only the server knows it; null when it stays. */
   readonly sqlMode: string | 'ask' | null;
   readonly globalSqlMode: boolean;
+  /** A variable of sessions to come. */
+  readonly global: boolean;
   /** undefined: the client's character set stays. */
   readonly doubleByte: DoubleByte | null | undefined;
   readonly insertId: boolean;
@@ -33,6 +35,7 @@ export const noChanges: SettingChanges = {
   edits: [],
   sqlMode: null,
   globalSqlMode: false,
+  global: false,
   doubleByte: undefined,
   insertId: false,
 };
@@ -61,6 +64,7 @@ function lastingChanges(text: string, assignments: readonly Assignment[], mode: 
   let changes = noChanges;
   for (const assignment of assignments) {
     const { name, scope } = assignment;
+    if (scope === 'global') changes = { ...changes, global: true };
     if (scope === 'global' && inherited.has(name)) changes = { ...changes, globalSqlMode: true };
     else if (name === 'sql_mode' && scope === 'session') {
       const value = literal(text, assignment, mode);

@@ -169,6 +169,8 @@ export class TextHandler {
     if (change.sqlMode !== null && change.sqlMode !== 'ask') state.mode = withSqlMode(state.mode, change.sqlMode);
     if (change.doubleByte !== undefined) state.mode = { ...state.mode, doubleByte: change.doubleByte };
     if (change.globalSqlMode) this.services.defaultSqlMode = null;
+    // Also from inside an EXECUTE.
+    if (change.global) this.services.versions.settingsChanged();
     if (change.insertId) state.ownInsertId = true;
   }
 
