@@ -30,6 +30,8 @@ export interface TableInfo {
   readonly integerKey?: boolean;
   /** Why a reply from it depends on more than the writes to it (MERGE, FEDERATED, a sequence, a column that reads the clock). */
   readonly foreignRows?: boolean;
+  /** It has a column of type TIME: where a date is wanted of that, or compared with it, the server takes today's. */
+  readonly timesOfDay?: boolean;
   /** A view: the tables and views it reads; null or absent: not known, or it depends on more than their rows. */
   readonly reads?: readonly FullName[] | null;
   /** Tables that its triggers and cascades write, those of these aside; null or absent: not known. */

@@ -95,6 +95,7 @@ async function readTable(
     reads: kind === 'view' ? tablesOfView(String(views[0]?.['definition'] ?? '')) : null,
     alsoWrites: alsoWritten(schema, others, cascades),
     foreignRows: kind === 'base' && hasForeignRows(found, columns),
+    timesOfDay: columns.some(({ type }) => String(type).toLowerCase() === 'time'),
     hasTriggers: others.length > 0,
     hasBeforeInsertTrigger: others.some(
       ({ timing, event, body }) => timing === 'BEFORE' && event === 'INSERT' && mayInsert(readBody(body)),

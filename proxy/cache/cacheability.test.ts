@@ -34,6 +34,7 @@ const tables = [
     ],
   }),
   base('school', 'merged', { foreignRows: true }),
+  base('school', 'lesson', { timesOfDay: true }),
   base('mysql', 'user'),
 ];
 const catalog: Catalog = {
@@ -105,6 +106,7 @@ test.each([
   ['SELECT id FROM user; SELECT id FROM user', 'several_statements'],
   ['SELECT id FROM shown', 'view'],
   ['SELECT id FROM merged', 'table_kind'],
+  ['SELECT DATE(starts) FROM lesson', 'table_kind'],
   ['SELECT id FROM gone', 'table_unknown'],
   ['SELECT * FROM information_schema.tables', 'system_schema'],
   ['SELECT * FROM mysql.user', 'system_schema'],
@@ -112,6 +114,9 @@ test.each([
   ['SET STATEMENT max_statement_time=1 FOR SELECT id FROM user', 'not_plain'],
   ['SELECT CAST(name AS DATE) FROM user', 'function'],
   ['SELECT CONVERT(name, datetime(6)) FROM user', 'function'],
+  ['SELECT DATE(CAST(name AS TIME)) FROM user', 'function'],
+  ["SELECT DATE(TIME '10:00:00') FROM user", 'function'],
+  ['SELECT DATE(SEC_TO_TIME(id)) FROM user', 'function'],
   ['INSERT INTO user VALUES (1)', 'not_plain'],
   ['SHOW TABLES', 'not_plain'],
   ["SELECT 'open", 'several_statements'],

@@ -37,7 +37,7 @@ export type Cacheability =
   /** The catalog has not loaded this table yet, of those that the text reads or by way of them. */
   | { readonly cacheable: 'load'; readonly load: FullName; readonly reads: readonly FullName[] };
 
-const timeTypes = new Set(['DATE', 'DATETIME', 'TIMESTAMP']);
+const timeTypes = new Set(['DATE', 'DATETIME', 'TIMESTAMP', 'TIME']);
 /** Schemas whose rows change by themselves. */
 const serverSchemas = new Set(['information_schema', 'performance_schema', 'mysql', 'sys', 'duara']);
 
@@ -130,7 +130,8 @@ function tokenReason(token: Token, next: Token | undefined, previous: Token | un
   }
   if (qualified) return null;
   if (bypassWords.has(token.upper)) return 'keyword';
-  // CAST(t AS DATE) of a time of day takes today's date.
+  // A time of day is given today's date where a date is wanted, as in CAST(t AS DATE) or DATE(TIME '10:00:00').
+  if (token.upper === 'TIME' && next?.kind === 'string') return 'function';
   const inCast = previous?.upper === 'AS' || (previous?.kind === 'symbol' && previous.text === ',');
   if (inCast && next?.text === ')' && timeTypes.has(token.upper)) return 'function';
   // FOR UPDATE, FOR SYSTEM_TIME; SUBSTRING(a FROM 1 FOR 2) bypasses with them.
@@ -150,7 +151,7 @@ function knownTables(
     if (serverSchemas.has(schema.toLowerCase())) return no('system_schema');
     const info = catalog.find(schema, table);
     if (info === null || info === undefined) return no('table_unknown');
-    if (info.foreignRows === true) return no('table_kind');
+    if (info.foreignRows === true || info.timesOfDay === true) return no('table_kind');
   }
   const [only] = reads;
   const info = only !== undefined && reads.length === 1 ? catalog.find(only.schema, only.table) : null;
