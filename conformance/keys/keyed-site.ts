@@ -60,6 +60,8 @@ export class KeyedSite {
   readonly errors: string[] = [];
   readonly alarms: string[] = [];
   readonly whiteboard = new Whiteboard(KeyedSite.scope);
+  private readonly marks = new KeyMarksFile(join(this.dir, 'key-marks'));
+  private writing: Promise<void> = Promise.resolve();
   /** Added to the machine's clock. */
   clockOffsetMs = 0;
   board = KeyBoard.create(() => this.nowMs());
@@ -140,6 +142,8 @@ export class KeyedSite {
     await life.proxy.close();
     await life.triggers.advance();
     if (how === 'clean') await life.keys.close();
+    // A process that is killed writes no more; this one would, into what the next one writes.
+    await this.writing;
     await life.database.close();
   }
 
@@ -161,7 +165,10 @@ export class KeyedSite {
       scope: KeyedSite.scope,
       incarnation,
       board,
-      store: new KeyMarksFile(join(this.dir, 'key-marks')),
+      store: {
+        read: (scope, known) => this.marks.read(scope, known),
+        write: (marks) => (this.writing = this.marks.write(marks)),
+      },
       largestKey: (table, range) => largestKey(database, table, range),
       leases: this.whiteboard,
       nowMs: () => this.nowMs(),

@@ -6,10 +6,15 @@ import { DEFAULT_LEASE_KEYS, type Lease, type NarrowTable } from './key-leases';
 import { type KeyMarks, tableId, type TableMarks } from './key-marks';
 import { type KeyRange, keySeconds, narrowRange, plausibleRange, ISSUED_KEYS } from './key-ranges';
 import * as refusals from './refusals';
+import type { LeaseLane } from './lease-lane';
 import { TableKeys } from './table-keys';
 
 /** Seconds the mark of all tables is kept ahead of the clock. */
 const GLOBAL_AHEAD_SECONDS = 300;
+/** For how long the largest key of a table counts as known: a text that needs it twice asks more than once. */
+const LOOKED_MS = 1_000;
+/** Blocks that are wanted for their place in one ordinary block. */
+const PLACE_LEASES = 64n;
 
 export interface LedgerOptions {
   /** How long a client may be kept waiting for keys, in milliseconds. */
@@ -113,6 +118,7 @@ export class KeyLedger {
       keys.bulk.read(largest);
     } else {
       keys.leasesUnread = false;
+      keys.largest = largest ?? 0n;
       keys.leases.read(largest);
     }
   }
@@ -207,26 +213,34 @@ export class KeyLedger {
   private reserveNarrow(keys: TableKeys, table: NarrowTable, demand: KeyDemand, { nowMs }: Moment): LedgerAnswer {
     const { leases } = keys;
     const size = this.options.leaseKeys?.[table.bits] ?? DEFAULT_LEASE_KEYS[table.bits] ?? 1n;
-    const count = demand.kind === 'rows' ? BigInt(demand.count) : leases.roomFor(unknownLength(demand, size));
+    const above = demand.updates === true && !(demand.kind === 'rows' && demand.count === 1);
+    const count = narrowCount(demand, above, leases, size);
+    if (above && (keys.lookedMs === null || Math.abs(nowMs - keys.lookedMs) > LOOKED_MS)) {
+      keys.lookedMs = nowMs;
+      keys.leasesUnread = true;
+    }
     if (keys.leasesUnread) return this.read(keys, 'leases', narrowRange(table.bits, table.unsigned), nowMs);
-    const run = leases.reserve(count);
+    const run = leases.reserve(count, above ? keys.largest : 0n);
     if (leases.wantsMark) this.dirty = true;
     if (run === 'mark') return this.waitForMarks(keys, nowMs);
     const id = tableId(keys.schema, keys.table);
-    const lease = (): LedgerTask => ({
+    const lease = (least: bigint): LedgerTask => ({
       kind: 'lease',
       id,
       table: narrowTable(table),
-      size: count > size ? count : size,
+      size: count > least ? count : least,
     });
     if (run === 'lease') {
       const asked = this.asks.ask(`lease${id}`, nowMs);
       if (asked.kind === 'refused') return refusals.noLease(table, asked.reason);
-      if (asked.kind === 'new') this.tasks.push(lease());
+      // A block that is wanted for its place only, since other sites' keys lie above ours: small, for that comes again.
+      const forPlace = above && leases.roomFor(0n) >= count;
+      if (asked.kind === 'new') this.tasks.push(lease(forPlace ? size / PLACE_LEASES : size));
       return { kind: 'wait', for: 'lease', id };
     }
+    if (run.first + count - 1n > keys.largest) keys.largest = run.first + count - 1n;
     // Ahead of need; while cut off this is tried again with later inserts.
-    if (leases.remaining < size / 2n && this.asks.ask(`lease${id}`, nowMs).kind === 'new') this.tasks.push(lease());
+    if (leases.remaining < size / 2n && this.asks.ask(`lease${id}`, nowMs).kind === 'new') this.tasks.push(lease(size));
     if (demand.kind === 'rows') return { kind: 'keys', first: run.first };
     const settle = (affected: bigint): void => {
       leases.giveBack({ first: run.first, count }, affected);
@@ -287,6 +301,13 @@ function updatedRows(demand: KeyDemand): number {
   const { expected = ISSUED_KEYS } = demand;
   // Rows may have come since they were counted.
   return expected > ISSUED_KEYS ? expected : Math.min(expected + (expected >> 2) + 16, ISSUED_KEYS);
+}
+
+/** `above`: the run lies above all keys in the table. */
+function narrowCount(demand: KeyDemand, above: boolean, leases: LeaseLane, size: bigint): bigint {
+  if (demand.kind === 'rows') return BigInt(demand.count);
+  const wanted = unknownLength(demand, size);
+  return above ? wanted : leases.roomFor(wanted);
 }
 
 /** Keys for a statement whose length is not known: nothing but these guards what lies behind them. */

@@ -40,11 +40,12 @@ export class LeaseLane {
     return this.leases.reduce((most, { next, to }) => (to - next > most ? to - next : most), least);
   }
 
-  /** A run of `count` keys; 'mark': ask again once the marks are on disk; 'lease': no block has room for it. */
-  reserve(count: bigint): { readonly first: bigint } | 'mark' | 'lease' {
-    const lease = this.leases.find((candidate) => candidate.to - candidate.next >= count);
+  /** A run of `count` keys above `above`; 'mark': ask again once the marks are on disk; 'lease': no block has room for it. */
+  reserve(count: bigint, above = 0n): { readonly first: bigint } | 'mark' | 'lease' {
+    const start = ({ next }: OpenLease): bigint => (next > above ? next : above + 1n);
+    const lease = this.leases.find((candidate) => candidate.to - start(candidate) >= count);
     if (lease === undefined) return 'lease';
-    const first = lease.next;
+    const first = start(lease);
     if (first + count > lease.durable) {
       if (first + count > lease.wanted) lease.wanted = ahead(lease, first + count);
       return 'mark';

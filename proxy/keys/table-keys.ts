@@ -42,6 +42,10 @@ export class TableKeys {
   readonly leases: LeaseLane;
   /** True until the largest key of the narrow column is known. */
   leasesUnread = true;
+  /** The largest key when it was last read, or issued since; 0n: there was none. */
+  largest = 0n;
+  /** When `largest` was last asked for, in milliseconds; null: never. */
+  lookedMs: number | null = null;
   /** Rises when the table may have been replaced. */
   generation = 0;
 
