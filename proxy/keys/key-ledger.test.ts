@@ -334,6 +334,28 @@ test('keys for ON DUPLICATE KEY UPDATE lie above those of the rows it may update
   expect(reserve({ kind: 'rows', updates: true, count: 768 }).kind).toBe('keys');
 });
 
+test('several rows with ON DUPLICATE KEY UPDATE take keys above all of a narrow column, also twice in one text', () => {
+  const world = new World('none');
+  const reserve = (demand: KeyDemand) =>
+    world.ledger.reserve(info(2), demand, { nowMs: world.nowMs, hybridMs: world.nowMs, floor: 0n });
+  while (reserve({ kind: 'rows', count: 1 }).kind === 'wait') world.progress();
+  world.nowMs += 5_000;
+  const foreign = 5_000_000n;
+  world.rows[2]!.add(foreign);
+  const several: KeyDemand = { kind: 'rows', count: 3, updates: true };
+  let rounds = 0;
+  for (; rounds < 20; rounds++) {
+    const both = [reserve(several), reserve(several)];
+    if (both.every(({ kind }) => kind === 'keys')) break;
+    world.progress();
+  }
+  expect(rounds).toBeLessThan(20);
+  const answer = reserve(several);
+  expect(answer.kind === 'keys' && answer.first > foreign).toBe(true);
+  const single = reserve({ kind: 'rows', count: 1, updates: true });
+  expect(single.kind === 'keys' && single.first < foreign).toBe(true);
+});
+
 test('a narrow column without leases: waits for the ring, then is refused with the table and the cure', () => {
   const world = new World('none');
   const at = () => ({ nowMs: world.nowMs, hybridMs: world.nowMs, floor: 0n });
