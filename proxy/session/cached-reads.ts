@@ -137,7 +137,7 @@ export class CachedReads {
 
   /** A statement ended. */
   note(text: string, statement: Statement, succeeded: boolean): void {
-    const forAll = this.fingerprint.note(text, statement, succeeded);
+    const forAll = this.fingerprint.note(text, statement, succeeded, this.services.versions.settingsGeneration());
     // Sessions that begin after either one differ from those that began before.
     if (forAll || changesAccounts(statement)) this.services.versions.settingsChanged();
     // The next session asks again: SET GLOBAL TRANSACTION is no assignment.

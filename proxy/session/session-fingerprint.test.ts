@@ -87,6 +87,17 @@ test('SET GLOBAL is told, and sessions that begin after it differ from those bef
   expect(new SessionFingerprint(1).value).not.toBe(new SessionFingerprint(0).value);
 });
 
+test('a DEFAULT is what is global when it is set', () => {
+  const [one, two] = [after(), after()];
+  const [statement] = parseText('SET sql_select_limit = DEFAULT', defaultSqlMode).statements;
+  if (statement === undefined) throw new Error('no statement');
+  one.note('SET sql_select_limit = DEFAULT', statement, true, 0);
+  two.note('SET sql_select_limit = DEFAULT', statement, true, 1);
+  expect(one.value).not.toBe(two.value);
+  two.note('SET sql_select_limit = DEFAULT', statement, true, 0);
+  expect(one.value).toBe(two.value);
+});
+
 test('a session that sets ever new variables is given up', () => {
   expect(after(...Array.from({ length: 65 }, (_, index) => `SET x${index} = 1`)).understood).toBe(false);
 });

@@ -96,16 +96,17 @@ export class SessionFingerprint {
 
   /**
    * A statement of `text` ended. Call it for each statement of a command, prepared ones included, also after an error.
-   * True when it set a variable for all sessions to come.
+   * True when it set a variable for all sessions to come. `globals`: the board's settings generation now, from which a
+   * DEFAULT is taken.
    */
-  note(text: string, statement: Statement, succeeded: boolean): boolean {
+  note(text: string, statement: Statement, succeeded: boolean, globals = this.globals): boolean {
     if (statement.effect === 'unknown') {
       this.lose();
       return false;
     }
     switch (statement.kind) {
       case 'set':
-        return this.noteSet(text, statement, succeeded);
+        return this.noteSet(text, statement, succeeded, globals);
       case 'lock':
         this.lockedTables = statement.tokens[statement.body]?.upper === 'LOCK';
         return false;
@@ -124,7 +125,7 @@ export class SessionFingerprint {
     }
   }
 
-  private noteSet(text: string, statement: Statement, succeeded: boolean): boolean {
+  private noteSet(text: string, statement: Statement, succeeded: boolean, globals: number): boolean {
     const transaction = transactionSetting(statement);
     if (transaction !== null) {
       if (succeeded) this.noteTransaction(transaction);
@@ -141,7 +142,7 @@ export class SessionFingerprint {
       if (lasting.length > 1) this.lose();
       return false;
     }
-    for (const assignment of assignments) this.assign(text, assignment);
+    for (const assignment of assignments) this.assign(text, assignment, globals);
     return lasting.some(({ scope }) => scope === 'global');
   }
 
@@ -154,7 +155,7 @@ export class SessionFingerprint {
     if (access) this.set('transaction', 'access');
   }
 
-  private assign(text: string, { scope, name, value, start, end }: Assignment): void {
+  private assign(text: string, { scope, name, value, start, end }: Assignment, globals: number): void {
     if (scope === 'global') return;
     if (scope === 'user') {
       if (name === 'duara_cache') this.out = !switchedOn.has(text.slice(value[0]?.start, value.at(-1)?.end));
@@ -172,7 +173,8 @@ export class SessionFingerprint {
       }
       this.settings.delete('collation_connection');
     }
-    this.set(name, text.slice(start, end));
+    const isDefault = value.some(({ upper }) => upper === 'DEFAULT');
+    this.set(name, isDefault ? `${text.slice(start, end)} ${globals}` : text.slice(start, end));
   }
 
   private set(name: string, value: string): void {
