@@ -193,6 +193,16 @@ const sql = 'SELECT w, n FROM words ORDER BY n';
     }
   });
 
+  it('a table named temporary is none', async () => {
+    await db.query('CREATE TABLE temporary (n INT); INSERT INTO temporary VALUES (1)');
+    const read = async (): Promise<number[]> => numbers(other, 'SELECT n FROM temporary');
+    await read();
+    expect(await hitsOf(read)).toBe(1);
+    await db.query('TRUNCATE TABLE temporary');
+    expect(await read()).toEqual([]);
+    await db.query('DROP TABLE temporary');
+  });
+
   it('FOUND_ROWS(), ROW_COUNT() and SHOW WARNINGS after a hit say what they say without a cache', async () => {
     await db.query("INSERT INTO words VALUES ('tatu', 3)");
     await numbers(db);

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { Statement } from '../sql/classifier';
 import { type Assignment, setAssignments } from '../sql/set-assignments';
 import { TokenCursor } from '../sql/token-cursor';
+import { isTemporaryDdl } from './table-definitions';
 
 /** Different variables set in one session before it is no longer followed. */
 const SETTINGS_MAX = 64;
@@ -111,7 +112,7 @@ export class SessionFingerprint {
         this.lockedTables = statement.tokens[statement.body]?.upper === 'LOCK';
         return false;
       case 'ddl':
-        if (isTemporary(statement)) this.temporaryTables = true;
+        if (isTemporaryDdl(statement)) this.temporaryTables = true;
         return false;
       case 'begin':
         if (succeeded) this.isolationNow = this.isolation;
@@ -231,8 +232,4 @@ export function isolationOf(value: string | null | undefined): Isolation {
       (known) => known === level,
     ) ?? 'unknown'
   );
-}
-
-function isTemporary({ tokens, body }: Statement): boolean {
-  return [1, 2, 3].some((ahead) => tokens[body + ahead]?.upper === 'TEMPORARY');
 }

@@ -27,7 +27,11 @@ export interface KeyedDefinition {
 const nothing: DefinitionChanges = { made: null, gone: [], keyed: [] };
 
 export function isTemporaryDdl(statement: Statement): boolean {
-  return [1, 2, 3].some((ahead) => statement.tokens[statement.body + ahead]?.upper === 'TEMPORARY');
+  const cursor = new TokenCursor(statement.tokens, statement.body);
+  // A table may have that name.
+  return [1, 2, 3].some(
+    (ahead) => cursor.upper(ahead) === 'TEMPORARY' && ['TABLE', 'TABLES', 'SEQUENCE'].includes(cursor.upper(ahead + 1)),
+  );
 }
 
 export function definitionChanges(statement: Statement): DefinitionChanges {
