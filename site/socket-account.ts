@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { userInfo } from 'node:os';
 import { createConnection } from 'mysql2/promise';
+import { nobodyDenied } from '../proxy/session/denied-users';
 
 const askAgainMs = 2_000;
 const askedEveryMs = 3_600_000;
@@ -11,8 +12,10 @@ const askedEveryMs = 3_600_000;
  * clients of the proxy would be that user. Until the server has answered, the answer is taken to be yes.
  */
 export class SocketAccount {
-  readonly user = userInfo().username;
-  private trusted = true;
+  private readonly user = userInfo().username;
+  private readonly itself: ReadonlySet<string> = new Set([Buffer.from(this.user).toString('latin1')]);
+  /** Asked for each client. */
+  deniedUsers = this.itself;
   private timer: NodeJS.Timeout | undefined;
   private closed = false;
 
@@ -23,10 +26,6 @@ export class SocketAccount {
     void this.watch();
   }
 
-  get deniedUsers(): ReadonlySet<string> {
-    return new Set(this.trusted ? [Buffer.from(this.user).toString('latin1')] : []);
-  }
-
   close(): void {
     this.closed = true;
     clearTimeout(this.timer);
@@ -35,7 +34,7 @@ export class SocketAccount {
   private async watch(): Promise<void> {
     const answer = await letsIn(this.socketPath, this.user);
     if (this.closed) return;
-    if (answer !== null) this.trusted = answer;
+    if (answer !== null) this.deniedUsers = answer ? this.itself : nobodyDenied;
     if (answer === true) this.onTrusted(this.user);
     // Accounts change while it runs.
     this.timer = setTimeout(() => void this.watch(), answer === null ? askAgainMs : askedEveryMs);
