@@ -10,6 +10,15 @@ export interface CatalogOptions {
   readonly query: (sql: string, values: readonly unknown[]) => Promise<readonly SqlRow[]>;
   /** Whether a table's rows travel. */
   readonly isReplicated: (schema: string, table: string) => boolean;
+  /** Where several threads have a catalog each: what one is told to forget, all forget. */
+  readonly shared?: SharedGeneration;
+}
+
+/** A count that all threads see; TableVersions has one. */
+export interface SharedGeneration {
+  definitionsGeneration(): number;
+  /** Returns the new count. */
+  definitionsChanged(): number;
 }
 
 /** The backend's tables as information_schema tells them, each read once until it is forgotten. */
@@ -18,15 +27,21 @@ export class InformationSchemaCatalog implements Catalog {
   private readonly loading = new Map<string, Promise<void>>();
   /** Rises with every `forget`: what was read before it is not kept. */
   private generation = 0;
+  /** The shared count under which `tables` were read. */
+  private sharedSeen: number;
   private lowerCase: boolean | null = null;
 
-  constructor(private readonly options: CatalogOptions) {}
+  constructor(private readonly options: CatalogOptions) {
+    this.sharedSeen = options.shared?.definitionsGeneration() ?? 0;
+  }
 
   find(schema: string, table: string): TableInfo | null | undefined {
+    this.followOthers();
     return this.tables.get(this.key(schema, table));
   }
 
   load(schema: string, table: string): Promise<void> {
+    this.followOthers();
     const key = this.key(schema, table);
     const running = this.loading.get(key);
     if (running !== undefined) return running;
@@ -42,6 +57,22 @@ export class InformationSchemaCatalog implements Catalog {
   }
 
   forget(schema?: string, table?: string): void {
+    this.followOthers();
+    const now = this.options.shared?.definitionsChanged() ?? 0;
+    // The others forget everything: it is rare, and a count is all that they see.
+    if (this.options.shared !== undefined && now === ((this.sharedSeen + 1) | 0)) this.sharedSeen = now;
+    this.drop(schema, table);
+  }
+
+  /** Forgets what another thread was told to forget. */
+  private followOthers(): void {
+    const now = this.options.shared?.definitionsGeneration() ?? 0;
+    if (now === this.sharedSeen) return;
+    this.sharedSeen = now;
+    this.drop();
+  }
+
+  private drop(schema?: string, table?: string): void {
     this.generation += 1;
     // A read that is under way may have seen what was before: whoever asks next starts a new one.
     this.loading.clear();
@@ -56,6 +87,7 @@ export class InformationSchemaCatalog implements Catalog {
       this.lowerCase = Number(row?.['mode'] ?? 0) !== 0;
     }
     const info = await readTable(this.options, schema, table);
+    this.followOthers();
     if (generation === this.generation) this.tables.set(this.key(schema, table), info);
   }
 

@@ -73,6 +73,7 @@ export class Site {
     this.catalog = new InformationSchemaCatalog({
       query: (sql, values) => this.database.rows(sql, values),
       isReplicated: (schema, table) => rules.schemas.includes(schema) && !rules.isLocalTable(schema, table),
+      shared: this.versions,
     });
     this.keys = new DeferredKeys(scopeWaitMs, () => this.reason);
     const ringSecret = readSecret(config);
@@ -196,6 +197,7 @@ export class Site {
       versions: this.versions,
       cache: this.openCache(),
       counters: this.counters,
+      sharedDefaults: this.versions,
       log: { warn: (message) => this.log.warn(message), error: (message) => this.log.error(message) },
       backendWaitMs: proxy.backendWaitSeconds * 1000,
       maxConnections: proxy.maxConnections,

@@ -69,3 +69,31 @@ test('an end without a beginning is a bug and says so', () => {
   const board = healthy();
   expect(() => board.endWrite(1)).toThrow(/without beginWrite/);
 });
+
+test('the counts of definitions and defaults are seen by every thread, and leave versions alone', () => {
+  const board = healthy();
+  const other = TableVersions.attach(board.buffer, 'proxy');
+  const slot = board.slot('school', 'post');
+  const before = board.version(slot);
+  const definitions = other.definitionsGeneration();
+  expect(board.definitionsChanged()).toBe(definitions + 1);
+  expect(other.definitionsGeneration()).toBe(definitions + 1);
+  const defaults = other.defaultsGeneration();
+  board.defaultsChanged();
+  expect(other.defaultsGeneration()).not.toBe(defaults);
+  expect(board.version(slot)).toBe(before);
+  expect(board.busy(slot)).toBe(false);
+});
+
+test('two threads that relay have their writes in flight together', () => {
+  const board = healthy();
+  const other = TableVersions.attach(board.buffer, 'proxy');
+  const slot = board.slot('school', 'post');
+  board.beginWrite(slot);
+  other.beginWrite(slot);
+  board.endWrite(slot);
+  expect(board.busy(slot)).toBe(true);
+  other.endWrite(slot);
+  expect(other.busy(slot)).toBe(false);
+  expect(board.busy(slot)).toBe(false);
+});

@@ -4,19 +4,24 @@ const TABLES = 4096;
 const ROWS = 65_536;
 /** Tables, then their unknown rows, then rows. */
 const SLOTS = 2 * TABLES + ROWS;
-/** Who may have writes in flight. Each has counters of its own, so that those of one that died can be taken back. */
+/**
+ * Who may have writes in flight. Each has counters of its own, so that those of one that died can be taken back. The threads
+ * that relay are one: when one of them dies, so does the process.
+ */
 const OWNERS = { proxy: 0, replicator: 1 } as const;
 export type BoardOwner = keyof typeof OWNERS;
 const OWNER_COUNT = Object.keys(OWNERS).length;
 
 /**
- * Layout, in 32-bit words: flush generation, capture health, settings generation, each owner's writes of anything in
- * flight, versions, then each owner's in-flight counters.
+ * Layout, in 32-bit words: flush generation, capture health, generations of settings, definitions and defaults, each
+ * owner's writes of anything in flight, versions, then each owner's in-flight counters.
  */
 const FLUSHES = 0;
 const HEALTHY = 1;
 const SETTINGS = 2;
-const ALL_IN_FLIGHT = 3;
+const DEFINITIONS = 3;
+const DEFAULTS = 4;
+const ALL_IN_FLIGHT = 5;
 const VERSIONS = ALL_IN_FLIGHT + OWNER_COUNT;
 const IN_FLIGHT = VERSIONS + SLOTS;
 const WORDS = IN_FLIGHT + SLOTS * OWNER_COUNT;
@@ -122,6 +127,25 @@ export class TableVersions implements TableVersionBoard {
   settingsChanged(): void {
     Atomics.add(this.words, SETTINGS, 1);
     this.flushAll();
+  }
+
+  /** How often tables may have become others: what a thread read of them under another count is void. */
+  definitionsGeneration(): number {
+    return Atomics.load(this.words, DEFINITIONS);
+  }
+
+  /** Tables may have become others; returns the new count. */
+  definitionsChanged(): number {
+    return (Atomics.add(this.words, DEFINITIONS, 1) + 1) | 0;
+  }
+
+  /** How often what new sessions begin with may have changed. */
+  defaultsGeneration(): number {
+    return Atomics.load(this.words, DEFAULTS);
+  }
+
+  defaultsChanged(): void {
+    Atomics.add(this.words, DEFAULTS, 1);
   }
 
   captureHealthy(): boolean {

@@ -2,6 +2,7 @@ import type { ReadCache } from '../cache/read-cache';
 import type { Catalog, KeySource, ProxyCounters, TableVersionBoard } from '../ports';
 import type { IdleLimits } from '../reuse/idle-pool';
 import type { DeniedUsers } from '../session/denied-users';
+import type { SharedDefaults } from '../session/proxy-services';
 import type { BackendAddress } from './backend-connection';
 import type { RefusalReason } from './refusal';
 import type { BackendTlsOptions, ClientTlsOptions } from './tls-channel';
@@ -23,6 +24,8 @@ export interface ProxyOptions {
   /** null or absent: nothing is cached. */
   readonly cache?: ReadCache | null;
   readonly counters: ProxyCounters;
+  /** Where several threads relay: what one of them saw changed. */
+  readonly sharedDefaults?: SharedDefaults;
   readonly log: ProxyLog;
   /** null or absent: clients are not offered TLS. */
   readonly tls?: ClientTlsOptions | null;

@@ -46,6 +46,7 @@ export async function startProxy(options: ProxyOptions): Promise<RunningProxy> {
     defaultsAskedMs: 0,
     defaultIsolation: 'unknown',
     commandBytesMax: COMMAND_BYTES_MAX,
+    ...(options.sharedDefaults === undefined ? {} : { sharedDefaults: options.sharedDefaults }),
   };
   const supply = new BackendSupply(
     () => connectBackend(options.backend, options.backendWaitMs),

@@ -6,7 +6,7 @@ import type { ParsedText, Statement } from '../sql/classifier';
 import type { ClientCommand } from './client-command';
 import type { CommandOutcome } from './command-outcome';
 import { swallowedReply } from './pending-reply';
-import type { ProxyServices } from './proxy-services';
+import { forgetDefaults, knownSqlMode, type ProxyServices } from './proxy-services';
 import { ReplyCollector } from './reply-collector';
 import { type Isolation, SessionFingerprint } from './session-fingerprint';
 import { queryAttributes, type SessionState } from './session-state';
@@ -142,7 +142,7 @@ export class CachedReads {
     if (forAll || changesAccounts(statement)) this.services.versions.settingsChanged();
     // The next session asks again: SET GLOBAL TRANSACTION is no assignment.
     if (statement.kind === 'set' && statement.tokens[statement.body + 1]?.upper === 'GLOBAL') {
-      this.services.defaultSqlMode = null;
+      forgetDefaults(this.services);
     }
   }
 
@@ -154,8 +154,8 @@ export class CachedReads {
     this.asked?.sendFirst(null);
     this.fingerprint.reset(this.services.versions.settingsGeneration());
     // Not known: nothing is cached before it is.
-    const { defaultSqlMode, defaultIsolation } = this.services;
-    this.fingerprint.inherits(defaultSqlMode === null ? 'READ UNCOMMITTED' : defaultIsolation);
+    const known = knownSqlMode(this.services) !== null;
+    this.fingerprint.inherits(known ? this.services.defaultIsolation : 'READ UNCOMMITTED');
   }
 }
 

@@ -15,7 +15,7 @@ export interface ProxyServices {
   readonly cache: ReadCache | null;
   /** Questions of sessions of this thread that others may wait for. */
   readonly flights: Flights;
-  /** sql_mode of new sessions on this backend; null until one was asked, or after a SET GLOBAL. */
+  /** sql_mode of new sessions on this backend; null until one was asked, or after a SET GLOBAL. Read it by `knownSqlMode`. */
   defaultSqlMode: string | null;
   /** When it was asked, by the sessions' clock. */
   defaultsAskedMs: number;
@@ -23,4 +23,29 @@ export interface ProxyServices {
   defaultIsolation: Isolation;
   /** max_allowed_packet of new sessions, asked together with it. */
   commandBytesMax: number;
+  /** Where other threads relay too: what one of them saw changed. */
+  readonly sharedDefaults?: SharedDefaults;
+  /** Its count when they were asked. */
+  defaultsGeneration?: number;
+}
+
+/** A count that all threads see; TableVersions has one. */
+export interface SharedDefaults {
+  defaultsGeneration(): number;
+  defaultsChanged(): void;
+}
+
+type Defaults = Pick<ProxyServices, 'defaultSqlMode' | 'sharedDefaults' | 'defaultsGeneration'>;
+
+/** sql_mode of new sessions; null: to be asked. */
+export function knownSqlMode({ defaultSqlMode, defaultsGeneration, sharedDefaults }: Defaults): string | null {
+  return sharedDefaults !== undefined && sharedDefaults.defaultsGeneration() !== defaultsGeneration
+    ? null
+    : defaultSqlMode;
+}
+
+/** A session has changed what new ones begin with: every thread asks again. */
+export function forgetDefaults(services: Defaults): void {
+  services.defaultSqlMode = null;
+  services.sharedDefaults?.defaultsChanged();
 }

@@ -10,7 +10,7 @@ import { type CommandOutcome, errorAnswer, type SendOutcome, unreadText } from '
 import { isDenied } from './denied-users';
 import { serverReply } from './pending-reply';
 import { PreparedHandler } from './prepared-handler';
-import type { ProxyServices } from './proxy-services';
+import { knownSqlMode, type ProxyServices } from './proxy-services';
 import type { ReplySummary } from './response-tracker';
 import { inTransaction, noteStatus, reset, residueLeft, type SessionState } from './session-state';
 import { withSqlMode } from './settings';
@@ -45,14 +45,16 @@ export class StatementHandler {
   /** Authenticated. The first session of all asks what sql_mode new sessions have, and then now and then one. */
   ready(summary: ReplySummary): Exclude<CommandOutcome, { kind: 'wait' }> {
     this.state.status = summary.status ?? 0;
-    const known = this.services.defaultSqlMode;
+    const known = knownSqlMode(this.services);
     if (known !== null && this.state.nowMs - this.services.defaultsAskedMs < DEFAULTS_FRESH_MS) {
       this.state.mode = withSqlMode(this.state.mode, known);
       this.reads.inherits(this.services.defaultIsolation);
       return { kind: 'send', bytes: [], replies: [] };
     }
+    const generation = this.services.sharedDefaults?.defaultsGeneration() ?? 0;
     const reply = sqlModeReply(this.state, ({ sqlMode, commandBytesMax, isolation }) => {
       this.services.defaultSqlMode = sqlMode;
+      this.services.defaultsGeneration = generation;
       this.services.defaultsAskedMs = this.state.nowMs;
       this.services.defaultIsolation = isolation;
       this.services.commandBytesMax = commandBytesMax ?? this.services.commandBytesMax;
@@ -157,7 +159,7 @@ export class StatementHandler {
   }
 
   private afterReset(): void {
-    const { defaultSqlMode } = this.services;
+    const defaultSqlMode = knownSqlMode(this.services);
     // The transaction was rolled back.
     this.writes.end(writesNothing, { inTransaction: false, commits: true });
     this.reads.reset();

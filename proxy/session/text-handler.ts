@@ -10,7 +10,7 @@ import type { ClientCommand } from './client-command';
 import { type HeldKeys, reserveKeys } from './key-reservations';
 import { type CommandOutcome, errorAnswer, unreadText } from './command-outcome';
 import { type PendingReply, serverReply } from './pending-reply';
-import type { ProxyServices } from './proxy-services';
+import { forgetDefaults, type ProxyServices } from './proxy-services';
 import type { ReplyCollector } from './reply-collector';
 import type { ReplySummary } from './response-tracker';
 import { inTransaction, noteStatus, queryAttributes, type SessionState } from './session-state';
@@ -155,20 +155,19 @@ export class TextHandler {
     const kind = plan.statements.length === 1 ? plan.statements[0]?.kind : undefined;
     this.services.counters.queries(kind ?? 'other', (this.state.nowMs - sentMs) / 1000);
     if (summary.status !== null) noteStatus(this.state, summary.status);
+    // Even a DDL statement that failed may have changed something. While it still counts as in flight: a session of another
+    // thread must not keep a reply by what the tables were before.
+    for (const statement of plan.statements) this.definitionsChanged(statement);
     const commits = plan.statements.some(({ kind }) => commitKinds.has(kind));
     this.writes.end(plan.writes, { inTransaction: inTransaction(this.state), commits });
-    // Even a DDL statement that failed may have changed something.
-    for (const statement of plan.statements) {
-      this.definitionsChanged(statement);
-      if (statement.insert !== null) this.state.ownInsertId = false;
-    }
+    if (plan.statements.some(({ insert }) => insert !== null)) this.state.ownInsertId = false;
   }
 
   private settingsChanged(change: SettingChanges): void {
     const { state } = this;
     if (change.sqlMode !== null && change.sqlMode !== 'ask') state.mode = withSqlMode(state.mode, change.sqlMode);
     if (change.doubleByte !== undefined) state.mode = { ...state.mode, doubleByte: change.doubleByte };
-    if (change.globalSqlMode) this.services.defaultSqlMode = null;
+    if (change.globalSqlMode) forgetDefaults(this.services);
     // Also from inside an EXECUTE.
     if (change.global) this.services.versions.settingsChanged();
     if (change.insertId) state.ownInsertId = true;
