@@ -82,6 +82,30 @@ export type KeyReservation =
   /** There are none: `message` goes to the client as error 1467 (HY000), and says which table and the cure. */
   | { readonly kind: 'refused'; readonly message: string };
 
+/** One statement's want of keys. */
+export interface KeyWant {
+  readonly table: TableInfo;
+  readonly demand: KeyDemand;
+}
+
+/**
+ * Keys that another thread gives: all that one command wants are asked for at once, and wait here for the command to be
+ * judged again. What a session asked for comes after all that was issued before, and only that session gets it.
+ */
+export interface DistantKeySource {
+  /** `asker`: the session. One reservation a want, in order. */
+  reserveAll(wants: readonly KeyWant[], asker: object): KeyReservations;
+  /** The session's command waits no more, or the session ended: what still waits for it is given back. */
+  done(asker: object): void;
+  sawExplicitKey(table: TableInfo, key: bigint): void;
+}
+
+export type KeyReservations =
+  | { readonly kind: 'keys'; readonly runs: readonly Omit<KeyReservation & { kind: 'keys' }, 'kind'>[] }
+  | (KeyReservation & { kind: 'refused' })
+  /** `table`: the one whose keys are waited for. */
+  | ((KeyReservation & { kind: 'wait' }) & { readonly table: FullName });
+
 /** Gives keys from this site's own ranges. Never issues one twice, whatever happens. */
 export interface KeySource {
   reserve(table: TableInfo, demand: KeyDemand): KeyReservation;

@@ -1,5 +1,5 @@
 import type { ReadCache } from '../cache/read-cache';
-import type { Catalog, KeySource, ProxyCounters, TableVersionBoard } from '../ports';
+import type { Catalog, DistantKeySource, KeySource, ProxyCounters, TableVersionBoard } from '../ports';
 import type { IdleLimits } from '../reuse/idle-pool';
 import type { DeniedUsers } from '../session/denied-users';
 import type { SharedDefaults } from '../session/proxy-services';
@@ -19,7 +19,7 @@ export interface ProxyOptions {
   readonly socket: string | null;
   readonly backend: BackendAddress;
   readonly catalog: Catalog;
-  readonly keys: KeySource;
+  readonly keys: KeySource | DistantKeySource;
   readonly versions: TableVersionBoard;
   /** null or absent: nothing is cached. */
   readonly cache?: ReadCache | null;

@@ -1,6 +1,6 @@
 import type { ErrorPacket } from '../wire/response';
 import { keyRefused } from '../errors';
-import type { KeyReservation, KeySource } from '../ports';
+import type { DistantKeySource, KeyReservation, KeyReservations, KeySource, KeyWant } from '../ports';
 import type { TextEdit } from '../sql/text-edit';
 import type { KeyNeed } from './insert-keys';
 import type { Waiting } from './waits';
@@ -23,24 +23,43 @@ export type Reserved =
 /** More rows than any run holds: nothing of it is given back. */
 const everything = 1n << 24n;
 
-/** Keys for all of a text's statements, or for none. `edits` put them in; not used for prepared statements. */
-export function reserveKeys(needs: readonly KeyNeed[], source: KeySource): Reserved {
+/**
+ * Keys for all of a text's statements, or for none. `edits` put them in; not used for prepared statements. `asker`: the
+ * session; after a wait its command asks again.
+ */
+export function reserveKeys(needs: readonly KeyNeed[], source: KeySource | DistantKeySource, asker: object): Reserved {
+  if (needs.length === 0) return noKeys;
+  const given = 'reserveAll' in source ? source.reserveAll(needs, asker) : oneByOne(needs, source);
+  if (given.kind === 'refused') return { kind: 'refused', error: keyRefused(given.message) };
+  if (given.kind === 'wait') return { ...given, what: `keys of ${given.table.schema}.${given.table.table}` };
   const keys: HeldKeys[] = [];
   const edits: TextEdit[] = [];
-  for (const need of needs) {
-    const reservation: KeyReservation = source.reserve(need.table, need.demand);
-    if (reservation.kind !== 'keys') {
-      for (const held of keys) held.settle(0n);
-      if (reservation.kind === 'refused') return { kind: 'refused', error: keyRefused(reservation.message) };
-      return { ...reservation, what: `keys of ${need.table.schema}.${need.table.table}` };
-    }
+  needs.forEach((need, at) => {
+    const run = given.runs[at];
+    if (run === undefined) throw new Error('fewer keys came than were asked for');
     keys.push({
       statement: need.statement,
-      first: reservation.first,
-      settle: (rows) => reservation.settle(rows),
-      settleUnknown: () => reservation.settle(everything),
+      first: run.first,
+      settle: (rows) => run.settle(rows),
+      settleUnknown: () => run.settle(everything),
     });
-    edits.push(...need.edits(reservation.first));
-  }
+    edits.push(...need.edits(run.first));
+  });
   return { kind: 'reserved', keys, edits };
+}
+
+const noKeys: Reserved = { kind: 'reserved', keys: [], edits: [] };
+
+/** Runs for all wants, or none: while one has to wait, those before it are given back. */
+function oneByOne(wants: readonly KeyWant[], source: KeySource): KeyReservations {
+  const runs: (KeyReservation & { kind: 'keys' })[] = [];
+  for (const { table, demand } of wants) {
+    const reservation = source.reserve(table, demand);
+    if (reservation.kind !== 'keys') {
+      for (const run of runs) run.settle(0n);
+      return reservation.kind === 'wait' ? { ...reservation, table } : reservation;
+    }
+    runs.push(reservation);
+  }
+  return { kind: 'keys', runs };
 }

@@ -116,7 +116,7 @@ export class PreparedHandler {
     if (plan.kind === 'ask') return askExpression(plan.expression, this.state);
     if (plan.kind === 'refused') return errorAnswer(plan.error, command);
     const execution = keysFor(plan);
-    const reserved = reserveKeys(execution.needs, this.services.keys);
+    const reserved = reserveKeys(execution.needs, this.services.keys, this.state);
     if (reserved.kind === 'wait') return reserved;
     if (reserved.kind === 'refused') return errorAnswer(reserved.error, command);
     const [held = null, ...others] = reserved.keys;
@@ -149,6 +149,8 @@ export class PreparedHandler {
       },
     );
     const { before, after } = this.keys.around(prepared, rows, held?.first ?? null);
+    // Not before it is sent: a command that waits for its keys is judged again.
+    prepared.long.clear();
     return {
       kind: 'send',
       bytes: [...before.map(({ bytes }) => bytes), ...command.framed, ...after.map(({ bytes }) => bytes)],

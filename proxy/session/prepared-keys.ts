@@ -126,8 +126,6 @@ function parameters(
   } catch (error) {
     if (error instanceof PayloadTooShortError) return null;
     throw error;
-  } finally {
-    long.clear();
   }
 }
 

@@ -1,4 +1,4 @@
-import type { Catalog, KeySource, ProxyCounters, TableVersionBoard } from '../ports';
+import type { Catalog, DistantKeySource, KeySource, ProxyCounters, TableVersionBoard } from '../ports';
 import type { Flights } from '../cache/flights';
 import type { ReadCache } from '../cache/read-cache';
 import type { StatementCache } from '../sql/statement-cache';
@@ -7,7 +7,7 @@ import type { Isolation } from './session-fingerprint';
 /** What all sessions of one proxy share. */
 export interface ProxyServices {
   readonly catalog: Catalog;
-  readonly keys: KeySource;
+  readonly keys: KeySource | DistantKeySource;
   readonly versions: TableVersionBoard;
   readonly counters: ProxyCounters;
   readonly statements: StatementCache;

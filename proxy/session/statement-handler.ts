@@ -65,7 +65,9 @@ export class StatementHandler {
 
   /** `idle`: no reply is to come, so that the cache may answer. */
   handle(command: ClientCommand, kind: Exclude<CommandReply, 'unknown'>, idle: boolean): CommandOutcome {
-    return this.reads.withUnsent(this.judge(command, kind, idle));
+    const outcome = this.reads.withUnsent(this.judge(command, kind, idle));
+    if (outcome.kind !== 'wait') this.keysDone();
+    return outcome;
   }
 
   private judge(command: ClientCommand, kind: Exclude<CommandReply, 'unknown'>, idle: boolean): CommandOutcome {
@@ -129,6 +131,12 @@ export class StatementHandler {
 
   closed(): void {
     this.writes.lost();
+    this.keysDone();
+  }
+
+  private keysDone(): void {
+    const { keys } = this.services;
+    if ('done' in keys) keys.done(this.state);
   }
 
   /** A command whose success changes what we know of the session: later ones wait for it. */

@@ -49,7 +49,7 @@ export class TextHandler {
     const missed = this.reads.missed(command, text, parsed, idle);
     if (missed.kind === 'wait') return missed;
     const collected = missed.collector;
-    const reserved = reserveKeys(plan.needs, this.services.keys);
+    const reserved = reserveKeys(plan.needs, this.services.keys, this.state);
     if (reserved.kind === 'wait') return reserved;
     if (reserved.kind === 'refused') return errorAnswer(reserved.error, command);
     for (const { table, key } of plan.explicit) this.services.keys.sawExplicitKey(table, key);
