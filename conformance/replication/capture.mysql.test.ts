@@ -186,6 +186,21 @@ withMaria('capture of a running server', () => {
     for (const connection of [reader, ...writers]) connection.destroy();
   });
 
+  test('where no reply is kept the board is told of no write, and of what changes the schema still', async () => {
+    await rig.stopCapture();
+    await rig.start({ log: 'local', 'user.seen': 'local' }, { cached: false });
+    const begun: string[] = [];
+    rig.board.onBegin = (table) => void begun.push(table);
+    const { flushes } = rig.board;
+    expect(await captured("INSERT INTO user VALUES (650,'unc',0)")).toEqual([["insert user [] [650 'unc']"]]);
+    await captured('ALTER TABLE tag COMMENT "seen"');
+    expect(begun).toEqual([]);
+    expect(rig.board.flushes).toBeGreaterThan(flushes);
+    rig.board.onBegin = () => undefined;
+    await rig.stopCapture();
+    await rig.start({ log: 'local', 'user.seen': 'local' });
+  });
+
   test('a position older than the spool, as a crash leaves it, repeats nothing and loses nothing', async () => {
     await rig.run("INSERT INTO user VALUES (600,'r1',0)");
     await rig.captured();

@@ -3,7 +3,7 @@ import type { ChangeSet, Hlc, Incarnation, VersionVector } from '../change-set';
 import { HLC_ZERO, nextHlc } from '../hlc';
 import type { NetTransaction } from './change-set-builder';
 import { CaptureError } from './capture-error';
-import { type Gtid, type GtidPosition, advance, formatPosition, parseGtid, reaches } from './gtid-position';
+import { type Gtid, type GtidPosition, advance, formatPosition, parseGtid } from './gtid-position';
 import type { AppliedMark, LoggedTransaction } from './transaction-assembler';
 
 /** The transaction read last, so that a log that was cut and grew again is recognised. */
@@ -36,12 +36,15 @@ export function initialState(position: GtidPosition): CaptureState {
 }
 
 export function isRepeat(state: CaptureState, gtid: Gtid): boolean {
-  return reaches(state.position, new Map([[gtid.domain, gtid]]));
+  return (state.position.get(gtid.domain)?.sequence ?? 0n) >= gtid.sequence;
 }
 
-/** Moves past a transaction. */
-export function passed(state: CaptureState, gtid: Gtid): CaptureState {
-  return { ...state, position: advance(state.position, gtid) };
+/** Moves past a transaction; past one that became a change set (`head`) if there is one. */
+export function passed(state: CaptureState, gtid: Gtid, head: SpooledHead | null = null): CaptureState {
+  const { localSeq, hlc, applied, last } = state;
+  const position = advance(state.position, gtid);
+  if (head === null) return { position, localSeq, hlc, applied, last };
+  return { position, localSeq: head.seq, hlc: head.hlc > hlc ? head.hlc : hlc, applied, last };
 }
 
 export function withApplied(state: CaptureState, marks: readonly AppliedMark[]): CaptureState {
@@ -52,10 +55,6 @@ export function withApplied(state: CaptureState, marks: readonly AppliedMark[]):
     if (mark.hlc > hlc) hlc = mark.hlc;
   }
   return { ...state, applied, hlc };
-}
-
-export function withSpooled(state: CaptureState, head: SpooledHead): CaptureState {
-  return { ...state, localSeq: head.seq, hlc: head.hlc > state.hlc ? head.hlc : state.hlc };
 }
 
 export interface Stamp {

@@ -20,6 +20,8 @@ export interface CaptureOptions {
   readonly positionFile: string;
   readonly rules: ReplicationRules;
   readonly board: WriteBoard;
+  /** false: no replies are kept that the board's versions guard, so that nobody need tell it of writes. Default true. */
+  readonly cached?: boolean;
   readonly keys: Pick<KeyBoard, 'sawForeignKey'>;
   /** Whether a key of an integer column of so many bits is from this site's own ranges. */
   readonly isOwnKey: (bits: 8 | 16 | 24 | 32 | 64, key: bigint, schema: string, table: string) => boolean;

@@ -28,8 +28,10 @@ import { WeightStrings } from './weight-strings';
 /**
  * At least so long from one batch to the next: commits that follow one another closely share an fsync, a question whether
  * they are visible and an offer to the ring. One that comes alone does not wait, and nobody waits for one (`reached`).
+ * Each batch of several doubles the time: a burst is worth being late for, what a person does is not.
  */
 const BATCH_MS_MIN = 3;
+const BATCH_MS_MAX = 12;
 const RECONNECT_MS_MIN = 50;
 const RECONNECT_MS_MAX = 3_000;
 /** MariaDB and MySQL: "Could not find … in binary log": the position asked for is not there. */
@@ -189,6 +191,7 @@ class CaptureRunner implements Capture {
       this.options.board.setCaptureHealthy(true);
     };
     becomeHealthy();
+    let batchMs = BATCH_MS_MIN;
     for await (const events of reader.batches()) {
       if (this.stopped !== null) return;
       const began = performance.now();
@@ -196,7 +199,7 @@ class CaptureRunner implements Capture {
       for (const event of events) {
         const transaction = this.assembler.feed(event);
         if (transaction === null) continue;
-        this.touchBoard(transaction);
+        if (this.options.cached !== false) this.touchBoard(transaction);
         transactions.push(transaction);
       }
       await this.line.take(connection, transactions);
@@ -204,7 +207,8 @@ class CaptureRunner implements Capture {
       // Forgotten after DDL.
       await this.schemas.loadCascades(connection);
       becomeHealthy();
-      const left = BATCH_MS_MIN - (performance.now() - began);
+      batchMs = transactions.length > 1 ? Math.min(batchMs * 2, BATCH_MS_MAX) : BATCH_MS_MIN;
+      const left = batchMs - (performance.now() - began);
       if (left > 0 && transactions.length > 0 && this.waiters.size === 0) {
         const paused = this.pause(left);
         this.hurry = this.wake;

@@ -12,7 +12,13 @@ const decision = (folded: boolean): MergeDecision => ({
 
 function watchOf(folded: boolean): { watch: LocalWatch; late: bigint[] } {
   const late: bigint[] = [];
-  const window = { decide: () => decision(folded), undo: () => undefined, touches: () => false, merged: () => null };
+  const window = {
+    decide: () => decision(folded),
+    takeLocal: () => decision(folded),
+    undo: () => undefined,
+    touches: () => false,
+    merged: () => null,
+  };
   return { watch: new LocalWatch(window, ({ seq }) => void late.push(seq)), late };
 }
 

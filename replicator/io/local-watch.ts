@@ -33,7 +33,7 @@ export class LocalWatch {
   ) {}
 
   arrived(changeSet: ChangeSet): void {
-    const arrival = { changeSet, decision: this.window.decide(changeSet) };
+    const arrival = { changeSet, decision: this.window.takeLocal(changeSet) };
     if (this.active.size === 0) this.settle(arrival);
     else for (const arrivals of this.active) arrivals.push(arrival);
   }

@@ -27,6 +27,8 @@ export interface ReplicatorOptions {
   /** Starts the ring over the spool. It is closed by `Replicator.close`. */
   readonly ring: (store: StreamStore) => Promise<Ring>;
   readonly writeBoard: WriteBoard;
+  /** As in CaptureOptions. */
+  readonly cached?: boolean;
   readonly keyBoard: KeyBoard;
   readonly isOwnKey: CaptureOptions['isOwnKey'];
   readonly log: Logger;
@@ -180,6 +182,7 @@ function captureOptions(
     positionFile: join(options.dataDir, 'capture', `${self}.json`),
     rules: options.rules,
     board: options.writeBoard,
+    ...(options.cached === undefined ? {} : { cached: options.cached }),
     keys: options.keyBoard,
     isOwnKey: options.isOwnKey,
     alarm: onAlarm,

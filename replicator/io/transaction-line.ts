@@ -10,7 +10,6 @@ import {
   stamped,
   transactionDigest,
   withApplied,
-  withSpooled,
 } from '../capture/capture-state';
 import {
   type NetTransaction,
@@ -20,17 +19,32 @@ import {
   viewTransaction,
   weightsNeeded,
 } from '../capture/change-set-builder';
-import { parseGtid } from '../capture/gtid-position';
+import { type Gtid, parseGtid } from '../capture/gtid-position';
 import { TableViews } from '../capture/table-view';
 import { statementAlarm } from '../capture/statement-alarms';
 import type { WeightRequest, Weights } from '../capture/text-weight';
 import type { AppliedMark, LoggedTransaction } from '../capture/transaction-assembler';
+import type { ChangeSet } from '../change-set';
 import type { CaptureListeners } from './capture-listeners';
 import type { CaptureOptions } from './capture-options';
 import type { DatabaseConnection } from './database-connection';
 import type { OwnStream } from './own-stream';
 import type { SchemaReader } from './schema-reader';
 import type { WeightStrings } from './weight-strings';
+
+/** What became of a transaction in the own stream: its change set, if it has one, and the same if it was made just now. */
+interface Taken {
+  readonly head: SpooledHead | null;
+  readonly made: ChangeSet | null;
+}
+
+const nothingSpooled: Taken = { head: null, made: null };
+
+/** A transaction that was not taken before. */
+interface Fresh {
+  readonly transaction: LoggedTransaction;
+  readonly gtid: Gtid;
+}
 
 export interface TransactionLineParts {
   readonly options: CaptureOptions;
@@ -61,10 +75,10 @@ export class TransactionLine {
 
   /** Resolves when all are taken and durable. On rejection `state` tells how far it came. */
   async take(connection: DatabaseConnection, transactions: readonly LoggedTransaction[]): Promise<void> {
-    const fresh = transactions.filter((transaction) => !this.isKnown(transaction));
+    const fresh = this.freshOf(transactions);
     // A schema change parts what is keyed by the indexes before it from what comes after.
     let start = 0;
-    for (const [index, transaction] of fresh.entries()) {
+    for (const [index, { transaction }] of fresh.entries()) {
       if (!changesSchema(transaction)) continue;
       await this.takeGroup(connection, fresh.slice(start, index));
       this.parts.schemas.forget();
@@ -74,24 +88,33 @@ export class TransactionLine {
   }
 
   /** Throws when the log shows another transaction under the GTID that was read last. */
-  private isKnown(transaction: LoggedTransaction): boolean {
+  private freshOf(transactions: readonly LoggedTransaction[]): Fresh[] {
     const { last } = this.state;
-    if (last !== null && last.gtid === transaction.gtid && last.digest !== transactionDigest(transaction)) {
-      throw forked(transaction.gtid);
+    const fresh: Fresh[] = [];
+    for (const transaction of transactions) {
+      if (last !== null && last.gtid === transaction.gtid && last.digest !== transactionDigest(transaction)) {
+        throw forked(transaction.gtid);
+      }
+      const gtid = parseGtid(transaction.gtid);
+      if (!isRepeat(this.state, gtid)) fresh.push({ transaction, gtid });
     }
-    return isRepeat(this.state, parseGtid(transaction.gtid));
+    return fresh;
   }
 
-  private async takeGroup(connection: DatabaseConnection, group: readonly LoggedTransaction[]): Promise<void> {
+  private async takeGroup(connection: DatabaseConnection, group: readonly Fresh[]): Promise<void> {
     if (group.length === 0) return;
     const views = await this.viewAll(connection, group);
     const weights = await this.weigh(connection, views);
     const marks: AppliedMark[] = [];
     let last = this.state.last;
-    for (const [index, transaction] of group.entries()) {
+    for (let index = 0; index < group.length; index++) {
+      const { transaction, gtid } = group[index] as Fresh;
       if (index === group.length - 1) last = lastTransaction(this.state.position, transaction);
-      await this.takeOne(transaction, views[index] ?? null, weights);
-      marks.push(...transaction.applied);
+      const { head, made } = this.takeOne(transaction, views[index] ?? null, weights);
+      const told = made === null ? null : this.tellLocal(made);
+      if (told !== null) await told;
+      this.state = passed(this.state, gtid, head);
+      for (const mark of transaction.applied) marks.push(mark);
       this.parts.onTaken();
     }
     this.state = { ...this.state, last };
@@ -102,36 +125,32 @@ export class TransactionLine {
     for (const { incarnation, seq } of marks) for (const listener of listeners.appliedSeen) listener(incarnation, seq);
   }
 
-  private async takeOne(
-    transaction: LoggedTransaction,
-    view: ViewedTransaction | null,
-    weights: Weights,
-  ): Promise<void> {
+  private takeOne(transaction: LoggedTransaction, view: ViewedTransaction | null, weights: Weights): Taken {
     const { options } = this.parts;
-    const gtid = parseGtid(transaction.gtid);
-    if (!this.skipped.has(transaction.gtid)) {
-      this.tellStatements(transaction);
-      if (transaction.applied.length > 0) this.state = withApplied(this.state, transaction.applied);
-      // The rules may have changed: what the spool holds was judged when it was first read, and is not judged again.
-      else if (this.replay.length > 0) this.takeReplayed(transaction);
-      else if (view !== null) await this.takeLocal(transaction, view, weights);
-    } else {
+    if (this.skipped.has(transaction.gtid)) {
       options.log.warn({ gtid: transaction.gtid }, 'capture: passed over a transaction, as configured');
+      return nothingSpooled;
     }
-    this.state = passed(this.state, gtid);
+    if (transaction.statements.length > 0) this.tellStatements(transaction);
+    if (transaction.applied.length > 0) {
+      this.state = withApplied(this.state, transaction.applied);
+      return nothingSpooled;
+    }
+    // The rules may have changed: what the spool holds was judged when it was first read, and is not judged again.
+    if (this.replay.length > 0) return { head: this.takeReplayed(transaction), made: null };
+    return view === null ? nothingSpooled : this.takeLocal(transaction, view, weights);
   }
 
-  private takeReplayed(transaction: LoggedTransaction): void {
+  private takeReplayed(transaction: LoggedTransaction): SpooledHead | null {
     const head = spooledHeadFor(transaction, this.replay);
-    if (head === null) return;
-    this.replay = this.replay.slice(1);
-    this.state = withSpooled(this.state, head);
+    if (head !== null) this.replay = this.replay.slice(1);
+    return head;
   }
 
-  private async takeLocal(transaction: LoggedTransaction, view: ViewedTransaction, weights: Weights): Promise<void> {
-    const { options, stream, listeners } = this.parts;
+  private takeLocal(transaction: LoggedTransaction, view: ViewedTransaction, weights: Weights): Taken {
+    const { options, stream } = this.parts;
     const net = buildTransaction(view, { collationOf: this.parts.weights.collationOf, weights });
-    if (net === null) return;
+    if (net === null) return nothingSpooled;
     const changeSet = stamped(this.state, transaction, net, {
       origin: options.incarnation,
       site: options.site,
@@ -139,24 +158,36 @@ export class TransactionLine {
       wallMs: (options.wallMs ?? Date.now)(),
     });
     stream.add(changeSet);
-    this.state = withSpooled(this.state, changeSet);
     this.tellForeignKeys(net);
-    for (const listener of listeners.local) await listener(changeSet);
+    return { head: changeSet, made: changeSet };
+  }
+
+  /** Null: all have taken it. */
+  private tellLocal(changeSet: ChangeSet): Promise<unknown> | null {
+    let open: Promise<void>[] | null = null;
+    for (const listener of this.parts.listeners.local) {
+      const told = listener(changeSet);
+      if (told !== undefined) (open ??= []).push(told);
+    }
+    return open === null ? null : Promise.all(open);
   }
 
   private async viewAll(
     connection: DatabaseConnection,
-    group: readonly LoggedTransaction[],
+    group: readonly Fresh[],
   ): Promise<(ViewedTransaction | null)[]> {
     const { options, schemas } = this.parts;
     const views: (ViewedTransaction | null)[] = [];
-    for (const transaction of group) {
+    for (const { transaction } of group) {
       const rows = transaction.rows.filter((event) => replicates(event, options.rules));
       if (transaction.applied.length > 0 || rows.length === 0 || this.skipped.has(transaction.gtid)) {
         views.push(null);
         continue;
       }
-      for (const { table } of rows) await schemas.load(connection, table.schema, table.table);
+      for (const { table } of rows) {
+        if (schemas.find(table.schema, table.table) !== null) continue;
+        await schemas.load(connection, table.schema, table.table);
+      }
       const view = viewTransaction(transaction, options.rules, schemas.find, this.views);
       for (const alarm of view.alarms) {
         if (!this.keyless.has(alarm.message)) options.alarm(alarm);

@@ -57,6 +57,20 @@ test('undo leaves no trace, of the last or of a named change set', () => {
   expect(() => b!.window.undo(two)).toThrow('not in the window');
 });
 
+test('one that was committed here is taken like a received one, without saying what is there already', () => {
+  const { sites } = between(2);
+  const [a, b] = sites;
+  const alone = b!.window.takeLocal(a!.update('1', { v: 'b' })!);
+  expect(alone).toEqual({ folded: false, targets: [], conflictsAdded: [], conflictsRemoved: [] });
+  expect(columnsOf(b!, '1')).toMatchObject({ v: 'b' });
+  b!.update('2', { v: 'c' });
+  const met = a!.update('2', { v: 'd' })!;
+  const taken = b!.window.takeLocal(met);
+  b!.window.undo(met);
+  expect(taken.folded).toBe(true);
+  expect(taken).toEqual(b!.window.decide(met));
+});
+
 test('a change set is taken once', () => {
   const { sites } = between(2);
   const changeSet = sites[0]!.update('1', { v: 'b' })!;

@@ -13,6 +13,8 @@ import type { ColumnRules } from './write-columns';
 
 export type MergeRules = ColumnRules & LocalRules;
 
+const asItStands: MergeDecision = { targets: [], conflictsAdded: [], conflictsRemoved: [], folded: false };
+
 /**
  * The change sets that cannot be retired yet, and what they make of the rows they touch. The database's rows always
  * equal the fold of the window: a local change set is in it because the log says so, a received one because the decision
@@ -35,6 +37,13 @@ export class RetentionWindow {
   /** A local change set, read from the log: causally after everything in the window, and in the database already. */
   addLocal(changeSet: ChangeSet): void {
     this.add(changeSet);
+  }
+
+  /** As `decide`, for a change set that was committed here: where nothing was folded there are no targets. */
+  takeLocal(changeSet: ChangeSet): MergeDecision {
+    if (!this.index.isAfterGroup(changeSet)) return this.decide(changeSet);
+    this.add(changeSet);
+    return asItStands;
   }
 
   /** Adds a received change set, whose causes are all applied, and says what it changes here. */

@@ -102,6 +102,7 @@ export class Replication {
       rules: rulesOf(config),
       ring: (store) => this.joinRing(store),
       writeBoard: TableVersions.attach(this.start.tableVersions, 'replicator').byName(),
+      cached: parseBytes(config.cache.maxBytes) > 0,
       keyBoard: this.keyBoard(),
       isOwnKey: (bits, key, schema, table) =>
         bits < 64 ? this.leased.owns(schema, table, key) : isOwn(this.phase.scope ?? 0, key),
