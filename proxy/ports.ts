@@ -66,8 +66,8 @@ export interface Catalog {
 }
 
 /**
- * How many keys an INSERT may use: a count, or unknown (INSERT…SELECT, LOAD DATA). `updates`: ON DUPLICATE KEY UPDATE. Behind a
- * row that it updates the server counts on from the key of that row, if it lies above those it was given.
+ * How many keys an INSERT may use: a count, or unknown (INSERT…SELECT, LOAD DATA). `updates`: its ON DUPLICATE KEY UPDATE
+ * assigns the key column, so that the server counts on from the key of each row it updates, if that lies above those it was given.
  */
 export type KeyDemand =
   | { readonly kind: 'rows'; readonly count: number; readonly updates?: boolean }

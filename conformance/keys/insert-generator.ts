@@ -114,10 +114,9 @@ export class InsertGenerator {
     return `${verb}${into} ${schema}${table.written}`;
   }
 
-  /** ON DUPLICATE KEY UPDATE of more than 768 rows is refused. */
-  private tail(table: TwinTable, verb: string, rows = 1): string {
+  private tail(table: TwinTable, verb: string): string {
     const { chance } = this;
-    if (verb.toUpperCase().startsWith('INSERT') && chance.oneIn(5) && rows <= 768) {
+    if (verb.toUpperCase().startsWith('INSERT') && chance.oneIn(5)) {
       return chance.of([
         ' ON DUPLICATE KEY UPDATE n = n + 1',
         ' ON DUPLICATE KEY UPDATE id = LAST_INSERT_ID(id), n = 8',
@@ -131,7 +130,7 @@ export class InsertGenerator {
     const { chance } = this;
     const head = this.head(into, parameters);
     const count = this.count();
-    const tail = this.tail(into, head, count);
+    const tail = this.tail(into, head);
     // Behind a large key rows get theirs one by one. Then the proxy cannot know which row that is not left out, or updated, is
     // the first, whose key the client is told; and REPLACE ends with 1062 where InnoDB's own counter meets a key of the list.
     // A row with a large key that is updated leads the keys behind it on, so none may meet it.

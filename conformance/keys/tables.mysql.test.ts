@@ -1,5 +1,5 @@
 import { type Connection, createConnection, type ResultSetHeader, type RowDataPacket } from 'mysql2/promise';
-import { decomposeKey } from '../../proxy/keys/key-ranges';
+import { decomposeKey, isOwn } from '../../proxy/keys/key-ranges';
 import { findServer } from '../../site/lab/find-server';
 import { appAccount } from '../wire/proxied-server';
 import { KeyedSite } from './keyed-site';
@@ -66,6 +66,9 @@ const binary = findServer();
     expect(rows).toEqual([{ id: '12' }]);
   });
 
+  const keyOf = async (name: string): Promise<string> =>
+    String((await db.query<RowDataPacket[]>('SELECT tid FROM tag WHERE name = ?', [name]))[0][0]?.['tid']);
+
   it.each([
     ['a query', 'INSERT INTO tag (name) SELECT name FROM source ORDER BY n'],
     ['a query of unknown length', 'SET @x = 0; INSERT INTO tag (name) SELECT name FROM source WHERE n > @x ORDER BY n'],
@@ -77,14 +80,53 @@ const binary = findServer();
     await db.query("INSERT INTO tag (name) VALUES ('old1'), ('old2'), ('old3'), ('old4')");
     await db.query(`${insert} ON DUPLICATE KEY UPDATE name = VALUES(name)`);
     const [rows] = await db.query<RowDataPacket[]>('SELECT tid, name FROM tag ORDER BY tid');
-    expect(rows.map(({ name }) => String(name))).toEqual(['old1', 'old2', 'old3', 'old4', 'new1', 'new2', 'new3']);
-    for (const { tid } of rows) expect(decomposeKey(BigInt(tid as string))).toMatchObject({ scope: KeyedSite.scope });
+    const names = (which: string): string[] =>
+      rows.map(({ name }) => String(name)).filter((name) => name.startsWith(which));
+    expect([names('old'), names('new')]).toEqual([
+      ['old1', 'old2', 'old3', 'old4'],
+      ['new1', 'new2', 'new3'],
+    ]);
+    for (const { tid } of rows) expect(isOwn(KeyedSite.scope, BigInt(tid as string))).toBe(true);
   });
 
-  it('refuses ON DUPLICATE KEY UPDATE of more rows than have keys above those of the table', async () => {
+  const longUpdates: [sql: string, told: string, why: string][] = [
+    ["SELECT CONCAT('q', seq), seq FROM seq_1_to_2000", 'name = VALUES(name)', 'a query'],
+    ["SELECT CONCAT('q', seq), seq FROM seq_1_to_2000", 'tid = LAST_INSERT_ID(tid)', 'a query that tells keys'],
+    ["SELECT CONCAT('q', seq), @x FROM seq_1_to_2000", 'tid = LAST_INSERT_ID(tag.tid), name = VALUES(name)', 'both'],
+    [
+      `VALUES ${Array.from({ length: 1200 }, (_, n) => `('q${n + 1}', ${n})`).join()}`,
+      'tid = LAST_INSERT_ID(tid)',
+      'rows',
+    ],
+  ];
+  it.each(longUpdates)(
+    'gives ON DUPLICATE KEY UPDATE of many rows keys of this site: %.40s … %s',
+    async (rows, told) => {
+      await db.query('SET @x = 1; DELETE FROM tag; ALTER TABLE tag ADD UNIQUE IF NOT EXISTS (name)');
+      await db.query('ALTER TABLE tag ADD COLUMN IF NOT EXISTS n INT');
+      await db.query(`INSERT INTO tag (tid, name) VALUES (${2n ** 60n}, 'q2'); INSERT INTO tag (name) VALUES ('q900')`);
+      const [result] = await db.query<ResultSetHeader>(
+        `INSERT INTO tag (name, n) ${rows} ON DUPLICATE KEY UPDATE ${told}`,
+      );
+      const [found] = await db.query<RowDataPacket[]>(
+        "SELECT tid FROM tag WHERE name NOT IN ('q2', 'q900') ORDER BY tid",
+      );
+      expect(found.length).toBeGreaterThan(1000);
+      expect(found.filter(({ tid }) => !isOwn(KeyedSite.scope, BigInt(tid as string)))).toEqual([]);
+      expect(String(result.insertId)).toBe(String(found[0]?.['tid']));
+      const [last] = await db.query<RowDataPacket[]>('SELECT LAST_INSERT_ID() AS id');
+      expect(String(last[0]?.['id'])).toBe(String(found[0]?.['tid']));
+      const [again] = await db.query<ResultSetHeader>(
+        `INSERT INTO tag (name) VALUES ('q2'), ('q900') ON DUPLICATE KEY UPDATE ${told}`,
+      );
+      if (told.startsWith('tid')) expect(BigInt(again.insertId)).toBe(BigInt(await keyOf('q900')));
+    },
+  );
+
+  it('refuses ON DUPLICATE KEY UPDATE that changes keys, of more rows than have keys above those of the table', async () => {
     const insert = (rows: number): Promise<unknown> =>
       db.query(
-        `INSERT INTO tag (name) SELECT CONCAT('q', seq) FROM seq_1_to_${rows} ON DUPLICATE KEY UPDATE name = 'x'`,
+        `INSERT INTO tag (name) SELECT CONCAT('r', seq) FROM seq_1_to_${rows} ON DUPLICATE KEY UPDATE tid = tid + 1`,
       );
     await expect(insert(769)).rejects.toMatchObject({ errno: 1467 });
     await insert(768);

@@ -3,6 +3,7 @@ import { parseText } from '../sql/classifier';
 import { defaultSqlMode } from '../sql/sql-mode';
 import { withEdits } from '../sql/text-edit';
 import { decideKeying } from './insert-keying';
+import { keyUpdate } from './key-updates';
 import { keyEdit, keyVariable, rowEdits, rowVariableEdits } from './key-edits';
 import { rowKeys } from './row-keys';
 
@@ -71,6 +72,42 @@ it.each(cases)('%s', (sql, decision, _why, changes = {}) => {
 it('takes 0 for a key only under NO_AUTO_VALUE_ON_ZERO', () => {
   expect(decide('INSERT INTO t VALUES (1, 0, 2)', {}, true)).toBe('none 0');
   expect(decide('INSERT INTO t VALUES (1, 0, 2)')).toBe('keys 1');
+});
+
+const updates: [clause: string, after: string, why: string][] = [
+  ['a = 1, b = VALUES(id)', 'none', 'the key is not assigned'],
+  ['a = 1, b = id = 2', 'none', 'compared only'],
+  [
+    'id = LAST_INSERT_ID(id), b = 2',
+    '`b`=IF(LAST_INSERT_ID(`id`) IS NULL,`b`,`b`), b = 2',
+    'told by a column of the clause',
+  ],
+  [
+    'b = 2, t.`ID` = last_insert_id( t.id )',
+    'b = 2, `b`=IF(LAST_INSERT_ID(`t`.`id`) IS NULL,`b`,`b`)',
+    'qualified, last',
+  ],
+  [
+    'id = LAST_INSERT_ID(id) RETURNING id',
+    '`a`=IF(LAST_INSERT_ID(`id`) IS NULL,`a`,`a`) RETURNING id',
+    'by one of the list',
+  ],
+  ['id = LAST_INSERT_ID(id + 1), b = 2', 'changed', 'another value'],
+  ['id = 7', 'changed', 'another key'],
+  ['id = LAST_INSERT_ID(id), id = 4', 'changed', 'twice'],
+];
+it.each(updates)('ON DUPLICATE KEY UPDATE %s', (clause, after) => {
+  const told = (insert: string): string => {
+    const sql = `${insert} ON DUPLICATE KEY UPDATE ${clause}`;
+    const shape = parseText(sql, defaultSqlMode).statements[0]?.insert;
+    const update = keyUpdate(shape!, table);
+    if (update.kind !== 'told') return update.kind;
+    return withEdits(sql, update.edits).slice(`${insert} ON DUPLICATE KEY UPDATE `.length);
+  };
+  expect(told('INSERT INTO t (id, a) VALUES (1, 2), (3, 4)')).toBe(after);
+  // Its tables may have such a column too.
+  const qualified = after.replace(/`[ab]`(?==|,|\))/g, '`app`.`t`.$&');
+  expect(told('INSERT INTO app.t (id, a) SELECT 1, 2')).toBe(qualified);
 });
 
 describe('the text with its key', () => {

@@ -1,6 +1,8 @@
 import type { KeyDemand, TableInfo } from '../ports';
 import type { InsertShape } from '../sql/insert-shape';
 import type { SqlMode } from '../sql/sql-mode';
+import type { TextEdit } from '../sql/text-edit';
+import { keyUpdate } from './key-updates';
 import { type RowKey, rowKeys } from './row-keys';
 
 /** What an INSERT needs for its auto-increment column. */
@@ -15,6 +17,8 @@ export type KeyingDecision =
       readonly demand: KeyDemand;
       readonly explicit: readonly bigint[];
       readonly rows: readonly RowKey[];
+      /** Once they are made, the statement no longer does what `demand.updates` says. */
+      readonly updateEdits: readonly TextEdit[];
     }
   /** It cannot be served; the client gets `message`. */
   | { readonly kind: 'refused'; readonly message: string };
@@ -33,9 +37,16 @@ export function decideKeying(shape: InsertShape, table: TableInfo, text: string,
   if (rows !== null && explicit.length === rows.length) return { kind: 'none', explicit };
   if (table.keyedByTrigger === true) return { kind: 'trigger', explicit };
   if (table.hasBeforeInsertTrigger) return { kind: 'refused', message: triggerMessage(table) };
-  const updates = shape.onDuplicateKey;
-  if (rows === null) return { kind: 'keys', demand: { kind: 'unknown', updates }, explicit, rows: [] };
-  return { kind: 'keys', demand: { kind: 'rows', count: rows.length - explicit.length, updates }, explicit, rows };
+  const count = rows === null ? null : rows.length - explicit.length;
+  const update = keyUpdate(shape, table);
+  const updates = update.kind !== 'none';
+  return {
+    kind: 'keys',
+    demand: count === null ? { kind: 'unknown', updates } : { kind: 'rows', count, updates },
+    explicit,
+    rows: rows ?? [],
+    updateEdits: update.kind === 'told' ? update.edits : [],
+  };
 }
 
 function triggerMessage(table: TableInfo): string {

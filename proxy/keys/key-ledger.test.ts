@@ -3,7 +3,7 @@ import type { KeyDemand, TableInfo } from '../ports';
 import { KeyLedger } from './key-ledger';
 import { grantLease } from './key-leases';
 import { decodeMarks, encodeMarks, freshMarks, type KeyMarks } from './key-marks';
-import { bulkRange, composeKey, isOwn, isTimeSliced, KEY_EPOCH_MS, keySeconds, type KeyRange } from './key-ranges';
+import { composeKey, isOwn, isTimeSliced, KEY_EPOCH_MS, keySeconds, type KeyRange } from './key-ranges';
 
 const SCOPE = 7;
 const START_MS = Date.UTC(2026, 0, 1);
@@ -301,98 +301,3 @@ test.each(['marks ignored at restart', 'marks taken for written', 'floor ignored
     expect(search(mutant, 42, 3000).violation).not.toBeNull();
   },
 );
-
-test('a bulk run does not leave the bulk range, and says what to do', () => {
-  const { from, end } = bulkRange(SCOPE);
-  const world = new World('none');
-  world.rows[0]!.add(end - 2000n);
-  const demand: KeyDemand = { kind: 'rows', count: 2000 };
-  const reserve = () =>
-    world.ledger.reserve(info(0), demand, { nowMs: world.nowMs, hybridMs: world.nowMs, floor: from });
-  expect(reserve()).toMatchObject({ kind: 'wait', for: 'read' });
-  world.tasks();
-  expect(reserve()).toMatchObject({ kind: 'refused', message: expect.stringMatching(/`school`\.`t0`.*768 rows/) });
-});
-
-test('keys for ON DUPLICATE KEY UPDATE lie above those of the rows it may update, or there are none', () => {
-  const world = new World('none');
-  const floor = composeKey({ t: keySeconds(world.nowMs) + 5, scope: 9, n: 3 });
-  const reserve = (demand: KeyDemand) => {
-    const at = { nowMs: world.nowMs, hybridMs: world.nowMs, floor };
-    while (world.ledger.reserve(info(0), demand, at).kind === 'wait') world.progress();
-    return world.ledger.reserve(info(0), demand, at);
-  };
-  for (const demand of [{}, { expected: 0 }, { expected: 700 }, { expected: 768 }]) {
-    const answer = reserve({ kind: 'unknown', updates: true, ...demand });
-    expect(answer.kind === 'keys' && isTimeSliced(answer.first) && answer.first > floor).toBe(true);
-  }
-  const [a, b] = [1, 2].map(() => reserve({ kind: 'unknown', updates: true, expected: 100 }));
-  expect(a?.kind === 'keys' && b?.kind === 'keys' && b.first - a.first > 100n).toBe(true);
-  const refused = { kind: 'refused', message: expect.stringMatching(/`school`\.`t0`.*up to 768 rows/) };
-  expect(reserve({ kind: 'unknown', updates: true, expected: 769 })).toMatchObject(refused);
-  expect(reserve({ kind: 'rows', updates: true, count: 769 })).toMatchObject(refused);
-  expect(reserve({ kind: 'rows', updates: true, count: 768 }).kind).toBe('keys');
-});
-
-test('several rows with ON DUPLICATE KEY UPDATE take keys above all of a narrow column, also twice in one text', () => {
-  const world = new World('none');
-  const reserve = (demand: KeyDemand) =>
-    world.ledger.reserve(info(2), demand, { nowMs: world.nowMs, hybridMs: world.nowMs, floor: 0n });
-  while (reserve({ kind: 'rows', count: 1 }).kind === 'wait') world.progress();
-  world.nowMs += 5_000;
-  const foreign = 5_000_000n;
-  world.rows[2]!.add(foreign);
-  const several: KeyDemand = { kind: 'rows', count: 3, updates: true };
-  let rounds = 0;
-  for (; rounds < 20; rounds++) {
-    const both = [reserve(several), reserve(several)];
-    if (both.every(({ kind }) => kind === 'keys')) break;
-    world.progress();
-  }
-  expect(rounds).toBeLessThan(20);
-  const answer = reserve(several);
-  expect(answer.kind === 'keys' && answer.first > foreign).toBe(true);
-  const single = reserve({ kind: 'rows', count: 1, updates: true });
-  expect(single.kind === 'keys' && single.first < foreign).toBe(true);
-});
-
-test('a narrow column without leases: waits for the ring, then is refused with the table and the cure', () => {
-  const world = new World('none');
-  const at = () => ({ nowMs: world.nowMs, hybridMs: world.nowMs, floor: 0n });
-  const reserve = () => world.ledger.reserve(info(2), { kind: 'rows', count: 1 }, at());
-  expect(reserve()).toMatchObject({ kind: 'wait', for: 'read' });
-  world.tasks();
-  expect(reserve()).toMatchObject({ kind: 'wait', for: 'lease' });
-  expect(world.ledger.takeTasks()).toHaveLength(1);
-  world.nowMs += 999;
-  expect(reserve()).toMatchObject({ kind: 'wait' });
-  world.nowMs += 1;
-  expect(reserve()).toMatchObject({ kind: 'refused', message: expect.stringMatching(/`t2`.*BIGINT/) });
-  expect(world.ledger.takeTasks()).toHaveLength(0);
-});
-
-test('when less than half is left the next block is asked for, while the insert goes on', () => {
-  const world = new World('none');
-  const reserve = () => {
-    for (;;) {
-      const answer = world.ledger.reserve(
-        info(3),
-        { kind: 'rows', count: 1 },
-        {
-          nowMs: world.nowMs,
-          hybridMs: world.nowMs,
-          floor: 0n,
-        },
-      );
-      if (answer.kind === 'keys') return answer.first;
-      expect(answer.kind).toBe('wait');
-      world.tasks();
-      world.beginWrite();
-      world.endWrite();
-    }
-  };
-  expect([reserve(), reserve(), reserve(), reserve()]).toEqual([1n, 2n, 3n, 4n]);
-  expect(world.ledger.takeTasks()).toEqual([]);
-  expect(reserve()).toBe(5n);
-  expect(world.ledger.takeTasks()).toMatchObject([{ kind: 'lease', size: 8n }]);
-});

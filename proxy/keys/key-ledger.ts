@@ -87,7 +87,7 @@ export class KeyLedger {
     if (demand.updates === true) {
       // Bulk keys lie below those of the rows in the table.
       const count = updatedRows(demand);
-      return count > ISSUED_KEYS ? refusals.tooManyUpdates(info) : this.reserveSlice(keys, count, at);
+      return count === null ? refusals.tooManyUpdates(info) : this.reserveSlice(keys, count, at);
     }
     if (demand.kind === 'rows' && demand.count <= ISSUED_KEYS) return this.reserveSlice(keys, demand.count, at);
     return this.reserveBulk(keys, demand.kind === 'rows' ? demand.count : null, at);
@@ -295,12 +295,12 @@ export class KeyLedger {
   }
 }
 
-/** Keys for an INSERT … ON DUPLICATE KEY UPDATE; where its rows cannot be counted, all of one second. */
-function updatedRows(demand: KeyDemand): number {
-  if (demand.kind === 'rows') return demand.count;
-  const { expected = ISSUED_KEYS } = demand;
-  // Rows may have come since they were counted.
-  return expected > ISSUED_KEYS ? expected : Math.min(expected + (expected >> 2) + 16, ISSUED_KEYS);
+/** Keys of one second for an INSERT whose updates lead the server's count on; null: more, or nobody can tell how many. */
+function updatedRows(demand: KeyDemand): number | null {
+  const count = demand.kind === 'rows' ? demand.count : demand.expected;
+  if (count === undefined || count > ISSUED_KEYS) return null;
+  // Rows may have come since a query's were counted.
+  return demand.kind === 'rows' ? count : Math.min(count + (count >> 2) + 16, ISSUED_KEYS);
 }
 
 /** `above`: the run lies above all keys in the table. */

@@ -38,8 +38,9 @@ export function bulkExhausted(table: Named, remaining: bigint): Refusal {
 export function tooManyUpdates(table: Named): Refusal {
   return refused(
     table,
-    'an INSERT … ON DUPLICATE KEY UPDATE of more than 768 rows would give new rows keys of other rows, since the server ' +
-      'counts on from the key of each row that it updates; send it in statements of up to 768 rows',
+    'an INSERT of more than 768 rows, or of a query that cannot be counted, would give new rows keys of other rows when its ' +
+      'ON DUPLICATE KEY UPDATE assigns the key column, since the server then counts on from the key of each row that it ' +
+      'updates; leave the key column out there, or send it in statements of up to 768 rows',
   );
 }
 

@@ -21,20 +21,25 @@ export interface KeyNeed {
   readonly demand: KeyDemand;
   /** As they stand in the statement; empty when they cannot be seen. */
   readonly rows: readonly RowKey[];
+  /** See KeyingDecision. */
+  readonly updateEdits: readonly TextEdit[];
   /** The edits that give the statement its keys, once there are some. */
   edits(key: bigint | typeof keyVariable): readonly TextEdit[];
 }
 
-export type Need = Pick<KeyNeed, 'table' | 'demand' | 'rows'>;
+export type Need = Pick<KeyNeed, 'table' | 'demand' | 'rows' | 'updateEdits'>;
 
 /** `editable`: false for the rows of a text inside a literal. */
 export function keyNeed(statement: number, need: Need, place: KeyPlace, editable: boolean): KeyNeed {
-  const { rows } = need;
+  const { rows, updateEdits } = need;
   const edits = (key: bigint | typeof keyVariable): readonly TextEdit[] => {
     if (!editable) return [keyEdit(place, key)];
-    return [keyEdit(place, key), ...(key === keyVariable ? rowVariableEdits(rows) : rowEdits(rows, key))];
+    if (key === keyVariable) return [keyEdit(place, key), ...updateEdits, ...rowVariableEdits(rows)];
+    // Of one row there is none that the server could count on to.
+    return [keyEdit(place, key), ...(rows.length === 1 ? [] : updateEdits), ...rowEdits(rows, key)];
   };
-  return { ...need, statement, edits };
+  const demand = editable && updateEdits.length > 0 ? { ...need.demand, updates: false } : need.demand;
+  return { ...need, demand, statement, edits };
 }
 
 export type Keyed =
@@ -78,6 +83,7 @@ export function keysFor(
   if (decision.kind === 'refused') return { kind: 'refused', error: keyRefused(decision.message) };
   const explicit = decision.explicit.map((key) => ({ table, key }));
   if (decision.kind !== 'keys') return { kind: 'known', explicit, need: null, byTrigger: decision.kind === 'trigger' };
+  const { rows, updateEdits } = decision;
   let { demand } = decision;
   if (demand.kind === 'unknown' && alone && (demand.updates === true || (table.autoIncrement?.bits ?? 64) < 64)) {
     const expression = countOf(text, insert);
@@ -85,7 +91,7 @@ export function keysFor(
     if (answer === undefined && expression !== null) return { kind: 'ask', expression };
     if (answer !== null && answer !== undefined) demand = { ...demand, expected: Number(answer) };
   }
-  return { kind: 'known', explicit, need: { table, demand, rows: decision.rows }, byTrigger: false };
+  return { kind: 'known', explicit, need: { table, demand, rows, updateEdits }, byTrigger: false };
 }
 
 /** How many rows the query of an INSERT has, as an expression; null when asking twice would do something. */

@@ -36,6 +36,8 @@ export interface InsertShape {
   readonly source: InsertSource;
   readonly ignore: boolean;
   readonly onDuplicateKey: boolean;
+  /** Token index of the first assignment of ON DUPLICATE KEY UPDATE; null without it. */
+  readonly updatesAt: number | null;
   readonly returning: boolean;
   /** Index of the token behind the table's name. */
   readonly behindTable: number;
@@ -61,12 +63,12 @@ export function insertShape(tokens: readonly Token[], from: number): InsertShape
   const body = insertBody(cursor);
   if (body === null) return null;
   // What follows the source; a SELECT's own ON clauses are told apart by the words behind ON.
-  let onDuplicateKey = false;
+  let updatesAt: number | null = null;
   let returning = false;
   let sourceEnd = tokens.length;
   while (cursor.seek('ON', 'RETURNING') !== null) {
     const at = cursor.at;
-    if (cursor.acceptSequence('ON', 'DUPLICATE', 'KEY')) onDuplicateKey = true;
+    if (cursor.acceptSequence('ON', 'DUPLICATE', 'KEY', 'UPDATE')) updatesAt = cursor.at;
     else if (cursor.accept('RETURNING')) returning = true;
     else {
       cursor.at += 1;
@@ -75,7 +77,9 @@ export function insertShape(tokens: readonly Token[], from: number): InsertShape
     sourceEnd = Math.min(sourceEnd, at);
   }
   const source = body.source.kind === 'select' ? { ...body.source, to: sourceEnd } : body.source;
-  return { verb, table, behindTable, columns: body.columns, source, ignore, onDuplicateKey, returning, tokens };
+  const { columns } = body;
+  const onDuplicateKey = updatesAt !== null;
+  return { verb, table, behindTable, columns, source, ignore, onDuplicateKey, updatesAt, returning, tokens };
 }
 
 type Body = Pick<InsertShape, 'columns' | 'source'>;
@@ -158,6 +162,7 @@ function loadShape(cursor: TokenCursor): InsertShape | null {
     source: { kind: 'load' },
     ignore,
     onDuplicateKey: false,
+    updatesAt: null,
     returning: false,
     tokens: cursor.tokens,
   };

@@ -1,0 +1,89 @@
+import type { TableInfo } from '../ports';
+import type { InsertShape } from '../sql/insert-shape';
+import type { TextEdit } from '../sql/text-edit';
+import { TokenCursor } from '../sql/token-cursor';
+import type { Token } from '../sql/tokenizer';
+import { indexOf } from './row-keys';
+
+/**
+ * What ON DUPLICATE KEY UPDATE does to the key column. Where it assigns that column, to whatever value, the server counts on
+ * behind the key of each row it updates: the new rows behind it would get keys that are not ours. Where it does not, its count
+ * goes on as if the row had not been there. Measured on MariaDB 10.11; its source calls it next_number_field_updated.
+ */
+export type KeyUpdate =
+  /** The column is not assigned. */
+  | { readonly kind: 'none' }
+  /** It is assigned itself only, by LAST_INSERT_ID(id): `edits` let another column, which stays as it is, do that. */
+  | { readonly kind: 'told'; readonly edits: readonly TextEdit[] }
+  /** It may change, or there is no other column at hand. */
+  | { readonly kind: 'changed' };
+
+interface Assignment {
+  /** Without its qualifiers. */
+  readonly column: string;
+  /** Offsets of its whole text. */
+  readonly start: number;
+  readonly end: number;
+  /** The tokens behind '='. */
+  readonly value: readonly Token[];
+}
+
+/** `table`: as the statement names its columns. */
+export function keyUpdate(shape: InsertShape, table: TableInfo): KeyUpdate {
+  const { updatesAt, tokens } = shape;
+  const key = table.autoIncrement?.name ?? '';
+  if (updatesAt === null) return { kind: 'none' };
+  const all = assignments(tokens, updatesAt);
+  // What is not understood may assign anything.
+  if (all === null) return { kind: 'changed' };
+  const ofKey = all.filter(({ column }) => indexOf([column], key) === 0);
+  if (ofKey.length === 0) return { kind: 'none' };
+  const [first, ...more] = ofKey;
+  const told = first === undefined || more.length > 0 ? null : toldKey(first.value, key);
+  const other = all.find((one) => !ofKey.includes(one))?.column ?? shape.columns?.find((c) => indexOf([c], key) < 0);
+  if (first === undefined || told === null || other === undefined) return { kind: 'changed' };
+  const column = columnName(other, shape);
+  const text = `${column}=IF(LAST_INSERT_ID(${told}) IS NULL,${column},${column})`;
+  return { kind: 'told', edits: [{ start: first.start, end: first.end, text }] };
+}
+
+/** In `LAST_INSERT_ID(id)`, the name of the key column as it is written there; null when the value is another. */
+function toldKey(value: readonly Token[], key: string): string | null {
+  const [word, open, ...rest] = value;
+  const close = rest.pop();
+  if (word?.upper !== 'LAST_INSERT_ID' || open?.upper !== '(' || close?.upper !== ')') return null;
+  const cursor = new TokenCursor(rest);
+  let name = cursor.name();
+  while (name !== null && cursor.accept('.')) name = cursor.name();
+  if (!cursor.done || name === null || indexOf([name], key) !== 0) return null;
+  return rest.map((token) => (token.kind === 'symbol' ? '.' : quoted(token.text))).join('');
+}
+
+/** Beside a query, whose tables may have a column of that name too, with the table's name. */
+function columnName(column: string, { source, table }: InsertShape): string {
+  if (source.kind !== 'select') return quoted(column);
+  const schema = table.schema === null ? '' : `${quoted(table.schema)}.`;
+  return `${schema}${quoted(table.table)}.${quoted(column)}`;
+}
+
+function quoted(name: string): string {
+  return `\`${name.replace(/`/g, '``')}\``;
+}
+
+function assignments(tokens: readonly Token[], from: number): readonly Assignment[] | null {
+  const cursor = new TokenCursor(tokens, from);
+  const all: Assignment[] = [];
+  do {
+    const start = tokens[cursor.at]?.start ?? 0;
+    let column = cursor.name();
+    while (column !== null && cursor.accept('.')) column = cursor.name();
+    if (column === null || !cursor.accept('=', ':=')) return null;
+    const valueFrom = cursor.at;
+    cursor.seek(',', 'RETURNING', ';');
+    const value = tokens.slice(valueFrom, cursor.at);
+    const end = value[value.length - 1]?.end;
+    if (end === undefined) return null;
+    all.push({ column, start, end, value });
+  } while (cursor.accept(','));
+  return all;
+}
