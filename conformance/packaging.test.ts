@@ -21,6 +21,7 @@ test('what is not TypeScript is in it: profiles, the sample, and what people rea
       'README.md',
       'LICENSE',
       'dist/site/main.js',
+      'dist/site/duara.sh',
       'dist/site/threads/replication-thread.js',
       'dist/site/admin/status-page.js',
       'dist/site/lab/sample.sql',

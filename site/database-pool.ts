@@ -1,5 +1,5 @@
 import { createPool, type Pool, type RowDataPacket } from 'mysql2/promise';
-import type { DatabaseAddress } from '../replicator/io/database-connection';
+import { type DatabaseAddress, leanConnection } from '../replicator/io/database-connection';
 
 export type SqlRow = Readonly<Record<string, unknown>>;
 
@@ -9,6 +9,7 @@ export class DatabasePool {
 
   constructor({ host, port, socketPath, user, password }: DatabaseAddress) {
     this.pool = createPool({
+      ...leanConnection,
       ...(socketPath === null ? { host, port } : { socketPath }),
       user,
       password,

@@ -1,12 +1,8 @@
 #!/usr/bin/env node
 import { Command, CommanderError } from 'commander';
-import { labCommand } from './commands/lab';
-import { endWithoutReader, say } from './commands/output';
+import { endWithoutReader } from './commands/output';
 import { serveCommand } from './commands/serve';
-import { statusCommand } from './commands/status';
 import { ConfigError } from './config/config-error';
-import { schemaForEditors } from './config/schema';
-import { LabUsageError } from './lab/lab';
 import { version } from './version';
 
 async function main(): Promise<void> {
@@ -16,12 +12,8 @@ async function main(): Promise<void> {
     .version(version())
     .exitOverride();
   program.addCommand(serveCommand());
-  program.addCommand(statusCommand());
-  program.addCommand(labCommand());
-  program
-    .command('schema')
-    .description('the JSON Schema of duara.yaml, for editors')
-    .action(() => say(JSON.stringify(schemaForEditors(), null, 2)));
+  // A site runs for months, and is not to hold in memory what it never needs.
+  if (process.argv[2] !== 'serve') (await import('./commands/for-people.js')).addCommandsForPeople(program);
   forEachCommand(program, (command) => command.exitOverride());
   await program.parseAsync(process.argv);
 }
@@ -38,8 +30,12 @@ main().catch((error: unknown) => {
     return;
   }
   process.stderr.write(`error: ${error instanceof Error ? error.message : String(error)}\n`);
-  process.exitCode = error instanceof ConfigError || error instanceof LabUsageError ? 2 : 1;
+  const code = error instanceof Error ? (error as { code?: unknown }).code : undefined;
+  process.exitCode = error instanceof ConfigError || code === labUsage ? 2 : 1;
 });
+
+/** Of LabUsageError, which comes with the lab. */
+const labUsage = 'DUARA_LAB_USAGE';
 
 /** Commander says 1 for every mistake in the command line; the contract says 2. */
 function usageExitCode(error: CommanderError): number {

@@ -18,9 +18,10 @@ for (const room of ['proxy', 'replicator', 'ring', 'site', 'conformance']) {
     fs.copyFileSync(source, target);
   }
 }
-const main = path.join(root, 'dist/site/main.js');
-if (fs.existsSync(main)) {
-  fs.chmodSync(main, 0o755);
+const command = path.join(root, 'dist/site/duara.sh');
+if (fs.existsSync(command)) {
+  fs.chmodSync(command, 0o755);
+  fs.chmodSync(path.join(root, 'dist/site/main.js'), 0o755);
   linkCommand();
 }
 
@@ -28,7 +29,16 @@ if (fs.existsSync(main)) {
 function linkCommand() {
   const bin = path.join(root, 'node_modules/.bin');
   const link = path.join(bin, 'duara');
-  if (!fs.existsSync(bin) || fs.existsSync(link)) return;
+  const target = '../../dist/site/duara.sh';
+  if (!fs.existsSync(bin) || linkedTo(link) === target) return;
   fs.rmSync(link, { force: true });
-  fs.symlinkSync('../../dist/site/main.js', link);
+  fs.symlinkSync(target, link);
+}
+
+function linkedTo(link) {
+  try {
+    return fs.readlinkSync(link);
+  } catch {
+    return null;
+  }
 }

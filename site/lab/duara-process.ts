@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { nodeFlags } from '../node-flags';
 
 export interface DuaraProcessOptions {
   /** duara.yaml of the site. */
@@ -36,7 +37,7 @@ export class DuaraProcess {
     if (this.running) return;
     const { configFile, logFile, onStart, onExit } = this.options;
     const log = openSync(logFile, 'a');
-    const child = spawn(process.execPath, [main, 'serve', '-c', configFile], {
+    const child = spawn(process.execPath, [...nodeFlags, main, 'serve', '-c', configFile], {
       stdio: ['ignore', log, log],
       // A Ctrl-C in the terminal is for the lab, which ends its processes in order.
       detached: true,

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import type { LeaseRequest, LeaseSource } from '../../proxy/keys/key-leases';
+import { threadLimits } from '../node-flags';
 import type { FromWorker, LeaseAnswer, ReplicationStatus, ToWorker, WorkerStart } from './messages';
 
 export interface ReplicationHostOptions {
@@ -62,7 +63,10 @@ export class ReplicationHost implements LeaseSource {
 
   private launch(): void {
     this.startedAtMs = Date.now();
-    const worker = new Worker(join(__dirname, 'replication-thread.js'), { workerData: this.options.start });
+    const worker = new Worker(join(__dirname, 'replication-thread.js'), {
+      workerData: this.options.start,
+      resourceLimits: threadLimits,
+    });
     this.worker = worker;
     let failure = '';
     worker.on('message', (message: FromWorker) => this.receive(message));
