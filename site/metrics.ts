@@ -73,10 +73,11 @@ export function registerBackendMetrics(registry: Registry, backends: BackendCoun
   counter(
     registry,
     'duara_backend_logins_total',
-    'Clients by the connection to the database that they got: a used one, a new one, or a new one in its place.',
+    'Clients by the connection to the database that they got: a used one, a new one, or a new one in its place; and those that got a used one without being judged anew.',
     ['connection'],
     () => [
-      { labels: { connection: 'used' }, value: counts.reused - counts.renewed },
+      { labels: { connection: 'used' }, value: counts.reused - counts.renewed - counts.remembered },
+      { labels: { connection: 'remembered' }, value: counts.remembered },
       { labels: { connection: 'new' }, value: counts.opened },
       { labels: { connection: 'renewed' }, value: counts.renewed },
     ],

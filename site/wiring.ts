@@ -33,6 +33,8 @@ import { version } from './version';
 const scopeWaitMs = 5_000;
 /** A connection to the database serves one client after another for so long: what only a new one sees is never older. */
 const usedAgainForMs = 60_000;
+/** So long the same login over the same connection is not judged again; until then a change that nobody sees is missed. */
+const loginRememberedForMs = 1_000;
 const keysRetryMs = 2_000;
 const keepAheadEveryMs = 30_000;
 const sequencesEveryMs = 250;
@@ -207,7 +209,12 @@ export class Site {
       backendTls: backendTls(this.config),
       proxyProtocol: proxy.proxyProtocol,
       proxyProtocolFrom: proxy.proxyProtocolFrom,
-      idle: { connectionsMax: proxy.idleConnections, idleMs: proxy.idleSeconds * 1000, lifeMs: usedAgainForMs },
+      idle: {
+        connectionsMax: proxy.idleConnections,
+        idleMs: proxy.idleSeconds * 1000,
+        lifeMs: usedAgainForMs,
+        rememberMs: proxy.judgeEveryLogin ? 0 : loginRememberedForMs,
+      },
     });
     this.certificates = new CertificateWatch(this.config, this.proxy, {
       info: (message) => this.log.info(message),

@@ -40,7 +40,7 @@ export async function fuzzSockets(run: FuzzRun, watch: MemoryWatch, progress: Pr
     log: { warn: () => {}, error: (message) => void errors.push(message) },
     backendWaitMs: 2_000,
     // Connections go from one such client to the next.
-    idle: { connectionsMax: 8, idleMs: 200, lifeMs: 5_000 },
+    idle: { connectionsMax: 8, idleMs: 200, lifeMs: 5_000, rememberMs: 1_000 },
   });
   let packets = 0;
   let connections = run.from;

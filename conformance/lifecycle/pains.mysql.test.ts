@@ -18,7 +18,7 @@ const binary = findServer();
     if (binary === null) throw new Error('no server');
     site = await startProxiedServer(binary);
     // With connections of clients that have gone kept for others, which is where state could get lost or be left over.
-    own = await proxyBefore(site, { idle: { connectionsMax: 20, idleMs: 5_000, lifeMs: 60_000 } });
+    own = await proxyBefore(site, { idle: { connectionsMax: 20, idleMs: 5_000, lifeMs: 60_000, rememberMs: 1_000 } });
   }, 60_000);
   afterAll(async () => {
     await own.proxy.close();

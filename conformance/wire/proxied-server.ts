@@ -47,6 +47,8 @@ export class CountingKeys implements KeySource {
 /** One slot for each table; keeps what was called, in order. */
 export class RecordingVersions implements TableVersionBoard {
   readonly calls: string[] = [];
+  healthy = true;
+  private generation = 0;
   private readonly names: string[] = [];
 
   slot(schema: string, table: string): number {
@@ -82,13 +84,14 @@ export class RecordingVersions implements TableVersionBoard {
     this.calls.push('flush');
   }
   settingsGeneration(): number {
-    return 0;
+    return this.generation;
   }
   settingsChanged(): void {
+    this.generation += 1;
     this.calls.push('settings');
   }
   captureHealthy(): boolean {
-    return true;
+    return this.healthy;
   }
 }
 

@@ -5,55 +5,12 @@ import { until } from '../lab/lab-process';
 import { type ProxiedServer, startProxiedServer } from './proxied-server';
 import { decodeGreeting } from '../../proxy/wire/handshake';
 import { frame } from '../../proxy/wire/packet-framer';
+import { leftSessions } from './left-sessions';
 import { baseCapabilities, type LoginOptions, loginPacket, RawClient } from './raw-client';
 import { type Answer, SessionClient } from './session-client';
 
 const binary = findServer();
-const idle = { connectionsMax: 4, idleMs: 600_000, lifeMs: 600_000 };
-
-/** What a session does before its client goes, what the next one asks, and whether the connection may serve that one. */
-const sessions: readonly (readonly [what: string, before: readonly string[], ask: readonly string[], kept: boolean])[] =
-  [
-    ['user variables', ["SET @a = 5, @b = 'x'"], ['SELECT @a, @b'], true],
-    ['a temporary table', ['CREATE TEMPORARY TABLE tt (a INT)'], ['SELECT * FROM tt'], true],
-    ['one that hides a table', ['CREATE TEMPORARY TABLE words (a INT)'], ['SELECT COUNT(*) FROM words'], true],
-    ['a lock of a name', ["SELECT GET_LOCK('kufuli', 0)"], ["SELECT IS_FREE_LOCK('kufuli')"], true],
-    [
-      'an open transaction',
-      ['BEGIN', 'DELETE FROM words'],
-      ['SELECT COUNT(*) FROM words', 'SELECT @@in_transaction'],
-      true,
-    ],
-    ['a transaction that only read', ['BEGIN', 'SELECT * FROM words'], ['SELECT @@in_transaction'], true],
-    ['autocommit', ['SET autocommit = 0'], ['SELECT @@autocommit'], true],
-    ['sql_mode', ["SET sql_mode = 'ANSI,NO_BACKSLASH_ESCAPES'"], ['SELECT @@sql_mode', "SELECT 'a\\\\nb'"], true],
-    ['isolation', ['SET SESSION TRANSACTION ISOLATION LEVEL SERIALIZABLE'], ['SELECT @@tx_isolation'], true],
-    ['isolation of one', ['SET TRANSACTION ISOLATION LEVEL SERIALIZABLE'], ['SELECT @@tx_isolation'], true],
-    ['the character set', ['SET NAMES latin1'], ['SELECT @@character_set_client, @@collation_connection'], true],
-    ['the default schema', ['USE information_schema'], ['SELECT DATABASE()'], true],
-    ['LAST_INSERT_ID()', ["INSERT INTO mine (w) VALUES ('x')"], ['SELECT LAST_INSERT_ID(), @@identity'], true],
-    ['insert_id', ['SET insert_id = 77'], ['SELECT @@insert_id'], true],
-    ['timestamp', ['SET timestamp = 5'], ['SELECT NOW() > 20000000000000'], true],
-    ['FOUND_ROWS()', ['SELECT SQL_CALC_FOUND_ROWS * FROM words LIMIT 1'], ['SELECT FOUND_ROWS()'], true],
-    ['ROW_COUNT()', ['UPDATE words SET n = n + 1'], ['SELECT ROW_COUNT()'], true],
-    ['warnings', ['SELECT 1 + "x"'], ['SHOW WARNINGS', 'SELECT @@warning_count'], true],
-    ['an error', ['SELECT nothing FROM words'], ['SHOW ERRORS', 'SELECT @@error_count'], true],
-    ['a prepared statement', ["PREPARE p FROM 'SELECT 1'"], ['EXECUTE p'], true],
-    ['time zone', ["SET time_zone = '+03:00'"], ['SELECT @@time_zone'], true],
-    [
-      'checks',
-      ['SET foreign_key_checks = 0, unique_checks = 0'],
-      ['SELECT @@foreign_key_checks, @@unique_checks'],
-      true,
-    ],
-    ['a role', ['SET ROLE helper'], ['SELECT CURRENT_ROLE()'], false],
-    ['a variable that is told to the socket', ['SET net_write_timeout = 7'], ['SELECT @@net_write_timeout'], false],
-    ['a profile', ['SET profiling = 1', 'SELECT 1'], ['SHOW PROFILES'], false],
-    ['locked tables', ['LOCK TABLES words WRITE'], ['SELECT COUNT(*) FROM words'], false],
-    ['a procedure', ['CALL leaves()'], ['SELECT @left'], false],
-    ['an XA transaction', ["XA START 'x'", 'DELETE FROM words'], ['SELECT COUNT(*) FROM words'], false],
-    ['a handler', ['HANDLER words OPEN'], ['HANDLER words READ FIRST'], false],
-  ];
+const idle = { connectionsMax: 4, idleMs: 600_000, lifeMs: 600_000, rememberMs: 0 };
 
 (binary?.flavour === 'mariadb' ? describe : describe.skip)('a connection that another client left behind', () => {
   let site: ProxiedServer;
@@ -113,7 +70,7 @@ const sessions: readonly (readonly [what: string, before: readonly string[], ask
     return answers;
   };
 
-  it.each(sessions)('shows nothing of the session before: %s', async (_, before, ask, kept) => {
+  it.each(leftSessions)('shows nothing of the session before: %s', async (_, before, ask, kept) => {
     await primed();
     const first = await proxied();
     const { greetedId } = first;
@@ -134,7 +91,7 @@ const sessions: readonly (readonly [what: string, before: readonly string[], ask
   it('is as a new one in every session variable', async () => {
     await primed();
     const first = await proxied({ user: 'bob', password: 'bobpw', charset: 8 });
-    for (const [, before, , kept] of sessions) if (kept) await asked(first, before);
+    for (const [, before, , kept] of leftSessions) if (kept) await asked(first, before);
     await first.quit();
     await becomesIdle(1);
     const was = counts();
@@ -343,7 +300,7 @@ const sessions: readonly (readonly [what: string, before: readonly string[], ask
       const kind = kinds[pick(10) < 8 ? pick(4) : 4] ?? {};
       const client = await proxied(kind);
       expect(await client.ask(ask)).toEqual(expected.get(kind));
-      const [, before] = sessions[pick(sessions.length)] ?? ['', []];
+      const [, before] = leftSessions[pick(leftSessions.length)] ?? ['', []];
       if (pick(3) === 0) await asked(client, before);
       // Some go without a word.
       if (pick(4) === 0) client.raw.destroy();

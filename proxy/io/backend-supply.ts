@@ -1,8 +1,8 @@
 import { IdlePool, type IdleLimits } from '../reuse/idle-pool';
 import { LoginHistory } from '../reuse/login-history';
-import { Command, PACKET_HEADER_BYTES } from '../wire/constants';
-import { AuthPacket } from '../wire/handshake';
-import { frame } from '../wire/packet-framer';
+import type { TableVersionBoard } from '../ports';
+import type { Moment, RememberedLogin } from '../reuse/remembered-login';
+import { resetCommands, ResetReplies, resetReplies } from '../reuse/reset-replies';
 import type { BackendAttempt } from './backend-connection';
 import type { Channel } from './channel';
 import { LentBackend } from './lent-backend';
@@ -10,7 +10,8 @@ import { PooledBackend } from './pooled-backend';
 
 /** A server whose connections cannot be used again is not tried again for so long. */
 const UNFIT_PAUSE_MS = 10_000;
-const resetConnection = frame(Buffer.from([Command.resetConnection]));
+/** Accounts that are known to be limited by the hour; others take their places. */
+const LIMITED_MAX = 1000;
 
 /** For metrics. */
 export interface BackendCounts {
@@ -26,11 +27,13 @@ export interface SupplyCounts {
   opened: number;
   /** Clients that were shown the greeting of a used connection, and logged in over a new one all the same. */
   renewed: number;
+  /** Clients that were let in over a used one without the server's being asked again. */
+  remembered: number;
 }
 
 /** Backend connections for clients: those of clients that have gone, and new ones. */
 export class BackendSupply implements BackendCounts {
-  readonly counts: SupplyCounts = { reused: 0, opened: 0, renewed: 0 };
+  readonly counts: SupplyCounts = { reused: 0, opened: 0, renewed: 0, remembered: 0 };
   private readonly pool: IdlePool<PooledBackend>;
   private readonly history = new LoginHistory();
   /** Their clients have gone, and the server has not confirmed yet that they are as new. */
@@ -44,9 +47,13 @@ export class BackendSupply implements BackendCounts {
   private settings: string | null = null;
   private settingsSinceMs = Number.NEGATIVE_INFINITY;
 
+  /** Users whose accounts were seen to be limited: the server has to count their logins. */
+  private readonly limitedUsers = new Set<string>();
+
   constructor(
     private readonly connectNew: () => BackendAttempt,
     private readonly limits: IdleLimits,
+    private readonly versions: Pick<TableVersionBoard, 'settingsGeneration' | 'captureHealthy'>,
   ) {
     this.pool = new IdlePool(limits);
   }
@@ -90,6 +97,26 @@ export class BackendSupply implements BackendCounts {
     this.history.note(place, signature);
   }
 
+  get rememberMs(): number {
+    return this.limits.rememberMs;
+  }
+
+  now(): Moment {
+    const { versions } = this;
+    return { ms: performance.now(), changes: versions.captureHealthy() ? versions.settingsGeneration() : null };
+  }
+
+  /** The server has refused a login because of a limit of its account. */
+  limited(user: string): void {
+    if (this.limitedUsers.size >= LIMITED_MAX) this.limitedUsers.clear();
+    this.limitedUsers.add(user);
+  }
+
+  /** Whether the login may be remembered. */
+  remembers(login: RememberedLogin | null): boolean {
+    return login !== null && !this.limitedUsers.has(login.user);
+  }
+
   harmed(place: string): void {
     this.history.noteHarm(place, performance.now());
   }
@@ -106,10 +133,14 @@ export class BackendSupply implements BackendCounts {
   }
 
   /** A client has gone, and no reply is to come. False: the connection is not wanted back. */
-  takeBack(backend: PooledBackend, reset: boolean): boolean {
+  takeBack(
+    backend: PooledBackend,
+    { reset, schema }: { readonly reset: boolean; readonly schema: string | null },
+  ): boolean {
     const nowMs = performance.now();
     if (this.closed || nowMs < this.pausedUntilMs || !backend.reusable || backend.channel.needsDrain) return false;
     if (this.pool.size + this.returning.size >= this.limits.connectionsMax) return false;
+    backend.left(schema, reset);
     if (reset) this.resetFirst(backend, nowMs);
     else this.keep(backend, nowMs);
     return true;
@@ -122,14 +153,19 @@ export class BackendSupply implements BackendCounts {
       this.returning.delete(backend);
       backend.channel.destroy();
     };
+    const schema = backend.resetDue?.schema ?? null;
+    const replies = new ResetReplies(resetReplies(schema));
     const data = (bytes: Buffer): void => {
+      const rest = replies.push(bytes);
+      if (rest === null) return;
       this.returning.delete(backend);
-      if (bytes[PACKET_HEADER_BYTES] === AuthPacket.ok) this.keep(backend, performance.now());
-      else backend.quit();
+      if (rest === 'refused' || rest.length > 0) return backend.quit();
+      backend.resetDue = null;
+      this.keep(backend, performance.now());
     };
     backend.receiver = { data, drain: () => {}, end: gone, error: gone, close: gone };
     backend.channel.resume();
-    backend.channel.write(resetConnection);
+    backend.channel.write(resetCommands(schema));
     this.startTimer();
   }
 

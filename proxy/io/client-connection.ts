@@ -164,9 +164,9 @@ export class ClientConnection {
     const { state } = this;
     state.clientHost = this.options.proxyProtocol === true ? this.accepted.place.name : '';
     state.deniedUsers = this.options.deniedUsers?.() ?? nobodyDenied;
-    state.askedSettings = backend instanceof LentBackend && backend.used;
+    state.usedConnection = backend instanceof LentBackend && backend.used;
     // A used one has greeted long since.
-    if (!state.askedSettings) this.awaitGreeting(backend);
+    if (!state.usedConnection) this.awaitGreeting(backend);
     const statements = new StatementHandler(state, this.services);
     this.session = new Session(this.effects(), statements, state, this.options.counters, this.links());
     backend.listen(this.backendEvents);
@@ -214,7 +214,7 @@ export class ClientConnection {
         this.client.pause();
       },
       wait: (ready, pauseMs) => this.wait(ready, pauseMs),
-      giveBack: (reset) => this.giveBack(reset),
+      giveBack: (reset, schema) => this.giveBack(reset, schema),
       upgrade: (upgrade) => this.upgrade(upgrade),
       end: (bytes) => this.refuse(bytes),
       close: () => this.close(),
@@ -277,8 +277,9 @@ export class ClientConnection {
   }
 
   /** The scramble that the next client is shown must not have been heard by others together with this client's answer. */
-  private giveBack(reset: boolean): boolean {
-    if (!this.clientPrivate || !(this.backend instanceof LentBackend) || !this.backend.giveBack(reset)) return false;
+  private giveBack(reset: boolean, schema: string | null): boolean {
+    const { backend } = this;
+    if (!this.clientPrivate || !(backend instanceof LentBackend) || !backend.giveBack(reset, schema)) return false;
     this.backend = null;
     if (this.client instanceof SocketChannel && this.client.allSent) {
       this.client.destroy();

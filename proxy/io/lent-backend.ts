@@ -1,4 +1,5 @@
-import { accountLimits, Relogin, tooManyConnections } from '../reuse/relogin';
+import { accountLimits, readLogin, Relogin, tooManyConnections } from '../reuse/relogin';
+import { resetCommands, ResetReplies, resetReplies } from '../reuse/reset-replies';
 import { Renewal } from '../reuse/renewal';
 import { scrambleOf } from '../wire/handshake';
 import { PACKET_HEADER_BYTES } from '../wire/constants';
@@ -32,6 +33,10 @@ type Stage =
       readonly fromClient: PacketFramer;
       readonly fromBackend: PacketFramer;
     }
+  /** The client was let in without the server, which has not been asked anything since: see RememberedLogin. */
+  | { readonly kind: 'unasked' }
+  /** A reset of the session went ahead of the client's first bytes, and its replies are not all there. */
+  | { readonly kind: 'resetting'; readonly replies: ResetReplies }
   /** Bytes pass as they are. */
   | { readonly kind: 'open' }
   | { readonly kind: 'returned' };
@@ -78,7 +83,11 @@ export class LentBackend implements Channel {
       case 'offer':
       case 'returned':
         return true;
+      case 'unasked':
+        this.reset();
+        return backend.channel.write(bytes);
       case 'judged':
+      case 'resetting':
       case 'open':
         return backend.channel.write(bytes);
     }
@@ -140,10 +149,13 @@ export class LentBackend implements Channel {
 
   /**
    * The client has gone, and left nothing unanswered: the connection waits for the next one. False: it has to be ended.
-   * `reset`: see Residue.
+   * `reset`: see Residue; `schema`: its default schema, one character a byte.
    */
-  giveBack(reset: boolean): boolean {
-    if (this.over || this.stage.kind !== 'open' || !this.supply.takeBack(this.backend, reset)) return false;
+  giveBack(reset: boolean, schema: string | null): boolean {
+    if (this.over) return false;
+    const { stage, backend, supply } = this;
+    if (stage.kind === 'unasked') supply.untouched(backend);
+    else if (stage.kind !== 'open' || !supply.takeBack(backend, { reset, schema })) return false;
     this.stage = { kind: 'returned' };
     this.events = null;
     return true;
@@ -166,9 +178,28 @@ export class LentBackend implements Channel {
     if (this.events !== null) this.backend.receiver = this.events;
   }
 
+  /** The client's first bytes are about to follow, in the same write. */
+  private reset(): void {
+    const { backend } = this;
+    const schema = backend.resetDue?.schema ?? null;
+    backend.resetDue = null;
+    this.stage = { kind: 'resetting', replies: new ResetReplies(resetReplies(schema)) };
+    this.attach();
+    backend.channel.write(resetCommands(schema));
+  }
+
   private fromBackend(bytes: Buffer): void {
     const { stage, events } = this;
     switch (stage.kind) {
+      case 'resetting': {
+        const rest = stage.replies.push(bytes);
+        // Whose session the client's commands ran in cannot be told: it hears nothing of them.
+        if (rest === 'refused') return this.destroy();
+        if (rest === null) return;
+        this.open();
+        if (rest.length > 0) events?.data(rest);
+        return;
+      }
       case 'greeting':
         if (errorCodeOf(bytes) === tooManyConnections && this.triesAgain()) return;
         this.backend.greeted(bytes);
@@ -179,13 +210,15 @@ export class LentBackend implements Channel {
         for (const packet of stage.fromBackend.push(bytes)) stage.login.fromBackend(packet);
         return;
       case 'judged':
-        if (accountLimits.has(errorCodeOf(bytes) ?? 0) && this.supply.idle > 0) {
-          return this.renew(stage.login, errorCodeOf(bytes));
+        if (accountLimits.has(errorCodeOf(bytes) ?? 0)) {
+          this.limited(stage.login);
+          if (this.supply.idle > 0) return this.renew(stage.login, errorCodeOf(bytes));
         }
         this.open();
         events?.data(bytes);
         return;
       case 'login':
+      case 'unasked':
       case 'open':
         events?.data(bytes);
         return;
@@ -215,6 +248,16 @@ export class LentBackend implements Channel {
     const login = new Relogin(
       {
         ...this.loginOwner(),
+        now: () => this.supply.now(),
+        done: (agreed) => {
+          backend.asNew(agreed, this.supply.remembers(agreed.remembered));
+          this.letIn();
+        },
+        recalled: () => {
+          this.supply.counts.remembered += 1;
+          this.letIn();
+          if (backend.resetDue !== null) this.stage = { kind: 'unasked' };
+        },
         unfit: () => this.supply.pause(),
         sameSettings: (settings) => this.supply.sameSettings(backend, settings),
         renew: (packet, error) => this.renew(packet, error),
@@ -224,6 +267,8 @@ export class LentBackend implements Channel {
         capabilities: backend.capabilities,
         scramble,
         repeatingUser: backend.repeatingUser,
+        remembered: backend.remembered,
+        freshMs: this.supply.rememberMs,
       },
     );
     this.relogin(login);
@@ -239,14 +284,19 @@ export class LentBackend implements Channel {
     return {
       toBackend: (bytes: Buffer) => void this.backend.channel.write(bytes),
       toClient: (bytes: Buffer) => this.events?.data(bytes),
-      done: (repeatingUser: string | null = null) => {
-        this.backend.repeatingUser = repeatingUser;
-        this.supply.loggedIn(this.place, this.backend.signature);
-        this.open();
-      },
       refused: () => this.destroy(),
       abort: () => this.destroy(),
     };
+  }
+
+  private letIn(): void {
+    this.supply.loggedIn(this.place, this.backend.signature);
+    this.open();
+  }
+
+  private limited({ payload }: Packet): void {
+    const login = readLogin(payload);
+    if (login !== null) this.supply.limited(login.user.toString('latin1'));
   }
 
   /** The connection at hand is no good for this client, who logs in over a new one. */
@@ -257,7 +307,8 @@ export class LentBackend implements Channel {
     const begin = (): void =>
       this.connectAgain(() => {
         const harmed = (): void => this.supply.harmed(this.place);
-        const login = new Renewal({ ...this.loginOwner(), harmed }, shown.read, clientLogin);
+        const done = (): void => this.letIn();
+        const login = new Renewal({ ...this.loginOwner(), done, harmed }, shown.read, clientLogin);
         this.relogin({
           fromClient: (packet) => login.fromClient(packet),
           fromBackend: (packet) => login.fromBackend(packet),
@@ -267,6 +318,7 @@ export class LentBackend implements Channel {
       this.backend.quit();
       return begin();
     }
+    this.limited(clientLogin);
     const room = this.supply.makeRoom(this.backend);
     void (room ?? Promise.resolve()).then(begin);
   }

@@ -1,6 +1,7 @@
 import { loginSignature } from '../reuse/login';
 import type { IdleConnection } from '../reuse/idle-pool';
-import { readLogin } from '../reuse/relogin';
+import { type Agreed, readLogin } from '../reuse/relogin';
+import type { RememberedLogin } from '../reuse/remembered-login';
 import { Command, PACKET_HEADER_BYTES } from '../wire/constants';
 import { AuthPacket, decodeGreeting, type Greeting } from '../wire/handshake';
 import { frame } from '../wire/packet-framer';
@@ -23,6 +24,12 @@ export class PooledBackend implements IdleConnection {
   capabilities = 0;
   /** See OfferedConnection. */
   repeatingUser: string | null = null;
+  /** The login that the server agreed to last, if the same one need not be put to it again. */
+  remembered: RememberedLogin | null = null;
+  /** What a client that is let in by that has to have done first (see resetCommands); null: nothing. */
+  resetDue: { readonly schema: string | null } | null = null;
+  /** Of the default schema: see Settings. */
+  private ownCollation = true;
   private gone = false;
 
   constructor(
@@ -76,6 +83,24 @@ export class PooledBackend implements IdleConnection {
     this.settled = loginSignature(response);
     this.capabilities = (response.capabilities & this.greeting.read.capabilities) >>> 0;
     return this.settled;
+  }
+
+  /** The server has let a client in over it anew. */
+  asNew({ repeatingUser, remembered, ownCollation }: Agreed, remembers: boolean): void {
+    this.repeatingUser = repeatingUser;
+    this.remembered = remembers ? remembered : null;
+    this.ownCollation = ownCollation;
+    this.resetDue = null;
+  }
+
+  /** Its client has gone. `schema`: the default schema that it left; `reset`: the session is about to be reset at once. */
+  left(schema: string | null, reset: boolean): void {
+    const { remembered } = this;
+    if (remembered === null) return;
+    // No command chooses none.
+    if (remembered.schema === null && schema !== null) this.remembered = null;
+    const again = reset || this.ownCollation || schema !== remembered.schema;
+    this.resetDue = { schema: again ? remembered.schema : null };
   }
 
   /** As a client does that has had enough: the server must not count it among the aborted. */

@@ -51,6 +51,7 @@ export async function startProxy(options: ProxyOptions): Promise<RunningProxy> {
   const supply = new BackendSupply(
     () => connectBackend(options.backend, options.backendWaitMs),
     usedAgain(options) ?? nothingIsKept,
+    versions,
   );
   const transports: Transports = {
     clientTls: options.tls === undefined || options.tls === null ? null : new ClientTls(options.tls),
@@ -98,7 +99,7 @@ export async function startProxy(options: ProxyOptions): Promise<RunningProxy> {
   return { port, backends: supply, useTls, drain, close };
 }
 
-const nothingIsKept: IdleLimits = { connectionsMax: 0, idleMs: 0, lifeMs: 0 };
+const nothingIsKept: IdleLimits = { connectionsMax: 0, idleMs: 0, lifeMs: 0, rememberMs: 0 };
 
 /** Two clients are shown one scramble, so nobody may listen on the way to the backend. */
 function usedAgain({ backend, idle }: ProxyOptions): IdleLimits | null {

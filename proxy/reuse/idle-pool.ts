@@ -6,6 +6,8 @@ export interface IdleLimits {
   readonly idleMs: number;
   /** How long one is used again and again: what only a new connection sees of the server's settings is never older. */
   readonly lifeMs: number;
+  /** How long a login that the server agreed to is not put to it again (see RememberedLogin); 0: each is. */
+  readonly rememberMs: number;
 }
 
 /** A connection as the pool sees it. */

@@ -6,6 +6,7 @@ import { frame, type Packet } from '../wire/packet-framer';
 import { PayloadTooShortError } from '../wire/payload-reader';
 import { decodeError } from '../wire/response';
 import { changesUserAlike, loginSignature } from './login';
+import { type Moment, recalls, rememberLogin, type RememberedLogin } from './remembered-login';
 import { askSettings, SettingsReply } from './settings-question';
 
 /** The connection that is offered to a client again. */
@@ -18,6 +19,18 @@ export interface OfferedConnection {
   readonly scramble: Buffer;
   /** The user that was let in last with its first answer said twice; null: there is none. See Relogin. */
   readonly repeatingUser: string | null;
+  readonly remembered: RememberedLogin | null;
+  /** How long a remembered login stands for the server's word. */
+  readonly freshMs: number;
+}
+
+/** The server has let the client in. */
+export interface Agreed {
+  readonly repeatingUser: string | null;
+  /** null: its next login has to be put to the server whatever it says. */
+  readonly remembered: RememberedLogin | null;
+  /** See Settings. */
+  readonly ownCollation: boolean;
 }
 
 export interface ReloginOwner {
@@ -27,8 +40,11 @@ export interface ReloginOwner {
   sameSettings(settings: string): boolean;
   /** The server has an init_connect, or is otherwise not one whose connections can be used again. */
   unfit(): void;
+  now(): Moment;
   /** The client is about to hear that it is in: from here on packets pass as they are. */
-  done(repeatingUser: string | null): void;
+  done(agreed: Agreed): void;
+  /** The same, but the server was not asked: the session still is as the client before has left it. */
+  recalled(): void;
   /** The client was told why not; the connection still is what it was before, and must be ended. */
   refused(): void;
   /**
@@ -51,16 +67,27 @@ type Step =
   | { readonly kind: 'switched' }
   | { readonly kind: 'judged' }
   /** The server agreed, and is asked what a new connection would be told. `login`: null when the client was asked before. */
-  | { readonly kind: 'settings'; readonly ok: Buffer; readonly reply: SettingsReply; readonly login: Login | null }
+  | {
+      readonly kind: 'settings';
+      readonly ok: Buffer;
+      readonly reply: SettingsReply;
+      readonly login: Login | null;
+      /** It was the client's first answer that the server agreed to, and the same bytes would do again. */
+      readonly sameAgain: boolean;
+    }
   | { readonly kind: 'over' };
 
 interface Login {
   readonly packet: Packet;
   readonly response: HandshakeResponse;
+  /** When the server was asked. */
+  readonly asked: Moment;
 }
 
-/** Plugins of which the server reads exactly one packet after its request. */
+/** Plugins of which the server reads exactly one packet after its request: the answer, which only depends on the scramble. */
 const oneAnswer: ReadonlySet<string> = new Set(['mysql_native_password', 'client_ed25519']);
+/** Of a client that names none. */
+const defaultPlugin = 'mysql_native_password';
 /**
  * Refusals that a new connection would give too: wrong password, no right to the schema, no such schema, no password, expired,
  * locked. After any other the client is logged in anew: the limit of an account counts this connection twice.
@@ -128,7 +155,7 @@ export class Relogin {
       case 'asked':
         return this.firstReply(packet.payload, step);
       case 'repeated':
-        if (packet.payload[0] === AuthPacket.ok) return this.agreed(packet.payload, step.login);
+        if (packet.payload[0] === AuthPacket.ok) return this.agreed(packet.payload, step.login, true);
         return this.denied(packet.payload, step.login);
       case 'judged':
         return this.laterReply(packet.payload);
@@ -144,8 +171,15 @@ export class Relogin {
   }
 
   private login({ sequence, payload }: Packet): void {
-    const packet = { sequence, payload: Buffer.from(payload) };
     this.clientSequence = sequence;
+    const asked = this.owner.now();
+    const { remembered, freshMs } = this.offered;
+    if (!this.gone && remembered !== null && recalls(remembered, payload, asked, freshMs)) {
+      this.step = { kind: 'over' };
+      this.owner.recalled();
+      return this.tell(remembered.ok);
+    }
+    const packet = { sequence, payload: Buffer.from(payload) };
     const response = this.gone ? null : readLogin(packet.payload);
     if (response === null || loginSignature(response) !== this.offered.signature || !changesUserAlike(response)) {
       return this.renew(packet);
@@ -156,7 +190,7 @@ export class Relogin {
     const command = frame(encodeChangeUser(change, response.capabilities));
     // Nothing is lost if the server asks for something else this time: it takes the answer for that, and is left alone.
     const ahead = this.offered.repeatingUser === user.toString('latin1');
-    this.step = { kind: 'asked', login: { packet, response }, ahead };
+    this.step = { kind: 'asked', login: { packet, response, asked }, ahead };
     this.backendSequence = 1;
     this.owner.toBackend(ahead ? Buffer.concat([command, this.answer(authResponse), askSettings]) : command);
   }
@@ -169,7 +203,7 @@ export class Relogin {
     if (payload[0] !== AuthPacket.switch) return this.denied(payload, login);
     const { plugin, authData } = decodeAuthSwitchRequest(payload);
     const { authPlugin, authResponse, capabilities } = login.response;
-    const spoken = (authPlugin ?? 'mysql_native_password') === plugin;
+    const spoken = (authPlugin ?? defaultPlugin) === plugin;
     if (spoken && scrambleOf(authData).equals(this.offered.scramble)) {
       this.step = { kind: 'repeated', login };
       if (!ahead) this.owner.toBackend(Buffer.concat([this.answer(authResponse), askSettings]));
@@ -203,12 +237,14 @@ export class Relogin {
     this.tell(payload);
   }
 
-  private agreed(payload: Buffer, login: Login | null): void {
+  private agreed(payload: Buffer, login: Login | null, repeated = false): void {
     const reply = new SettingsReply(this.offered.capabilities);
-    this.step = { kind: 'settings', ok: Buffer.from(payload), reply, login };
+    const sameAgain = repeated && oneAnswer.has(login?.response.authPlugin ?? defaultPlugin);
+    this.step = { kind: 'settings', ok: Buffer.from(payload), reply, login, sameAgain };
   }
 
-  private settings(packet: Packet, { ok, reply, login }: Extract<Step, { kind: 'settings' }>): void {
+  private settings(packet: Packet, step: Extract<Step, { kind: 'settings' }>): void {
+    const { ok, reply, login, sameAgain } = step;
     const answer = reply.push(packet);
     if (answer.kind === 'more') return;
     if (answer.kind === 'unfit') this.owner.unfit();
@@ -216,7 +252,10 @@ export class Relogin {
       return login === null ? this.abort() : this.renew(login.packet);
     }
     this.step = { kind: 'over' };
-    this.owner.done(login === null ? null : login.response.user.toString('latin1'));
+    const { attributesShown, ownCollation } = answer;
+    const user = login === null ? null : login.response.user.toString('latin1');
+    const remembered = login !== null && sameAgain ? remember(login, ok, attributesShown) : null;
+    this.owner.done({ repeatingUser: user, remembered, ownCollation });
     this.tell(ok);
   }
 
@@ -245,6 +284,11 @@ export class Relogin {
     this.clientSequence += 1;
     this.owner.toClient(frame(payload, this.clientSequence));
   }
+}
+
+function remember({ packet, response, asked }: Login, ok: Buffer, attributesShown: boolean): RememberedLogin | null {
+  const user = response.user.toString('latin1');
+  return rememberLogin({ payload: packet.payload, user, ok, asked, attributesShown }, response.database);
 }
 
 /** null: it is no login that we understand. */

@@ -5,21 +5,29 @@ import { isResultEnd } from '../wire/response';
 
 /**
  * Settings that a new connection takes from the server, and COM_CHANGE_USER does not: with an init_connect nothing is used
- * again, and when another changes, what was opened before is not. One row, so that FOUND_ROWS() is 1 as on a new connection:
- * that too survives COM_CHANGE_USER.
+ * again, and when another changes, what was opened before is not. And what has to be known for a login to be remembered:
+ * whether others see connection attributes, and whether the schema has a collation of its own, which a reset forgets.
  */
-const question = 'SELECT @@GLOBAL.init_connect, @@GLOBAL.max_allowed_packet, @@GLOBAL.net_write_timeout';
+const question =
+  'SELECT @@GLOBAL.init_connect, @@GLOBAL.max_allowed_packet, @@GLOBAL.net_write_timeout, ' +
+  '@@GLOBAL.performance_schema, @@SESSION.collation_database <> @@GLOBAL.collation_database';
 
-const columns = 3;
+const columns = 5;
 
 /** The command that asks. */
 export const askSettings = frame(Buffer.concat([Buffer.from([Command.query]), Buffer.from(question)]));
 
+export interface Settings {
+  /** To be compared with what the server said before. */
+  readonly settings: string;
+  /** Connection attributes stand in performance_schema. */
+  readonly attributesShown: boolean;
+  /** The default schema's collation is not the server's own. */
+  readonly ownCollation: boolean;
+}
+
 export type SettingsAnswer =
-  | { readonly kind: 'more' }
-  /** `settings`: to be compared with what the server said before. */
-  | { readonly kind: 'fit'; readonly settings: string }
-  | { readonly kind: 'unfit' };
+  { readonly kind: 'more' } | ({ readonly kind: 'fit' } & Settings) | { readonly kind: 'unfit' };
 
 const more: SettingsAnswer = { kind: 'more' };
 const unfit: SettingsAnswer = { kind: 'unfit' };
@@ -30,7 +38,7 @@ type Step = 'columns' | 'definitions' | 'row' | 'end' | 'over';
 export class SettingsReply {
   private step: Step = 'columns';
   private definitionsLeft = 0;
-  private settings: string | null = null;
+  private settings: Settings | null = null;
 
   private readonly deprecateEof: boolean;
 
@@ -59,7 +67,7 @@ export class SettingsReply {
       case 'end':
         if (this.settings === null || !isResultEnd(payload, this.capabilities)) return this.unfit();
         this.step = 'over';
-        return { kind: 'fit', settings: this.settings };
+        return { kind: 'fit', ...this.settings };
       case 'over':
         return this.unfit();
     }
@@ -72,12 +80,14 @@ export class SettingsReply {
 }
 
 /** null: there is an init_connect, or this is no such row. */
-function settingsOf(payload: Buffer): string | null {
+function settingsOf(payload: Buffer): Settings | null {
   try {
     const reader = new PayloadReader(payload);
     if (reader.lenencBytesOrNull()?.length !== 0) return null;
-    const values = [reader.lenencBytes(), reader.lenencBytes()];
-    return reader.remaining === 0 ? values.join(' ') : null;
+    const settings = `${reader.lenencBytes().toString()} ${reader.lenencBytes().toString()}`;
+    const attributesShown = reader.lenencBytes().toString() !== '0';
+    const ownCollation = reader.lenencBytes().toString() !== '0';
+    return reader.remaining === 0 ? { settings, attributesShown, ownCollation } : null;
   } catch (error) {
     if (error instanceof PayloadTooShortError) return null;
     throw error;

@@ -51,6 +51,9 @@ export type Missed =
   /** Another session asks just this: look again when it has its reply. */
   | Waiting;
 
+const nothing: readonly string[] = [];
+/** FOUND_ROWS() is 1, then ROW_COUNT() is 0. (On a new connection the first is what the server's thread counted last.) */
+const asOnNew: readonly string[] = ['SELECT 1', 'DO 0'];
 const notCollected: Missed = { kind: 'send', collector: null };
 
 /** One session's reads that the cache may answer. Without a cache it says nothing and costs nothing. */
@@ -123,23 +126,28 @@ export class CachedReads {
   /** What is to be sent, with the SELECT before it that the server did not see, if it asks about that. */
   withUnsent(outcome: CommandOutcome): CommandOutcome {
     if (outcome.kind !== 'send' || outcome.parsed === undefined) return outcome;
-    const unsent = this.asked?.sendFirst(outcome.parsed) ?? this.beforeTheFirst(outcome.parsed);
-    this.state.askedSettings = false;
-    if (unsent === null) return outcome;
-    const select = ownQuery(unsent, queryAttributes(this.state));
-    return { ...outcome, bytes: [select, ...outcome.bytes], replies: [swallowedReply(), ...outcome.replies] };
+    const unsent = this.asked?.sendFirst(outcome.parsed) ?? null;
+    const first = unsent === null ? this.beforeTheFirst(outcome.parsed) : [unsent];
+    this.state.usedConnection = false;
+    if (first.length === 0) return outcome;
+    const before = first.map((text) => ownQuery(text, queryAttributes(this.state)));
+    return {
+      ...outcome,
+      bytes: [...before, ...outcome.bytes],
+      replies: [...first.map(() => swallowedReply()), ...outcome.replies],
+    };
   }
 
-  /** On a used connection the server has answered our question last, and ROW_COUNT() would tell. */
-  private beforeTheFirst(parsed: ParsedText): string | null {
-    return this.state.askedSettings && asksBack(parsed) ? 'DO 0' : null;
+  /** What was said last on a used connection, FOUND_ROWS() and ROW_COUNT() would tell. */
+  private beforeTheFirst(parsed: ParsedText): readonly string[] {
+    return this.state.usedConnection && asksBack(parsed) ? asOnNew : nothing;
   }
 
   /** A statement ended. */
   note(text: string, statement: Statement, succeeded: boolean): void {
     const forAll = this.fingerprint.note(text, statement, succeeded, this.services.versions.settingsGeneration());
     // Sessions that begin after either one differ from those that began before.
-    if (forAll || changesAccounts(statement)) this.services.versions.settingsChanged();
+    if (forAll || changesLogins(statement)) this.services.versions.settingsChanged();
     // The next session asks again: SET GLOBAL TRANSACTION is no assignment.
     if (statement.kind === 'set' && statement.tokens[statement.body + 1]?.upper === 'GLOBAL') {
       forgetDefaults(this.services);
@@ -159,11 +167,13 @@ export class CachedReads {
   }
 }
 
-/** Sessions of an account that begin from here on may have other rights than those that are there. */
-function changesAccounts({ kind, tokens, body }: Statement): boolean {
+/** Sessions that begin from here on may have other rights than those that are there, or not be let in. */
+function changesLogins({ kind, tokens, body }: Statement): boolean {
   const verb = tokens[body]?.upper ?? '';
   if (verb === 'FLUSH' || verb === 'GRANT' || verb === 'REVOKE') return true;
   if (kind !== 'ddl' && kind !== 'set') return false;
-  // CREATE OR REPLACE USER, SET DEFAULT ROLE
-  return [1, 2, 3].some((ahead) => ['USER', 'ROLE'].includes(tokens[body + ahead]?.upper ?? ''));
+  // CREATE OR REPLACE USER, SET DEFAULT ROLE, SET PASSWORD FOR; a login names a schema, too
+  return [1, 2, 3].some((ahead) => loginParts.has(tokens[body + ahead]?.upper ?? ''));
 }
+
+const loginParts: ReadonlySet<string> = new Set(['USER', 'ROLE', 'PASSWORD', 'SCHEMA', 'DATABASE']);

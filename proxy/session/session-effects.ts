@@ -11,9 +11,9 @@ export interface SessionEffects {
   wait(ready: Promise<void>, pauseMs: number): void;
   /**
    * The client has gone, no reply is to come: may the connection to the backend wait for another client? `reset`: see
-   * Residue. False: it may not, and is to be ended as the client says.
+   * Residue; `schema`: the default schema, one character a byte. False: it may not, and is to be ended as the client says.
    */
-  giveBack(reset: boolean): boolean;
+  giveBack(reset: boolean, schema: string | null): boolean;
   /** The bytes of one side are carried in another way from here on, in the order of these calls. */
   upgrade(upgrade: Upgrade): void;
   /** Sends the last bytes that the client gets; what still comes from it is read and thrown away. */

@@ -42,8 +42,8 @@ export interface SessionState {
   lastPrepared: number;
   /** What the commands so far may have left on the connection, besides what stands above. */
   residue: Residue;
-  /** No command of the client's has come since the login over a used connection, which ends with a SELECT of ours. */
-  askedSettings: boolean;
+  /** No text of the client's was sent since its login over a connection that another client left. */
+  usedConnection: boolean;
 }
 
 /** A text and its statements. */
@@ -88,7 +88,7 @@ export function newSessionState(): SessionState {
     catalogAway: false,
     lastPrepared: 0,
     residue: 'none',
-    askedSettings: false,
+    usedConnection: false,
   };
 }
 

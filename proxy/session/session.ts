@@ -237,7 +237,7 @@ export class Session {
   private leave(replies: ReplyRelay): boolean {
     const { residue } = this.statements;
     if (!replies.idle || this.held.length > 0 || this.commands.bytes > 0 || residue === 'unknown') return false;
-    if (!this.effects.giveBack(residue === 'reset')) return false;
+    if (!this.effects.giveBack(residue === 'reset', this.state.schema)) return false;
     this.phase = { kind: 'ended' };
     return true;
   }

@@ -94,6 +94,7 @@ export const ConfigSchema = Type.Object(
       drainSeconds: count(10, 0, 3600),
       idleConnections: count(16, 0, 10_000),
       idleSeconds: count(10, 1, 3600),
+      judgeEveryLogin: flag(false),
     }),
     cache: section({ maxBytes: bytes('64MB') }),
     replicate: section(
