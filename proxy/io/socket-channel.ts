@@ -1,10 +1,14 @@
 import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import type { Channel, ChannelEvents } from './channel';
+import { waitingBytes, type WriteOwner, writeDirectly } from './direct-write';
 import { isLent, readDirectly, stopReadingDirectly, take } from './read-memory';
+import { gather, keepGathered } from './write-memory';
 
 /** Up to so many bytes, what was gathered is joined: one call of the system costs more than the copy. */
 const joinedBytesMax = 16 * 1024;
+/** When so many bytes wait, whoever writes should pause. */
+const waitingBytesMax = 16 * 1024;
 
 /** The channel of a socket. Listeners that all sockets share cost no memory for each. */
 const channelOf = Symbol('channelOf');
@@ -30,13 +34,26 @@ function onClose(this: Socket): void {
   eventsOf(this)?.close();
 }
 
+function lengthOf(parts: readonly Buffer[]): number {
+  let bytes = 0;
+  for (const { length } of parts) bytes += length;
+  return bytes;
+}
+
 /** A socket as it is. */
-export class SocketChannel implements Channel {
-  /** Writes since `cork`; null when not corked. */
-  private gathered: Buffer[] | null = null;
+export class SocketChannel implements Channel, WriteOwner {
+  private corked = false;
+  /** Writes since `cork`; mostly it is one. */
+  private first: Buffer | null = null;
+  private more: Buffer[] | null = null;
   /** Where events go; read by the listeners above. */
   events: ChannelEvents | null = null;
   private direct = false;
+  /** Writes may go past the stream. */
+  private plain = false;
+  /** Bytes that the system has not taken yet, of writes past the stream. */
+  private waiting = 0;
+  private wantsDrain = false;
 
   constructor(readonly socket: Socket) {
     socket.pause();
@@ -50,7 +67,8 @@ export class SocketChannel implements Channel {
     (socket as ChannelSocket)[channelOf] = this;
     // The memory of chunks from 'data' is not used again, so that writes of them need no copy (see Channel.write).
     // What was read already, behind a PROXY header, comes by 'data' only.
-    const fresh = !(socket instanceof TLSSocket) && socket.readableLength === 0;
+    this.plain = !(socket instanceof TLSSocket);
+    const fresh = this.plain && socket.readableLength === 0;
     if (fresh && readDirectly(socket, this)) this.direct = true;
     else socket.on('data', onData);
     socket.on('drain', onDrain).on('end', onEnd).on('error', onError).on('close', onClose);
@@ -65,6 +83,7 @@ export class SocketChannel implements Channel {
   release(): Socket {
     const { socket } = this;
     this.uncork();
+    this.plain = false;
     socket.pause();
     for (const event of ['data', 'drain', 'end', 'error', 'close', 'timeout']) socket.removeAllListeners(event);
     if (this.direct) stopReadingDirectly(socket);
@@ -72,50 +91,73 @@ export class SocketChannel implements Channel {
   }
 
   write(bytes: Buffer): boolean {
-    const own = isLent(bytes) ? Buffer.from(bytes) : bytes;
-    if (this.gathered === null) return this.send(own);
-    this.gathered.push(own);
+    if (!this.corked) this.sendPiece(bytes);
+    // What is lent is so until `uncork`.
+    else if (this.first === null) this.first = bytes;
+    else (this.more ??= []).push(bytes);
     return !this.needsDrain;
   }
 
+  private sendPiece(bytes: Buffer): void {
+    if (isLent(bytes)) this.sendCopy(this.plain ? gather(bytes) : null, bytes);
+    else this.send(bytes);
+  }
+
+  /** `bytes` are nobody else's while the write goes on; false: it does. */
   private send(bytes: Buffer): boolean {
-    this.socket.write(bytes);
-    if (this.socket.writableLength > 0) take(bytes);
-    return !this.needsDrain;
+    const { socket } = this;
+    const outcome = this.plain ? writeDirectly(socket, bytes, this) : 'unable';
+    if (outcome === 'sent') return true;
+    if (outcome === 'unable') {
+      socket.write(bytes);
+      if (socket.writableLength === 0) return true;
+    } else {
+      this.waiting += bytes.length;
+      this.wantsDrain ||= this.waiting >= waitingBytesMax;
+    }
+    take(bytes);
+    return false;
+  }
+
+  /** `copy`: of the bytes, from `gather`; null: one is to be made. */
+  private sendCopy(copy: Buffer | null, bytes: Buffer): void {
+    if (copy === null) this.send(Buffer.from(bytes));
+    else if (!this.send(copy)) keepGathered();
+  }
+
+  written(bytes: number): void {
+    this.waiting -= bytes;
+    if (this.waiting > 0 || !this.wantsDrain) return;
+    this.wantsDrain = false;
+    this.events?.drain();
   }
 
   cork(): void {
-    this.gathered ??= [];
+    this.corked = true;
   }
 
   uncork(): void {
-    const { gathered } = this;
-    this.gathered = null;
-    if (gathered === null || gathered.length === 0) return;
-    const [first] = gathered;
-    if (gathered.length === 1 && first !== undefined) {
-      this.send(first);
-      return;
-    }
-    const bytes = gathered.reduce((sum, { length }) => sum + length, 0);
-    if (bytes <= joinedBytesMax) {
-      this.send(Buffer.concat(gathered, bytes));
-      return;
-    }
-    this.socket.cork();
-    for (const each of gathered) this.send(each);
-    this.socket.uncork();
+    this.corked = false;
+    const { first, more } = this;
+    if (first === null) return;
+    this.first = null;
+    if (more === null) return this.sendPiece(first);
+    this.more = null;
+    const joined = joinedBytesMax >= first.length + lengthOf(more) ? gather(first, more) : null;
+    if (joined !== null) return this.sendCopy(this.plain ? joined : null, joined);
+    this.sendPiece(first);
+    for (const each of more) this.sendPiece(each);
   }
 
   /** Node asks for a drain after any large write, even when the system took all of it at once. */
   get needsDrain(): boolean {
     const { socket } = this;
-    return socket.writableNeedDrain && socket.writableLength > 0;
+    return this.wantsDrain || (socket.writableLength > 0 && socket.writableNeedDrain);
   }
 
   /** What was written is with the system, which delivers it although the socket is closed. */
   get allSent(): boolean {
-    return this.socket.writableLength === 0 && (this.gathered === null || this.gathered.length === 0);
+    return this.waiting === 0 && this.socket.writableLength === 0 && this.first === null;
   }
 
   pause(): void {
@@ -133,6 +175,7 @@ export class SocketChannel implements Channel {
   end(bytes?: Buffer): void {
     // An end after an end would make an error object, at every page's end.
     if (this.socket.writableEnded) return;
+    this.plain = false;
     if (bytes === undefined) this.socket.end();
     else this.socket.end(bytes);
   }
@@ -143,7 +186,16 @@ export class SocketChannel implements Channel {
   }
 
   destroyWhenIdle(ms: number): void {
-    this.socket.setTimeout(ms, () => this.socket.destroy());
+    const { socket } = this;
+    // A stream would tell of bytes that move, but does not know of these.
+    let waited = waitingBytes(socket);
+    socket.setTimeout(ms);
+    socket.on('timeout', () => {
+      const waits = waitingBytes(socket);
+      if (waits === 0 || waits === waited) return void socket.destroy();
+      waited = waits;
+      socket.setTimeout(ms);
+    });
   }
 
   destroy(): void {
