@@ -6,6 +6,7 @@ import type { ProxyServices } from '../../proxy/session/proxy-services';
 import { Session } from '../../proxy/session/session';
 import { newSessionState, type SessionState } from '../../proxy/session/session-state';
 import { StatementHandler } from '../../proxy/session/statement-handler';
+import { KnownInserts } from '../../proxy/session/known-inserts';
 import { StatementCache } from '../../proxy/sql/statement-cache';
 import { Command, PACKET_HEADER_BYTES } from '../../proxy/wire/constants';
 import type { Chance } from './chance';
@@ -146,6 +147,7 @@ export class SharedParts {
       versions: this.versions,
       counters,
       statements: new StatementCache(),
+      inserts: new KnownInserts(),
       cache: transparent ? null : new ReadCache({ board: this.versions, maxBytes: 1 << 18, counters }),
       flights: new Flights(() => {}),
       defaultSqlMode: '',

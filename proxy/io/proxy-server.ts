@@ -3,6 +3,7 @@ import { createServer, type Server, type Socket } from 'node:net';
 import { Flights } from '../cache/flights';
 import type { IdleLimits } from '../reuse/idle-pool';
 import type { ProxyServices } from '../session/proxy-services';
+import { KnownInserts } from '../session/known-inserts';
 import { StatementCache } from '../sql/statement-cache';
 import { connectBackend } from './backend-connection';
 import { BackendSupply, type BackendCounts } from './backend-supply';
@@ -40,6 +41,7 @@ export async function startProxy(options: ProxyOptions): Promise<RunningProxy> {
     versions,
     counters,
     statements: new StatementCache(),
+    inserts: new KnownInserts(),
     cache: options.cache ?? null,
     flights: new Flights((ms, action) => void setTimeout(action, ms).unref()),
     defaultSqlMode: null,

@@ -3,6 +3,7 @@ import { ReadCache } from '../cache/read-cache';
 import { TableVersions } from '../cache/table-versions';
 import type { Catalog, KeySource, ProxyCounters, TableInfo } from '../ports';
 import { StatementCache } from '../sql/statement-cache';
+import { KnownInserts } from './known-inserts';
 import { Capability } from '../wire/constants';
 import { encodeGreeting } from '../wire/handshake';
 import { encodeHandshakeResponse } from '../wire/handshake-response';
@@ -55,7 +56,16 @@ function services(catalog: Catalog): ProxyServices {
     defaultIsolation: 'unknown' as const,
     commandBytesMax: 1 << 26,
   };
-  return { catalog, keys, versions, counters, statements: new StatementCache(), cache, ...shared };
+  return {
+    catalog,
+    keys,
+    versions,
+    counters,
+    statements: new StatementCache(),
+    inserts: new KnownInserts(),
+    cache,
+    ...shared,
+  };
 }
 
 /** A session over wires that only count; `wait` is answered by the test. */

@@ -2,6 +2,7 @@ import type { Catalog, DistantKeySource, KeySource, ProxyCounters, TableVersionB
 import type { Flights } from '../cache/flights';
 import type { ReadCache } from '../cache/read-cache';
 import type { StatementCache } from '../sql/statement-cache';
+import type { KnownInserts } from './known-inserts';
 import type { Isolation } from './session-fingerprint';
 
 /** What all sessions of one proxy share. */
@@ -11,6 +12,7 @@ export interface ProxyServices {
   readonly versions: TableVersionBoard;
   readonly counters: ProxyCounters;
   readonly statements: StatementCache;
+  readonly inserts: KnownInserts;
   /** null: nothing is cached. */
   readonly cache: ReadCache | null;
   /** Questions of sessions of this thread that others may wait for. */

@@ -17,7 +17,7 @@ import { inTransaction, noteStatus, queryAttributes, type SessionState } from '.
 import { type SettingChanges, withSqlMode } from './settings';
 import { askExpression, askSqlMode, sqlModeReply } from './sql-mode-question';
 import type { PreparedText } from './dynamic-text';
-import { planText, type StatementPlan } from './statement-plan';
+import { type Planning, planText, type StatementPlan } from './statement-plan';
 import { residueOf, worse } from '../reuse/residue';
 import { isTemporaryDdl } from './table-definitions';
 import { type WriteTracker, writesAnything } from './write-tracker';
@@ -41,11 +41,11 @@ export class TextHandler {
       this.services.counters.queries('select', 0);
       return { kind: 'answer', bytes: hit, ended: nothing };
     }
-    const parsed = this.services.statements.parse(text, this.state.mode);
-    const plan = planText({ text, parsed, schema: this.state.schema }, this.state, this.services);
+    const plan = this.services.inserts.find(text, this.state, this.services) ?? this.plan(text);
     if (plan.kind === 'wait') return plan;
     if (plan.kind === 'ask') return askExpression(plan.expression, this.state);
     if (plan.kind === 'refused') return errorAnswer(plan.error, command);
+    const { parsed } = plan;
     const missed = this.reads.missed(command, text, parsed, idle);
     if (missed.kind === 'wait') return missed;
     const collected = missed.collector;
@@ -54,9 +54,20 @@ export class TextHandler {
     if (reserved.kind === 'refused') return errorAnswer(reserved.error, command);
     for (const { table, key } of plan.explicit) this.services.keys.sawExplicitKey(table, key);
     if (parsed.broken || plan.unread || plan.statements.some(isUnclassified)) this.services.counters.unclassified += 1;
-    const edits = [...plan.edits, ...plan.keyedByTrigger.map((place) => keyEdit(place, 0n)), ...reserved.edits];
-    const bytes = edits.length === 0 ? command.framed : [edited(command.payload.subarray(0, textAt), text, edits)];
+    const edits =
+      plan.edits.length === 0 && plan.keyedByTrigger.length === 0
+        ? reserved.edits
+        : [...plan.edits, ...plan.keyedByTrigger.map((place) => keyEdit(place, 0n)), ...reserved.edits];
+    const bytes = edits.length === 0 ? command.framed : [editedCommand(command.payload, textAt, text, edits)];
     return this.send(text, { bytes, sequenceShift: addedPackets(command, bytes), collected }, plan, reserved.keys);
+  }
+
+  private plan(text: string): Planning {
+    const { state, services } = this;
+    const parsed = services.statements.parse(text, state.mode);
+    const plan = planText({ text, parsed, schema: state.schema }, state, services);
+    if (plan.kind === 'plan' && plan.statements[0]?.insert) services.inserts.learn(text, plan, state, services);
+    return plan;
   }
 
   /** What a command does is not known: it may do anything. */
@@ -214,6 +225,25 @@ function givesManyResults({ kind }: Statement): boolean {
 /** What later commands mean depends on these. */
 function changesSession({ kind }: Statement): boolean {
   return ['set', 'use', 'ddl', 'prepare', 'deallocate', 'execute'].includes(kind);
+}
+
+/** A command whose text, from `textAt` on, was changed. */
+function editedCommand(payload: Buffer, textAt: number, text: string, edits: readonly TextEdit[]): Buffer {
+  const [edit] = edits;
+  const inserts = edits.length === 1 && edit !== undefined && edit.start === edit.end;
+  const length = payload.length + (edit?.text.length ?? 0);
+  if (!inserts || length >= PACKET_PAYLOAD_MAX) return edited(payload.subarray(0, textAt), text, edits);
+  // What most INSERTs get: bytes in one place, the rest as it came.
+  const framed = Buffer.allocUnsafe(PACKET_HEADER_BYTES + length);
+  framed[0] = length & 0xff;
+  framed[1] = (length >> 8) & 0xff;
+  framed[2] = length >> 16;
+  framed[3] = 0;
+  const at = textAt + edit.start;
+  let end = payload.copy(framed, PACKET_HEADER_BYTES, 0, at) + PACKET_HEADER_BYTES;
+  end += framed.write(edit.text, end, 'latin1');
+  payload.copy(framed, end, at);
+  return framed;
 }
 
 /** A command whose text was changed, cut into packets anew. `head`: what stands before the text. */

@@ -6,6 +6,7 @@ import type { ProxyServices } from '../../../proxy/session/proxy-services';
 import { Session } from '../../../proxy/session/session';
 import { newSessionState } from '../../../proxy/session/session-state';
 import { StatementHandler } from '../../../proxy/session/statement-handler';
+import { KnownInserts } from '../../../proxy/session/known-inserts';
 import { StatementCache } from '../../../proxy/sql/statement-cache';
 import type { SequentialKeys } from './sequential-keys';
 import { zeroCounters } from '../zero-counters';
@@ -50,6 +51,7 @@ export class SessionHarness {
       versions,
       counters,
       statements,
+      inserts: new KnownInserts(),
       cache: null,
       flights,
       defaultsAskedMs: 0,
