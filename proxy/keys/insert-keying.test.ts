@@ -4,7 +4,8 @@ import { defaultSqlMode } from '../sql/sql-mode';
 import { withEdits } from '../sql/text-edit';
 import { decideKeying } from './insert-keying';
 import { keyUpdate } from './key-updates';
-import { keyEdit, keyVariable, rowEdits, rowVariableEdits } from './key-edits';
+import { keyEdit, keyVariable } from './key-edits';
+import { rowEdits, rowVariableEdits } from './row-edits';
 import { rowKeys } from './row-keys';
 
 const table: TableInfo = {
@@ -137,12 +138,44 @@ describe('the text with its key', () => {
     ['(5000),(NULL),(DEFAULT)', '(5000),(NULL),(DEFAULT)', 'nothing was generated before it'],
     ["(NULL),('1001'),('0'),(0)", "(NULL),('1001'),(1001),(1002)", 'zeros, quoted or not'],
     ['(@x),(5000),(NULL),(NULL)', '(@x),(5000),(LAST_INSERT_ID(1001)),(1002)', 'perhaps the first generated'],
-    ['(@x),(5000),(@y),(NULL)', '(@x),(5000),(IFNULL(@y,LAST_INSERT_ID(1001))),(1002)', 'what cannot be seen'],
+    [
+      '(@x),(5000),(@y),(NULL)',
+      '(@x),(5000),(IFNULL(@y,IF(@duara_f<=>1000,1001,LAST_INSERT_ID(1001+0*(@duara_f:=1000))))),' +
+        '(IF(@duara_f<=>1000,1002,LAST_INSERT_ID(1002+0*(@duara_f:=1000))))',
+      'what cannot be seen',
+    ],
     ['(@x),(900),(NULL)', '(@x),(900),(NULL)', 'below what comes next'],
+    ['(@x),(NULL)', '(@x),(NULL)', 'the server has not counted yet'],
+    [
+      '(NULL),(@x),(NULL),(0)',
+      '(NULL),((@duara_g:=@x)),(IF(@duara_j:=IFNULL(@duara_g>=1000,0),1002,NULL)),' +
+        '(IF(@duara_j:=IFNULL(@duara_j OR @duara_g>=1000,0),1003,NULL))',
+      'it may bring a large key',
+    ],
+    [
+      '(NULL),(f(1)),(@y),(NULL),(5000),(NULL)',
+      '(NULL),((@duara_g:=f(1))),(IFNULL(IF((@duara_j:=IFNULL(@duara_g>=1000,0))<2,(@duara_g:=@y),NULL),' +
+        'IF(@duara_j,1002,NULL))),(IF(@duara_j:=IFNULL(@duara_j OR @duara_g>=1000,0),1003,NULL)),(5000),(1004)',
+      'each evaluated once',
+    ],
+    [
+      '(?),(?),(NULL)',
+      '(?),((@duara_g:=?)),(IF(@duara_j:=IFNULL(@duara_g>=1000,0),LAST_INSERT_ID(1002),NULL))',
+      'a parameter of EXECUTE … USING',
+    ],
   ];
   it.each(given)('%s', (values, after) => {
     const sql = `INSERT INTO t (id) VALUES ${values}`;
     expect(withEdits(sql, rowEdits(rows(sql) ?? [], 1000n))).toBe(`INSERT INTO t (id) VALUES ${after}`);
+  });
+  it('looks at the values of expressions when it is prepared', () => {
+    const sql = 'INSERT INTO t (id) VALUES (NULL), (@x), (?), (@y)';
+    expect(withEdits(sql, rowVariableEdits(rows(sql) ?? []))).toBe(
+      'INSERT INTO t (id) VALUES (@duara_k0), (IFNULL((@duara_g:=@x),@duara_k1)), ' +
+        '(IF(IF(@duara_j:=IFNULL(@duara_j OR 2>=@duara_s OR @duara_g>=@duara_nid,0),@duara_k2,NULL) IS NULL,?,' +
+        '@duara_k2)), (IFNULL(IF((@duara_j:=IFNULL(@duara_j OR 3>=@duara_s OR @duara_g>=@duara_nid,0))<2,' +
+        '(@duara_g:=@y),NULL),IF(@duara_j,@duara_k3,NULL)))',
+    );
   });
   it('takes them from variables when it is prepared', () => {
     const sql = 'INSERT INTO t (id, a) VALUES (?, ?), (7, ?), (NULL, 1)';

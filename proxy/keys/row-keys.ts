@@ -105,29 +105,3 @@ function expressionEnd(tokens: readonly Token[], start: number): number {
   cursor.seek(',', ')', 'ON', 'RETURNING');
   return tokens[cursor.at - 1]?.end ?? 0;
 }
-
-/** A row whose key the server would not generate from the run: with the key it has to be given instead. */
-export interface GivenKey {
-  /** Its place among the rows. */
-  readonly row: number;
-  readonly key: bigint;
-}
-
-/**
- * Which rows have to be given their keys one by one. The server counts on from `first` (`insert_id`), but an explicit key
- * at or above what it would use next makes it go on behind that one, which is not ours. Measured on MariaDB 10.11:
- * insert_id=1000 with (NULL),(5),(NULL),(5000),(NULL) gives 1000, 5, 1001, 5000, 5001.
- */
-export function givenKeys(rows: readonly RowKey[], first: bigint): readonly GivenKey[] {
-  const given: GivenKey[] = [];
-  let next = first;
-  let jumped = false;
-  rows.forEach((row, at) => {
-    if (row.kind === 'explicit') jumped ||= next > first && row.key >= next;
-    else {
-      if (jumped) given.push({ row: at, key: next });
-      next += 1n;
-    }
-  });
-  return given;
-}

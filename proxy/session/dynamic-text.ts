@@ -1,7 +1,9 @@
 import { setAssignments } from '../sql/set-assignments';
 import { calledFunctions, isBuiltinFunction } from '../sql/builtin-functions';
 import type { Statement } from '../sql/classifier';
+import { stringLiteral } from '../sql/string-literal';
 import { stringValue, type Token } from '../sql/tokenizer';
+import { type TextEdit, withEdits } from '../sql/text-edit';
 import type { ProxyServices } from './proxy-services';
 import type { NamedStatement, SessionState } from './session-state';
 import type { Scope } from './table-lookup';
@@ -12,9 +14,17 @@ export interface PreparedText {
   readonly prepared: NamedStatement | null;
 }
 
+/** Turns edits of the text that runs into edits of the text that was sent. */
+export type EditedThrough = (edits: readonly TextEdit[]) => readonly TextEdit[];
+
 /** What a statement really runs. */
 export type Executed =
-  | ({ readonly kind: 'statements'; readonly prepares: PreparedText | null } & NamedStatement)
+  | ({
+      readonly kind: 'statements';
+      readonly prepares: PreparedText | null;
+      /** null: the text that runs cannot be changed. */
+      readonly edited: EditedThrough | null;
+    } & NamedStatement)
   /** The text is the value of this expression. */
   | { readonly kind: 'ask'; readonly expression: string };
 
@@ -32,7 +42,7 @@ interface Place {
  */
 export function executed(place: Place, state: SessionState, services: ProxyServices): Executed {
   const { text, statement, scope } = place;
-  const itself: Executed = { kind: 'statements', text, statements: [statement], prepares: null };
+  const itself: Executed = { kind: 'statements', text, statements: [statement], prepares: null, edited: sameText };
   const { tokens, body } = statement;
   if (statement.kind === 'set') noteVariables(place);
   if (statement.kind === 'prepare') {
@@ -49,13 +59,44 @@ export function executed(place: Place, state: SessionState, services: ProxyServi
   const target = tokens[body + 1];
   if (target?.upper !== 'IMMEDIATE') {
     const named = (scope.named ?? state.named).get((target?.text ?? '').toLowerCase());
-    return named === null || named === undefined ? itself : { kind: 'statements', ...named, prepares: null };
+    if (named === null || named === undefined || target === undefined) return itself;
+    return {
+      kind: 'statements',
+      ...named,
+      prepares: null,
+      edited: insteadOf('IMMEDIATE ', target, target, named, scope),
+    };
   }
   const using = tokens.findIndex(({ upper }, at) => at > body && upper === 'USING');
-  const source = textOf(tokens.slice(body + 2, using < 0 ? undefined : using), place, state);
+  const from = tokens.slice(body + 2, using < 0 ? undefined : using);
+  const source = textOf(from, place, state);
   if (source.kind === 'ask') return source;
   const run = parsed(source.text, scope, services);
-  return run === null ? itself : { kind: 'statements', ...run, prepares: null };
+  if (run === null) return itself;
+  return {
+    kind: 'statements',
+    ...run,
+    prepares: null,
+    edited: insteadOf('', from[0], from[from.length - 1], run, scope),
+  };
+}
+
+const sameText: EditedThrough = (edits) => edits;
+
+/** The changed text stands as a literal in the place of tokens `first` to `last`. */
+function insteadOf(
+  before: string,
+  first: Token | undefined,
+  last: Token | undefined,
+  { text }: NamedStatement,
+  { mode }: Scope,
+): EditedThrough | null {
+  // Its bytes may not be what they look like.
+  if (mode.doubleByte !== null || first === undefined || last === undefined) return null;
+  return (edits) =>
+    edits.length === 0
+      ? []
+      : [{ start: first.start, end: last.end, text: before + stringLiteral(withEdits(text, edits), mode) }];
 }
 
 function parsed(source: string | null, { mode }: Scope, { statements }: ProxyServices): NamedStatement | null {

@@ -1,13 +1,14 @@
 import type { ErrorPacket } from '../wire/response';
 import { keyRefused, tableUnreadable } from '../errors';
 import { decideKeying } from '../keys/insert-keying';
-import { keyEdit, type KeyPlace, keyVariable, rowEdits, rowVariableEdits } from '../keys/key-edits';
+import { keyEdit, type KeyPlace, keyVariable } from '../keys/key-edits';
+import { rowEdits, rowVariableEdits } from '../keys/row-edits';
 import type { RowKey } from '../keys/row-keys';
 import type { KeyDemand, TableInfo } from '../ports';
 import type { Statement } from '../sql/classifier';
 import type { InsertShape } from '../sql/insert-shape';
 import type { TextEdit } from '../sql/text-edit';
-import { isHarmless } from './dynamic-text';
+import { type EditedThrough, isHarmless } from './dynamic-text';
 import type { ProxyServices } from './proxy-services';
 import type { SessionState } from './session-state';
 import { type Found, lookUp, nameOf, type Scope } from './table-lookup';
@@ -29,16 +30,16 @@ export interface KeyNeed {
 
 export type Need = Pick<KeyNeed, 'table' | 'demand' | 'rows' | 'updateEdits'>;
 
-/** `editable`: false for the rows of a text inside a literal. */
-export function keyNeed(statement: number, need: Need, place: KeyPlace, editable: boolean): KeyNeed {
+/** `edited`: makes the edits of the statement's own text; null: it cannot be changed. */
+export function keyNeed(statement: number, need: Need, place: KeyPlace, edited: EditedThrough | null): KeyNeed {
   const { rows, updateEdits } = need;
   const edits = (key: bigint | typeof keyVariable): readonly TextEdit[] => {
-    if (!editable) return [keyEdit(place, key)];
-    if (key === keyVariable) return [keyEdit(place, key), ...updateEdits, ...rowVariableEdits(rows)];
+    if (edited === null) return [keyEdit(place, key)];
+    if (key === keyVariable) return [keyEdit(place, key), ...edited([...updateEdits, ...rowVariableEdits(rows)])];
     // Of one row there is none that the server could count on to.
-    return [keyEdit(place, key), ...(rows.length === 1 ? [] : updateEdits), ...rowEdits(rows, key)];
+    return [keyEdit(place, key), ...edited([...(rows.length === 1 ? [] : updateEdits), ...rowEdits(rows, key)])];
   };
-  const demand = editable && updateEdits.length > 0 ? { ...need.demand, updates: false } : need.demand;
+  const demand = edited !== null && updateEdits.length > 0 ? { ...need.demand, updates: false } : need.demand;
   return { ...need, demand, statement, edits };
 }
 

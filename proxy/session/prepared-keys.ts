@@ -2,8 +2,17 @@ import type { BulkRow } from '../wire/bulk-execute';
 import { ownQuery } from '../wire/command';
 import { PayloadTooShortError } from '../wire/payload-reader';
 import { executeParameters, type ParameterValue } from '../wire/statement-parameters';
-import { keyVariable, rowVariable, usesRowVariables } from '../keys/key-edits';
-import { givenKeys, type RowKey, withParameters } from '../keys/row-keys';
+import { givenKeys } from '../keys/given-keys';
+import { keyVariable } from '../keys/key-edits';
+import {
+  jumpVariable,
+  rowVariable,
+  sureVariable,
+  usesRowVariables,
+  usesValueVariables,
+  valueVariable,
+} from '../keys/row-edits';
+import { type RowKey, withParameters } from '../keys/row-keys';
 import { type SwallowedCommand } from './command-outcome';
 import { swallowedReply } from './pending-reply';
 import { type PreparedStatement, queryAttributes, type SessionState } from './session-state';
@@ -105,6 +114,10 @@ export class PreparedKeys {
     const count = Math.max(this.rowVariablesSet, ...[...keys.keys()].map((row) => row + 1));
     for (let row = 0; row < count; row++) list.push(`${rowVariable(row)}=${keys.get(row) ?? 'NULL'}`);
     this.rowVariablesSet = keys.size === 0 ? 0 : count;
+    if (usesValueVariables(rows)) {
+      const sure = given.find((one) => one.sure)?.row ?? 'NULL';
+      list.push(`${sureVariable}=${sure},${valueVariable}=NULL,${jumpVariable}=0`);
+    }
     return `SET ${list.join(',')}`;
   }
 

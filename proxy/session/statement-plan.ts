@@ -102,11 +102,10 @@ export function planText(source: StatementSource, state: SessionState, services:
       for (const key of keyed.explicit) explicit.push(key);
       if (keyed.byTrigger)
         keyedByTrigger.push({ ...place, nested: inner.insert !== null && callsStored(inner.insert) });
-      // Rows of a text inside a literal cannot be edited.
-      if (keyed.need !== null) needs.push(keyNeed(index, keyed.need, place, inner === statement));
+      if (keyed.need !== null) needs.push(keyNeed(index, keyed.need, place, run.edited));
       const filled = redefine(inner, scope, state, services);
       if (filled?.kind === 'wait') return filled;
-      if (filled?.kind === 'filled') needs.push(keyNeed(index, filled.need, place, false));
+      if (filled?.kind === 'filled') needs.push(keyNeed(index, filled.need, place, null));
     }
     const effect = effectsOf(run, statement, scope);
     const { refused } = effect.settings;

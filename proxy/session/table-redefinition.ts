@@ -27,7 +27,8 @@ export function redefine(
     const info = infoOf(definition, before, scope, services);
     if (info === null) continue;
     changed.push([fullName(definition.table, scope.schema), info]);
-    if (definition.filled && info.replicated) filled = { table: info, demand: { kind: 'unknown' }, rows: [], updateEdits: [] };
+    if (definition.filled && info.replicated)
+      filled = { table: info, demand: { kind: 'unknown' }, rows: [], updateEdits: [] };
   }
   for (const [name, info] of changed) scope.redefined.set(name, info);
   return filled === null ? null : { kind: 'filled', need: filled };

@@ -1,0 +1,105 @@
+import { type Connection, createConnection, type ResultSetHeader, type RowDataPacket } from 'mysql2/promise';
+import { isOwn } from '../../proxy/keys/key-ranges';
+import { findServer } from '../../site/lab/find-server';
+import { appAccount } from '../wire/proxied-server';
+import { KeyedSite } from './keyed-site';
+
+const binary = findServer();
+const far = String(2n ** 60n);
+
+/** What the lists take for their keys. */
+const variables = `SET @none = NULL, @zero = 0, @small = 5, @far = ${far}`;
+
+(binary?.flavour === 'mariadb' ? describe : describe.skip)('lists whose keys only the server knows', () => {
+  let site: KeyedSite;
+  let db: Connection;
+
+  beforeAll(async () => {
+    if (binary === null) throw new Error('no server');
+    site = await KeyedSite.start(binary);
+    db = await createConnection({ socketPath: site.socket, ...appAccount });
+    await db.query(`CREATE TABLE post (id BIGINT AUTO_INCREMENT PRIMARY KEY, v VARCHAR(50));
+      CREATE FUNCTION brought() RETURNS BIGINT NO SQL RETURN ${far} - 1`);
+    await site.schemaChanged();
+  });
+  beforeEach(async () => {
+    await db.query(`DELETE FROM post; DO LAST_INSERT_ID(77); ${variables}`);
+  });
+  afterAll(async () => {
+    await db.end();
+    await site.stop();
+    expect(site.errors).toEqual([]);
+  });
+
+  /** `rows`: where keys of this site must stand. */
+  const lists: [keys: string[], rows: number[], why: string][] = [
+    [['NULL', '@far', 'NULL', '0'], [0, 2, 3], 'a large key in a variable'],
+    [['NULL', '@none', 'NULL'], [0, 1, 2], 'none in it'],
+    [['NULL', '@small', '@none', 'DEFAULT'], [0, 2, 3], 'a small one'],
+    [['NULL', '@zero', 'NULL'], [0, 1, 2], 'zero'],
+    [['@far', 'NULL', 'NULL'], [1, 2], 'nothing generated before it'],
+    [['@none', '@far', 'NULL', '@none'], [0, 2, 3], 'the first of them is generated'],
+    [['@small', '@far', 'NULL', 'NULL'], [2, 3], 'the third row is the first generated'],
+    [['NULL', 'brought()', '@none', 'NULL'], [0, 2, 3], 'by a function'],
+    [['NULL', '(SELECT @far)', `${BigInt(far) + 9n}`, 'NULL'], [0, 3], 'and one that is seen behind it'],
+    [['NULL', `'${far}'`, 'NULL', '@none'], [0, 2, 3], 'only one that is seen'],
+    [['@none', '@far', '@none'], [0, 2], 'variables alone'],
+    [['NULL', '@none', '@none', '@far', '@none'], [0, 1, 2, 4], 'the third of them'],
+    [['@far', '@far + 1', 'brought()', '@none', 'NULL'], [3, 4], 'nothing generated before any'],
+    [['NULL', '@small', '@far', '@none', '@none'], [0, 3, 4], 'the second of them'],
+  ];
+  const ways: [name: string, run: (keys: string[]) => Promise<bigint>][] = [
+    ['text', async (keys) => insertId(await db.query(listOf(keys)))],
+    ['prepared', async (keys) => insertId(await db.execute(listOf(keys).replace("'r0'", '?'), ['r0']))],
+    ['dynamic', async (keys) => insertId(await db.query(`EXECUTE IMMEDIATE ${quoted(listOf(keys))}`))],
+    [
+      'named',
+      async (keys) => {
+        await db.query(`PREPARE p FROM ${quoted(listOf(keys).replace("'r0'", '?'))}`);
+        return insertId(await db.query("SET @a = 'r0'; EXECUTE p USING @a"));
+      },
+    ],
+    [
+      'parameters',
+      async (keys) => {
+        const generates = keys.filter((key) => key.startsWith('@'));
+        const parameters = keys.map((key) => (key.startsWith('@') ? '?' : key));
+        return insertId(
+          await db.query(
+            generates.length === 0
+              ? listOf(keys)
+              : `EXECUTE IMMEDIATE ${quoted(listOf(parameters))} USING ${generates.join()}`,
+          ),
+        );
+      },
+    ],
+  ];
+  describe.each(ways)('%s', (_way, run) => {
+    it.each(lists)('%j', async (keys, rows) => {
+      const told = await run(keys);
+      const [found] = await db.query<RowDataPacket[]>('SELECT id, v FROM post');
+      const byTag = new Map(found.map(({ id, v }) => [String(v), BigInt(id as string)]));
+      expect(byTag.size).toBe(keys.length);
+      const ours = keys.flatMap((_key, at) => (isOwn(KeyedSite.scope, byTag.get(`r${at}`) ?? 0n) ? [at] : []));
+      expect(ours).toEqual(rows);
+      const generated = rows.map((at) => byTag.get(`r${at}`) ?? 0n);
+      expect(generated).toEqual([...generated].sort((a, b) => (a < b ? -1 : 1)));
+      expect(told).toBe(generated[0]);
+      const [[last]] = await db.query<RowDataPacket[]>('SELECT LAST_INSERT_ID() AS id');
+      expect(BigInt(last?.['id'] as string)).toBe(generated[0]);
+    });
+  });
+});
+
+function listOf(keys: readonly string[]): string {
+  return `INSERT INTO post (id, v) VALUES ${keys.map((key, at) => `(${key}, 'r${at}')`).join(', ')}`;
+}
+
+function quoted(text: string): string {
+  return `'${text.replaceAll("'", "''")}'`;
+}
+
+function insertId([result]: readonly [unknown, unknown]): bigint {
+  const last = (Array.isArray(result) ? (result as unknown[])[result.length - 1] : result) as ResultSetHeader;
+  return BigInt(last.insertId);
+}
