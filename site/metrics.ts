@@ -1,85 +1,53 @@
 import { Counter, Gauge, type Registry } from 'prom-client';
-import { type RefusalReason, refusalReasons } from '../proxy/io/refusal';
-import type { BackendCounts } from '../proxy/io/backend-supply';
-import type { BypassReason, ProxyCounters } from '../proxy/ports';
-import { QueryTimes } from './query-times';
+import type { ProxyNumbers } from './proxy-tally';
+import { registerQueryTimes } from './query-times';
 import { lags, type SiteStatus } from './status';
 
-/** The proxy's counters, kept as plain numbers since they stand on the hot path, and read at each scrape. */
-export class ProxyMetrics implements ProxyCounters {
-  connections = 0;
-  unclassified = 0;
-  cacheHits = 0;
-  cacheMisses = 0;
-  cacheInvalidations = 0;
-  /** Set once there is a cache. */
-  cacheBytes: () => number = () => 0;
-  private readonly bypassed = new Map<BypassReason, number>();
-  /** Every reason from the start, so that an alert has something to compare with before the first one. */
-  private readonly refusals = new Map<RefusalReason, number>(refusalReasons.map((reason) => [reason, 0]));
-  private readonly queriesByKind = new Map<string, number>();
-  private readonly queryTimes: QueryTimes;
-
-  constructor(registry: Registry) {
-    this.queryTimes = new QueryTimes(registry);
-    counter(registry, 'duara_proxy_queries_total', 'Commands of clients by kind.', ['kind'], () =>
-      [...this.queriesByKind].map(([kind, value]) => ({ labels: { kind }, value })),
+/** Metrics of the proxy, of all threads that relay; `numbers` is asked at each scrape. */
+export function registerProxyMetrics(registry: Registry, numbers: () => ProxyNumbers): void {
+  const plain = (): ProxyNumbers['plain'] => numbers().plain;
+  registerQueryTimes(registry, () => numbers().durations);
+  const counted = (name: string, help: string, label: string, counts: () => Readonly<Record<string, number>>): void =>
+    counter(registry, name, help, [label], () =>
+      Object.entries(counts()).map(([key, value]) => ({ labels: { [label]: key }, value })),
     );
-    const refusedHelp = 'Clients sent away before they were let in, by reason.';
-    counter(registry, 'duara_proxy_connections_refused_total', refusedHelp, ['reason'], () =>
-      [...this.refusals].map(([reason, value]) => ({ labels: { reason }, value })),
-    );
-    gauge(registry, 'duara_proxy_connections', 'Client connections now.', () => this.connections);
-    gauge(registry, 'duara_cache_bytes', 'Memory of cached replies and their keys.', () => this.cacheBytes());
-    const counters: readonly (readonly [string, string, () => number])[] = [
-      ['duara_proxy_relay_unclassified_total', 'Statements relayed without being understood.', () => this.unclassified],
-      ['duara_cache_hits_total', 'SELECTs answered from memory.', () => this.cacheHits],
-      ['duara_cache_misses_total', 'Cacheable SELECTs that went to the database.', () => this.cacheMisses],
-      ['duara_cache_invalidations_total', 'Cached replies thrown away.', () => this.cacheInvalidations],
-    ];
-    for (const [name, help, value] of counters)
-      counter(registry, name, help, [], () => [{ labels: {}, value: value() }]);
-    counter(registry, 'duara_cache_bypass_total', 'SELECTs not looked up or not kept, by reason.', ['reason'], () =>
-      this.bypassReasons.map(({ reason, count }) => ({ labels: { reason }, value: count })),
-    );
-  }
-
-  cacheBypassed(reason: BypassReason): void {
-    this.bypassed.set(reason, (this.bypassed.get(reason) ?? 0) + 1);
-  }
-
-  /** Why SELECTs went to the database without being kept, the most frequent first. */
-  get bypassReasons(): readonly { readonly reason: BypassReason; readonly count: number }[] {
-    return [...this.bypassed].map(([reason, count]) => ({ reason, count })).sort((a, b) => b.count - a.count);
-  }
-
-  refused(reason: RefusalReason): void {
-    this.refusals.set(reason, (this.refusals.get(reason) ?? 0) + 1);
-  }
-
-  queries(kind: string, seconds: number): void {
-    this.queriesByKind.set(kind, (this.queriesByKind.get(kind) ?? 0) + 1);
-    this.queryTimes.observe(seconds);
-  }
+  counted('duara_proxy_queries_total', 'Commands of clients by kind.', 'kind', () => numbers().queries);
+  const refusedHelp = 'Clients sent away before they were let in, by reason.';
+  counted('duara_proxy_connections_refused_total', refusedHelp, 'reason', () => numbers().refused);
+  gauge(registry, 'duara_proxy_connections', 'Client connections now.', () => plain().connections);
+  gauge(registry, 'duara_cache_bytes', 'Memory of cached replies and their keys.', () => plain().cacheBytes);
+  const counters: readonly (readonly [string, string, () => number])[] = [
+    [
+      'duara_proxy_relay_unclassified_total',
+      'Statements relayed without being understood.',
+      () => plain().unclassified,
+    ],
+    ['duara_cache_hits_total', 'SELECTs answered from memory.', () => plain().cacheHits],
+    ['duara_cache_misses_total', 'Cacheable SELECTs that went to the database.', () => plain().cacheMisses],
+    ['duara_cache_invalidations_total', 'Cached replies thrown away.', () => plain().cacheInvalidations],
+  ];
+  for (const [name, help, value] of counters) counter(registry, name, help, [], () => [{ labels: {}, value: value() }]);
+  const bypassHelp = 'SELECTs not looked up or not kept, by reason.';
+  counted('duara_cache_bypass_total', bypassHelp, 'reason', () => numbers().bypassed);
+  registerBackends(registry, plain);
 }
 
 /** Metrics of the connections to the database. */
-export function registerBackendMetrics(registry: Registry, backends: BackendCounts): void {
+function registerBackends(registry: Registry, plain: () => ProxyNumbers['plain']): void {
   labelled(registry, 'duara_backend_connections', 'Connections to the database by state.', ['state'], () => [
-    { labels: { state: 'lent' }, value: backends.lent },
-    { labels: { state: 'idle' }, value: backends.idle },
+    { labels: { state: 'lent' }, value: plain().backendsLent },
+    { labels: { state: 'idle' }, value: plain().backendsIdle },
   ]);
-  const { counts } = backends;
   counter(
     registry,
     'duara_backend_logins_total',
     'Clients by the connection to the database that they got: a used one, a new one, or a new one in its place; and those that got a used one without being judged anew.',
     ['connection'],
     () => [
-      { labels: { connection: 'used' }, value: counts.reused - counts.renewed - counts.remembered },
-      { labels: { connection: 'remembered' }, value: counts.remembered },
-      { labels: { connection: 'new' }, value: counts.opened },
-      { labels: { connection: 'renewed' }, value: counts.renewed },
+      { labels: { connection: 'used' }, value: plain().loginsUsed },
+      { labels: { connection: 'remembered' }, value: plain().loginsRemembered },
+      { labels: { connection: 'new' }, value: plain().loginsNew },
+      { labels: { connection: 'renewed' }, value: plain().loginsRenewed },
     ],
   );
 }

@@ -9,7 +9,7 @@ import { ConfigError } from './config/config-error';
 const profilesDir = join(__dirname, '../replicator/profiles');
 
 /** The rules of `replicate`: profile and own rules. Throws ConfigError, or RuleError for a rule not understood. */
-export function rulesOf({ replicate }: ConfigFile): ReplicationRules {
+export function rulesOf({ replicate }: Pick<ConfigFile, 'replicate'>): ReplicationRules {
   const { schemas, profile, rules } = replicate;
   return replicationRules({ schemas, profile: profile === null ? null : readProfile(profile), rules });
 }

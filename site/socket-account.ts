@@ -22,6 +22,7 @@ export class SocketAccount {
   constructor(
     private readonly socketPath: string,
     private readonly onTrusted: (user: string) => void,
+    private readonly onAnswer: (deniedUsers: ReadonlySet<string>) => void,
   ) {
     void this.watch();
   }
@@ -35,6 +36,7 @@ export class SocketAccount {
     const answer = await letsIn(this.socketPath, this.user);
     if (this.closed) return;
     if (answer !== null) this.deniedUsers = answer ? this.itself : nobodyDenied;
+    if (answer !== null) this.onAnswer(this.deniedUsers);
     if (answer === true) this.onTrusted(this.user);
     // Accounts change while it runs.
     this.timer = setTimeout(() => void this.watch(), answer === null ? askAgainMs : askedEveryMs);

@@ -1,4 +1,5 @@
 import type { RaisedAlarm } from './alarms';
+import type { ProxyNumbers } from './proxy-tally';
 import type { ReplicationStatus, RingReport } from './threads/messages';
 
 /** What `/api/status` answers, and `duara status --json` prints. */
@@ -13,6 +14,8 @@ export interface SiteStatus {
   readonly proxy: {
     readonly listen: string | null;
     readonly socket: string | null;
+    /** How many threads relay. */
+    readonly relayThreads: number;
     readonly connections: number;
     readonly cacheHits: number;
     readonly cacheMisses: number;
@@ -36,6 +39,15 @@ export interface SiteStatus {
   readonly links: RingReport['links'];
   readonly threadRestarts: number;
   readonly alarms: readonly RaisedAlarm[];
+}
+
+/** The proxy's part, of all threads; null: it does not run yet. */
+export function proxyStatus(
+  numbers: ProxyNumbers | null,
+): Pick<SiteStatus['proxy'], 'connections' | 'cacheHits' | 'cacheMisses' | 'cacheBytes' | 'cacheBypassed'> {
+  const { connections = 0, cacheHits = 0, cacheMisses = 0, cacheBytes = 0 } = numbers?.plain ?? {};
+  const reasons = Object.entries(numbers?.bypassed ?? {}).map(([reason, count]) => ({ reason, count }));
+  return { connections, cacheHits, cacheMisses, cacheBytes, cacheBypassed: reasons.sort((a, b) => b.count - a.count) };
 }
 
 export interface Lag {

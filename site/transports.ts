@@ -1,13 +1,39 @@
 import { readFileSync, unwatchFile, watchFile } from 'node:fs';
 import { createSecureContext } from 'node:tls';
-import type { RunningProxy } from '../proxy/io/proxy-server';
 import type { BackendTlsOptions, ClientTlsOptions } from '../proxy/io/tls-channel';
 import { ConfigError } from './config/config-error';
 import type { ConfigFile } from './config/schema';
-import { dataFile } from './config/values';
+import { databaseAddress, dataFile } from './config/values';
+import type { RelaySettings } from './threads/relay-messages';
 
 /** How often the certificate's files are looked at. */
 const LOOK_EVERY_MS = 10_000;
+
+/** A connection to the database serves one client after another for so long: what only a new one sees is never older. */
+const usedAgainForMs = 60_000;
+/** So long the same login over the same connection is not judged again; until then a change that nobody sees is missed. */
+const loginRememberedForMs = 1_000;
+
+/** The proxy's settings, the same in every thread that relays. Throws ConfigError for a certificate that cannot be used. */
+export function relaySettings(config: ConfigFile): RelaySettings {
+  const { proxy } = config;
+  const address = databaseAddress(config);
+  return {
+    backend: address.socketPath === null ? { host: address.host, port: address.port } : { path: address.socketPath },
+    backendWaitMs: proxy.backendWaitSeconds * 1000,
+    maxConnections: proxy.maxConnections,
+    tls: clientTls(config),
+    backendTls: backendTls(config),
+    proxyProtocol: proxy.proxyProtocol,
+    proxyProtocolFrom: proxy.proxyProtocolFrom,
+    idle: {
+      connectionsMax: proxy.idleConnections,
+      idleMs: proxy.idleSeconds * 1000,
+      lifeMs: usedAgainForMs,
+      rememberMs: proxy.judgeEveryLogin ? 0 : loginRememberedForMs,
+    },
+  };
+}
 
 /** proxy.tls with its files read. Throws ConfigError when one cannot be read, or certificate and key do not fit. */
 export function clientTls(config: ConfigFile): ClientTlsOptions | null {
@@ -37,7 +63,7 @@ export class CertificateWatch {
 
   constructor(
     private readonly config: ConfigFile,
-    private readonly proxy: RunningProxy,
+    private readonly proxy: { useTls(tls: ClientTlsOptions | null): void },
     private readonly log: { info(message: string): void; warn(message: string): void },
   ) {
     const { tls } = config.proxy;

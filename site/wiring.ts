@@ -1,9 +1,7 @@
 import { mkdirSync, readFileSync } from 'node:fs';
 import type { Logger } from 'pino';
 import { Registry } from 'prom-client';
-import { ReadCache } from '../proxy/cache/read-cache';
 import { TableVersions } from '../proxy/cache/table-versions';
-import { type RunningProxy, startProxy } from '../proxy/io/proxy-server';
 import { nobodyDenied } from '../proxy/session/denied-users';
 import type { SiteKeySource } from '../proxy/io/key-source';
 import { KeyBoard } from '../proxy/keys/key-board';
@@ -18,12 +16,13 @@ import { lockData } from './data-lock';
 import { DatabasePool } from './database-pool';
 import { DeferredKeys } from './deferred-keys';
 import { KeyTriggers } from './key-triggers';
-import { ProxyMetrics, registerBackendMetrics, registerReplicationMetrics } from './metrics';
+import { registerProxyMetrics, registerReplicationMetrics } from './metrics';
+import { Relays } from './relays';
 import { rulesOf } from './rules';
 import { largestKey, openSiteKeys } from './site-keys';
 import { SocketAccount } from './socket-account';
-import type { SiteStatus } from './status';
-import { backendTls, CertificateWatch, clientTls } from './transports';
+import { proxyStatus, type SiteStatus } from './status';
+import { CertificateWatch, relaySettings } from './transports';
 import type { Alarm } from '../replicator/ports';
 import type { FromWorker } from './threads/messages';
 import { ReplicationHost } from './threads/replication-host';
@@ -31,10 +30,6 @@ import { version } from './version';
 
 /** How long an INSERT waits for the ring to let a new site in. */
 const scopeWaitMs = 5_000;
-/** A connection to the database serves one client after another for so long: what only a new one sees is never older. */
-const usedAgainForMs = 60_000;
-/** So long the same login over the same connection is not judged again; until then a change that nobody sees is missed. */
-const loginRememberedForMs = 1_000;
 const keysRetryMs = 2_000;
 const keepAheadEveryMs = 30_000;
 const sequencesEveryMs = 250;
@@ -46,7 +41,6 @@ export class Site {
   private readonly board = KeyBoard.create(Date.now);
   private readonly alarms = new AlarmList();
   private readonly registry = new Registry();
-  private readonly counters = new ProxyMetrics(this.registry);
   private readonly database: DatabasePool;
   private readonly catalog: InformationSchemaCatalog;
   private readonly keys: DeferredKeys;
@@ -55,7 +49,7 @@ export class Site {
   private keysRetry: NodeJS.Timeout | undefined;
   private readonly host: ReplicationHost;
   private socketAccount: SocketAccount | null = null;
-  private proxy: RunningProxy | null = null;
+  private relays: Relays | null = null;
   private certificates: CertificateWatch | null = null;
   private draining = false;
   private admin: AdminServer | null = null;
@@ -113,7 +107,7 @@ export class Site {
   }
 
   async status(): Promise<SiteStatus> {
-    const [replication, database] = await Promise.all([this.host.status(), this.databaseState()]);
+    const [replication, database] = await Promise.all([this.host.status(), this.databaseState(), this.relays?.ask()]);
     const { reachable, version: serverVersion, gtid } = database;
     const lagSeconds = this.captureLag.observe(gtid, replication?.capture?.gtid ?? null, Date.now());
     const waitingFor: string[] = [];
@@ -133,12 +127,9 @@ export class Site {
       proxy: {
         listen,
         socket,
-        connections: this.counters.connections,
-        cacheHits: this.counters.cacheHits,
-        cacheMisses: this.counters.cacheMisses,
+        relayThreads: this.config.proxy.relayThreads,
+        ...proxyStatus(this.relays?.numbers() ?? null),
         captureHealthy: this.versions.captureHealthy(),
-        cacheBytes: this.counters.cacheBytes(),
-        cacheBypassed: this.counters.bypassReasons,
       },
       database: { reachable, version: serverVersion },
       captureLagSeconds: lagSeconds,
@@ -163,7 +154,7 @@ export class Site {
    */
   async drain(): Promise<number> {
     this.draining = true;
-    return (await this.proxy?.drain(this.config.proxy.drainSeconds * 1000)) ?? 0;
+    return (await this.relays?.drain(this.config.proxy.drainSeconds * 1000)) ?? 0;
   }
 
   /** Ends in order: clients first, then replication, which writes down how far it came. */
@@ -172,7 +163,7 @@ export class Site {
     for (const timer of this.timers) clearInterval(timer);
     await this.admin?.close();
     this.certificates?.close();
-    await this.proxy?.close();
+    await this.relays?.close();
     await this.host.close();
     await this.opening;
     clearTimeout(this.keysRetry);
@@ -190,37 +181,29 @@ export class Site {
     const { proxy, admin } = this.config;
     const address = databaseAddress(this.config);
     this.socketAccount = address.socketPath === null ? null : this.watchSocketAccount(address.socketPath);
-    this.proxy = await startProxy({
+    const relays = await Relays.start({
       listen: proxy.listen === null ? null : parseAddress(proxy.listen),
       socket: proxy.socket,
-      backend: address.socketPath === null ? address : { path: address.socketPath },
+      threads: proxy.relayThreads,
+      settings: relaySettings(this.config),
+      replicate: this.config.replicate,
+      cacheBytes: parseBytes(this.config.cache.maxBytes),
+      versions: this.versions,
       catalog: this.catalog,
       keys: this.keys,
-      versions: this.versions,
-      cache: this.openCache(),
-      counters: this.counters,
-      sharedDefaults: this.versions,
       log: { warn: (message) => this.log.warn(message), error: (message) => this.log.error(message) },
-      backendWaitMs: proxy.backendWaitSeconds * 1000,
-      maxConnections: proxy.maxConnections,
-      refused: (reason) => this.counters.refused(reason),
+      query: (sql, values) => this.database.rows(sql, values),
       deniedUsers: () => this.socketAccount?.deniedUsers ?? nobodyDenied,
-      tls: clientTls(this.config),
-      backendTls: backendTls(this.config),
-      proxyProtocol: proxy.proxyProtocol,
-      proxyProtocolFrom: proxy.proxyProtocolFrom,
-      idle: {
-        connectionsMax: proxy.idleConnections,
-        idleMs: proxy.idleSeconds * 1000,
-        lifeMs: usedAgainForMs,
-        rememberMs: proxy.judgeEveryLogin ? 0 : loginRememberedForMs,
-      },
+      onDeath: (reason) => this.onRelayDeath(reason),
     });
-    this.certificates = new CertificateWatch(this.config, this.proxy, {
+    this.relays = relays;
+    // The answer may have come while the threads started.
+    relays.deny(this.socketAccount?.deniedUsers ?? nobodyDenied);
+    this.certificates = new CertificateWatch(this.config, relays, {
       info: (message) => this.log.info(message),
       warn: (message) => this.log.warn(message),
     });
-    registerBackendMetrics(this.registry, this.proxy.backends);
+    registerProxyMetrics(this.registry, () => relays.numbers());
     this.admin = await startAdmin({
       listen: parseAddress(admin.listen),
       token: readOrCreateToken(dataFile(this.config, admin.tokenFile)),
@@ -231,20 +214,13 @@ export class Site {
   }
 
   private watchSocketAccount(socketPath: string): SocketAccount {
-    return new SocketAccount(socketPath, (user) => {
+    const onTrusted = (user: string): void => {
       const message =
         `the database lets the operating system user '${user}', as which Duara runs, in without a password: no client can ` +
         `log in as '${user}' through the proxy; run Duara as a user of its own if one has to`;
       this.log.warn({ code: 'DUARA_SOCKET_ACCOUNT' }, message);
-    });
-  }
-
-  private openCache(): ReadCache | null {
-    const maxBytes = parseBytes(this.config.cache.maxBytes);
-    if (maxBytes === 0) return null;
-    const cache = new ReadCache({ board: this.versions, maxBytes, counters: this.counters });
-    this.counters.cacheBytes = () => cache.bytes;
-    return cache;
+    };
+    return new SocketAccount(socketPath, onTrusted, (denied) => this.relays?.deny(denied));
   }
 
   private onWorkerMessage(message: FromWorker): void {
@@ -284,6 +260,14 @@ export class Site {
       leases: host,
       largestKey: (table, range) => largestKey(database, table, range),
       alarm: (alarm) => this.alarm(alarm),
+    });
+  }
+
+  /** As when the main thread fails: whoever watches the process starts it again, and nothing it had begun stays half known. */
+  private onRelayDeath(reason: string): void {
+    this.log.error({ code: 'DUARA_RELAY_DIED', reason }, 'a thread that relays died: the process ends');
+    setImmediate(() => {
+      throw new Error(`a thread that relays died: ${reason}`);
     });
   }
 

@@ -2,7 +2,6 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createConnection } from 'mysql2/promise';
-import { Registry } from 'prom-client';
 import { KeyMarksFile } from '../../proxy/io/key-marks-file';
 import { SiteKeySource } from '../../proxy/io/key-source';
 import { type RunningProxy, startProxy } from '../../proxy/io/proxy-server';
@@ -13,7 +12,7 @@ import { duaraAccountSql } from '../../site/accounts';
 import { InformationSchemaCatalog } from '../../site/catalog';
 import { DatabasePool } from '../../site/database-pool';
 import { KeyTriggers } from '../../site/key-triggers';
-import { ProxyMetrics } from '../../site/metrics';
+import { ProxyTally } from '../../site/proxy-tally';
 import { DatabaseServer } from '../../site/lab/database-server';
 import type { ServerBinary } from '../../site/lab/find-server';
 import { largestKey } from '../../site/site-keys';
@@ -193,7 +192,7 @@ export class KeyedSite {
       catalog,
       keys: this.options.wrapKeys?.(keys) ?? keys,
       versions: new RecordingVersions(),
-      counters: new ProxyMetrics(new Registry()),
+      counters: new ProxyTally(),
       log: { warn: () => {}, error: (message) => void this.errors.push(message) },
       backendWaitMs: 2_000,
     });

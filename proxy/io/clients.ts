@@ -27,7 +27,8 @@ export class Clients {
   accept(client: Socket): void {
     const { options, connections } = this;
     const max = options.maxConnections ?? Infinity;
-    if (this.draining || connections.size + this.announcing.size >= max) {
+    const room = (): boolean => options.clientCount?.take(max) ?? connections.size + this.announcing.size < max;
+    if (this.draining || !room()) {
       options.refused?.(this.draining ? 'draining' : 'limit');
       return turnAway(client, this.draining ? serverShutdown() : tooManyConnections(max));
     }
@@ -46,13 +47,17 @@ export class Clients {
           const from = socket.remoteAddress ?? 'a proxy';
           this.options.log.warn(`a connection of ${from} was closed: ${error.message}`);
           socket.destroy();
+          this.left();
         },
       );
   }
 
   private begin(client: AcceptedClient): void {
     const { options } = this;
-    if (this.draining) return turnAway(client.socket, serverShutdown());
+    if (this.draining) {
+      this.left();
+      return turnAway(client.socket, serverShutdown());
+    }
     const ended = (): void => this.closed(connection);
     const connection = new ClientConnection(client, options, this.services, this.transports, ended);
     this.connections.add(connection);
@@ -87,9 +92,14 @@ export class Clients {
     });
   }
 
+  private left(): void {
+    this.options.clientCount?.giveBack();
+  }
+
   private closed(connection: ClientConnection): void {
     if (!this.connections.delete(connection)) return;
     this.options.counters.connections -= 1;
+    this.left();
     if (this.connections.size === 0) this.emptied();
   }
 }

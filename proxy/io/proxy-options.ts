@@ -4,6 +4,7 @@ import type { IdleLimits } from '../reuse/idle-pool';
 import type { DeniedUsers } from '../session/denied-users';
 import type { SharedDefaults } from '../session/proxy-services';
 import type { BackendAddress } from './backend-connection';
+import type { InheritedListener } from './listeners';
 import type { RefusalReason } from './refusal';
 import type { BackendTlsOptions, ClientTlsOptions } from './tls-channel';
 
@@ -12,11 +13,20 @@ export interface ProxyLog {
   error(message: string): void;
 }
 
+/** A count that several threads share. */
+export interface SharedCount {
+  /** One more; false: it would be more than `max`. */
+  take(max: number): boolean;
+  giveBack(): void;
+}
+
 export interface ProxyOptions {
   /** A TCP address; port 0 takes a free one. */
   readonly listen: { readonly host: string; readonly port: number } | null;
   /** Path of a unix socket. */
   readonly socket: string | null;
+  /** Sockets that another thread listens on too. */
+  readonly inherited?: readonly InheritedListener[];
   readonly backend: BackendAddress;
   readonly catalog: Catalog;
   readonly keys: KeySource | DistantKeySource;
@@ -41,6 +51,8 @@ export interface ProxyOptions {
   readonly idle?: IdleLimits | null;
   /** More clients than that at once are refused; null or absent: only the backend's own limit holds. */
   readonly maxConnections?: number | null;
+  /** How many clients all threads together have, where several relay. */
+  readonly clientCount?: SharedCount;
   /** Asked for each client. */
   readonly deniedUsers?: () => DeniedUsers;
   /** Called for each client that is refused. */

@@ -1,5 +1,5 @@
 import { rmSync } from 'node:fs';
-import { createServer, type Server, type Socket } from 'node:net';
+import type { Server, Socket } from 'node:net';
 import { Flights } from '../cache/flights';
 import type { IdleLimits } from '../reuse/idle-pool';
 import type { ProxyServices } from '../session/proxy-services';
@@ -10,14 +10,17 @@ import { BackendSupply, type BackendCounts } from './backend-supply';
 import { Clients } from './clients';
 import type { Transports } from './client-connection';
 import { isLoopback } from './client-place';
+import { descriptorOf, inherited, listening, type SharedListener, wantsKeepAlive } from './listeners';
 import { OwnPasswordKey } from './password-key';
-import type { ProxyLog, ProxyOptions } from './proxy-options';
+import type { ProxyOptions } from './proxy-options';
 import { ClientTls, type ClientTlsOptions } from './tls-channel';
 
 export interface RunningProxy {
   /** The TCP port; 0 without `listen`. */
   readonly port: number;
   readonly backends: BackendCounts;
+  /** Its own sockets, for other threads to listen on too (see ProxyOptions.inherited). */
+  listeners(): readonly SharedListener[];
   /**
    * Stops listening, ends sessions that would not be missed, and the others as soon as they have come to such a point, or
    * `withinMs` have passed. Resolves with the number of those that were cut then; at once after `close`.
@@ -63,6 +66,12 @@ export async function startProxy(options: ProxyOptions): Promise<RunningProxy> {
   const clients = new Clients(options, services, transports);
   const accept = (client: Socket): void => clients.accept(client);
   const servers: Server[] = [];
+  const { listen, socket } = options;
+  const listeners = (): SharedListener[] =>
+    servers.map((server) => {
+      const keepAlive = listen !== null && server.address() !== socket && wantsKeepAlive(listen);
+      return { fd: descriptorOf(server), keepAlive };
+    });
   const stopListening = (): Promise<unknown> => {
     const closed = servers.splice(0).map((server) => new Promise<void>((resolve) => server.close(() => resolve())));
     return Promise.all(closed);
@@ -91,6 +100,7 @@ export async function startProxy(options: ProxyOptions): Promise<RunningProxy> {
       rmSync(options.socket, { force: true });
       servers.push(await listening(accept, { path: options.socket }, options.log));
     }
+    for (const listener of options.inherited ?? []) servers.push(await inherited(accept, listener, options.log));
   } catch (error) {
     await close();
     throw error;
@@ -98,7 +108,7 @@ export async function startProxy(options: ProxyOptions): Promise<RunningProxy> {
   const useTls = (tls: ClientTlsOptions | null): void => {
     transports.clientTls = tls === null ? null : new ClientTls(tls);
   };
-  return { port, backends: supply, useTls, drain, close };
+  return { port, backends: supply, listeners, useTls, drain, close };
 }
 
 const nothingIsKept: IdleLimits = { connectionsMax: 0, idleMs: 0, lifeMs: 0, rememberMs: 0 };
@@ -106,30 +116,4 @@ const nothingIsKept: IdleLimits = { connectionsMax: 0, idleMs: 0, lifeMs: 0, rem
 /** Two clients are shown one scramble, so nobody may listen on the way to the backend. */
 function usedAgain({ backend, idle }: ProxyOptions): IdleLimits | null {
   return 'path' in backend || isLoopback(backend.host) ? (idle ?? null) : null;
-}
-
-/** Nagle's delay does no good to replies that are sent whole; a client's host that died must be noticed in the end. */
-const clientSockets = {
-  allowHalfOpen: true,
-  pauseOnConnect: true,
-  noDelay: true,
-  keepAliveInitialDelay: 60_000,
-};
-
-function listening(
-  accept: (client: Socket) => void,
-  where: { readonly host: string; readonly port: number } | { readonly path: string },
-  log: ProxyLog,
-): Promise<Server> {
-  // A client on this machine cannot vanish without a word.
-  const keepAlive = 'host' in where && !isLoopback(where.host);
-  return new Promise((resolve, reject) => {
-    const server = createServer({ ...clientSockets, keepAlive }, accept);
-    server.once('error', reject);
-    server.listen({ ...where, backlog: 1024 }, () => {
-      // No file descriptor or memory left for one client: the others go on.
-      server.off('error', reject).on('error', (error) => log.warn(`a client could not be accepted: ${error.message}`));
-      resolve(server);
-    });
-  });
 }

@@ -95,6 +95,7 @@ export const ConfigSchema = Type.Object(
       idleConnections: count(16, 0, 10_000),
       idleSeconds: count(10, 1, 3600),
       judgeEveryLogin: flag(false),
+      relayThreads: count(1, 1, 64),
     }),
     cache: section({ maxBytes: bytes('64MB') }),
     replicate: section(

@@ -1,0 +1,83 @@
+import { createServer, type Server, type Socket } from 'node:net';
+import { isLoopback } from './client-place';
+import type { ProxyLog } from './proxy-options';
+
+/** A socket that listens, for another thread of this process to listen on too. */
+export interface SharedListener {
+  /** The descriptor; it stays its owner's: who closes it twice closes somebody else's. */
+  readonly fd: number;
+  /** Ask clients that say nothing whether they are still there. */
+  readonly keepAlive: boolean;
+}
+
+/** A descriptor of this thread's own for a socket that listens. */
+export interface InheritedListener {
+  /** What Node has of the socket; see `inherited`. */
+  readonly handle: object;
+  readonly keepAlive: boolean;
+}
+
+/** Nagle's delay does no good to replies that are sent whole; a client's host that died must be noticed in the end. */
+const clientSockets = {
+  allowHalfOpen: true,
+  pauseOnConnect: true,
+  noDelay: true,
+  keepAliveInitialDelay: 60_000,
+};
+const BACKLOG = 1024;
+
+/** Rejects with the system's error (EADDRINUSE, EACCES). */
+export function listening(
+  accept: (client: Socket) => void,
+  where: { readonly host: string; readonly port: number } | { readonly path: string },
+  log: ProxyLog,
+): Promise<Server> {
+  const server = createServer({ ...clientSockets, keepAlive: wantsKeepAlive(where) }, accept);
+  return started(server, log, () => server.listen({ ...where, backlog: BACKLOG }));
+}
+
+/** A client on this machine cannot vanish without a word. */
+export function wantsKeepAlive(where: { readonly host: string } | { readonly path: string }): boolean {
+  return 'host' in where && !isLoopback(where.host);
+}
+
+/** What is beneath a net.Server, as Node's own cluster module uses it; it is not in its documents. */
+interface ServerInternals {
+  _handle: object | null;
+  _listen2?: (address: null, port: number, addressType: number, backlog: number) => void;
+}
+
+/** Listens on a socket that listens already. `server.listen` would open a unix socket's descriptor once more. */
+export function inherited(
+  accept: (client: Socket) => void,
+  { handle, keepAlive }: InheritedListener,
+  log: ProxyLog,
+): Promise<Server> {
+  const server = createServer({ ...clientSockets, keepAlive }, accept);
+  const internals = server as unknown as ServerInternals;
+  return started(server, log, () => {
+    internals._handle = handle;
+    if (internals._listen2 === undefined)
+      throw new Error('this version of Node cannot listen on a socket it was given');
+    internals._listen2(null, -1, -1, BACKLOG);
+  });
+}
+
+/** The descriptor of a server's socket. */
+export function descriptorOf(server: Server): number {
+  const { fd } = (server as unknown as { _handle: { fd?: number } | null })._handle ?? {};
+  if (fd === undefined || fd < 0) throw new Error('this version of Node does not tell the descriptor of a socket');
+  return fd;
+}
+
+function started(server: Server, log: ProxyLog, start: () => void): Promise<Server> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.once('listening', () => {
+      // No file descriptor or memory left for one client: the others go on.
+      server.off('error', reject).on('error', (error) => log.warn(`a client could not be accepted: ${error.message}`));
+      resolve(server);
+    });
+    start();
+  });
+}
