@@ -3,6 +3,7 @@ import { Worker } from 'node:worker_threads';
 import type { ProxyLog } from '../../proxy/io/proxy-options';
 import type { KeySource } from '../../proxy/ports';
 import type { SqlRow } from '../database-pool';
+import { threadLimits } from '../node-flags';
 import type { ProxyNumbers } from '../proxy-tally';
 import { KeyDesk } from './key-desk';
 import type { FromRelay, RelayStart, ToRelay } from './relay-messages';
@@ -37,7 +38,10 @@ export class RelayHost {
   private started = (_trouble: Error | null): void => undefined;
 
   private constructor(private readonly options: RelayHostOptions) {
-    this.worker = new Worker(join(__dirname, 'relay-thread.js'), { workerData: options.start });
+    this.worker = new Worker(join(__dirname, 'relay-thread.js'), {
+      workerData: options.start,
+      resourceLimits: threadLimits,
+    });
     this.desk = new KeyDesk(options.keys, (id, answer) => this.tell({ kind: 'keys', id, answer }));
     this.worker.on('message', (message: FromRelay) => this.receive(message));
     this.worker.on('error', (error) => {
