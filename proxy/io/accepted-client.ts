@@ -46,7 +46,11 @@ export function acceptedDirectly(socket: Socket): AcceptedClient {
   const place = placeOf(remoteAddress);
   const link = remoteAddress === undefined ? 'local' : linkTo(remoteAddress);
   // Two calls of the system for each connection, which only a header for the backend needs.
-  return { socket, link, place, ends: () => endsOf(socket) };
+  return { socket, link, place, ends: endsOfSocket };
+}
+
+function endsOfSocket(this: AcceptedClient): Ends | null {
+  return endsOf(this.socket);
 }
 
 function endsOf(socket: Socket): Ends | null {

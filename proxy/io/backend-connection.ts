@@ -42,20 +42,22 @@ export function connectBackend(address: BackendAddress, waitMs: number, header: 
       const tried = createConnection({ ...address, allowHalfOpen: true, noDelay: true });
       socket = tried;
       const limit = setTimeout(() => tried.destroy(new Error('no answer')), left);
+      const failed = (error: NodeJS.ErrnoException): void => {
+        clearTimeout(limit);
+        if (Date.now() + retryMs >= deadline) giveUp(error.code ?? error.message);
+        else timer = setTimeout(attempt, retryMs);
+      };
       tried.once('connect', () => {
         clearTimeout(limit);
-        tried.removeAllListeners('error');
+        // (`removeAllListeners` would leave the socket's listeners in a hash table, half a kilobyte each.)
+        tried.off('error', failed);
         // From here on the socket is the caller's.
         giveUp = () => {};
         if (!('path' in address)) tried.setKeepAlive(true, 60_000);
         if (header !== null) tried.write(header);
         resolve(new SocketChannel(tried));
       });
-      tried.once('error', (error: NodeJS.ErrnoException) => {
-        clearTimeout(limit);
-        if (Date.now() + retryMs >= deadline) giveUp(error.code ?? error.message);
-        else timer = setTimeout(attempt, retryMs);
-      });
+      tried.once('error', failed);
     };
     attempt();
   });

@@ -42,6 +42,7 @@ export class BackendSupply implements BackendCounts {
   /** Connections that have not closed. */
   private standing = 0;
   private closed = false;
+  private readonly oneClosed = (): void => void (this.standing -= 1);
   private pausedUntilMs = 0;
   /** What the server last said of its settings, and since when. See settings-question.ts. */
   private settings: string | null = null;
@@ -87,7 +88,7 @@ export class BackendSupply implements BackendCounts {
     return {
       connected: connected.then((channel: Channel) => {
         this.standing += 1;
-        return new PooledBackend(channel, '', performance.now(), () => (this.standing -= 1));
+        return new PooledBackend(channel, '', performance.now(), this.oneClosed);
       }),
       abandon,
     };

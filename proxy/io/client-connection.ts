@@ -12,8 +12,9 @@ import { StatementHandler } from '../session/statement-handler';
 import { type AcceptedClient, linkTo, proxyHeaderFor } from './accepted-client';
 import { type BackendAttempt, connectBackend, describeBackend } from './backend-connection';
 import type { BackendSupply } from './backend-supply';
-import type { Channel, ChannelEvents } from './channel';
+import type { Channel } from './channel';
 import { CompressedChannel, CompressionError } from './compressed-channel';
+import { BackendEvents, ClientEvents, type TwoSides } from './connection-events';
 import { hasZstd } from './frame-codec';
 import { LentBackend } from './lent-backend';
 import type { OwnPasswordKey } from './password-key';
@@ -38,7 +39,7 @@ function speaksTls({ backend, backendTls }: ProxyOptions): boolean {
 }
 
 /** Relays one client connection over one backend connection until either ends. */
-export class ClientConnection {
+export class ClientConnection implements SessionEffects, TwoSides {
   private client: Channel;
   private backend: Channel | null = null;
   private attempt: BackendAttempt | null = null;
@@ -56,23 +57,8 @@ export class ClientConnection {
   private clientPrivate: boolean;
   /** TLS to the backend was begun, and it has not said anything since. */
   private securingBackend = false;
-  private readonly clientEvents: ChannelEvents = {
-    data: (bytes) => this.fromClient(bytes),
-    drain: () => {
-      this.backend?.resume();
-      this.resumeClient();
-    },
-    end: () => this.clientHasEnded(),
-    error: (error) => this.clientFailed(error),
-    close: () => this.close(),
-  };
-  private readonly backendEvents: ChannelEvents = {
-    data: (bytes) => this.fromBackend(bytes),
-    drain: () => this.resumeClient(),
-    end: () => this.backendHasEnded(),
-    error: (error) => this.backendFailed(error),
-    close: () => this.backendClosed(),
-  };
+  private readonly clientEvents = new ClientEvents(this);
+  private readonly backendEvents = new BackendEvents(this);
 
   constructor(
     private readonly accepted: AcceptedClient,
@@ -168,7 +154,7 @@ export class ClientConnection {
     // A used one has greeted long since.
     if (!state.usedConnection) this.awaitGreeting(backend);
     const statements = new StatementHandler(state, this.services);
-    this.session = new Session(this.effects(), statements, state, this.options.counters, this.links());
+    this.session = new Session(this, statements, state, this.options.counters, this.links());
     backend.listen(this.backendEvents);
     backend.resume();
     this.client.resume();
@@ -202,26 +188,22 @@ export class ClientConnection {
     };
   }
 
-  private effects(): SessionEffects {
-    return {
-      toBackend: (bytes) => {
-        if (this.backend?.write(bytes) === false) this.client.pause();
-      },
-      toClient: (bytes) => {
-        if (this.client.write(bytes)) return;
-        this.backend?.pause();
-        // Replies from memory need no backend: a client that does not read them is not listened to.
-        this.client.pause();
-      },
-      wait: (ready, pauseMs) => this.wait(ready, pauseMs),
-      giveBack: (reset, schema) => this.giveBack(reset, schema),
-      upgrade: (upgrade) => this.upgrade(upgrade),
-      end: (bytes) => this.refuse(bytes),
-      close: () => this.close(),
-    };
+  toBackend(bytes: Buffer): void {
+    if (this.backend?.write(bytes) === false) this.client.pause();
   }
 
-  private upgrade(upgrade: Upgrade): void {
+  toClient(bytes: Buffer): void {
+    if (this.client.write(bytes)) return;
+    this.backend?.pause();
+    // Replies from memory need no backend: a client that does not read them is not listened to.
+    this.client.pause();
+  }
+
+  end(bytes: Buffer): void {
+    this.refuse(bytes);
+  }
+
+  upgrade(upgrade: Upgrade): void {
     const { client, backend, options } = this;
     switch (upgrade.kind) {
       case 'clientTls': {
@@ -251,18 +233,18 @@ export class ClientConnection {
   }
 
   /** A server that says no more listens no more either; and a client that is held back would not tell us of its end. */
-  private backendHasEnded(): void {
+  backendHasEnded(): void {
     // Unless its client had said goodbye, the server may be going down, and come back with other settings.
     if (!this.clientEnded && !this.left && !(this.session?.saidGoodbye ?? false)) this.services.defaultSqlMode = null;
     this.backend?.destroy();
   }
 
-  private clientFailed(error: Error): void {
+  clientFailed(error: Error): void {
     if (error instanceof CompressionError && error.answer !== null) this.refuse(error.answer);
     else this.close();
   }
 
-  private backendFailed(error: Error): void {
+  backendFailed(error: Error): void {
     const { session } = this;
     if (session === null || !this.securingBackend || this.refused) return this.close();
     this.options.log.warn(`no TLS to backend ${describeBackend(this.options.backend)}: ${error.message}`);
@@ -270,14 +252,14 @@ export class ClientConnection {
   }
 
   /** A client that half-closes still gets its replies; the server decides when it has had enough. */
-  private clientHasEnded(): void {
+  clientHasEnded(): void {
     this.clientEnded = true;
     if (this.refused) return this.close();
     if (this.session?.clientEnded() ?? true) this.backend?.end();
   }
 
   /** The scramble that the next client is shown must not have been heard by others together with this client's answer. */
-  private giveBack(reset: boolean, schema: string | null): boolean {
+  giveBack(reset: boolean, schema: string | null): boolean {
     const { backend } = this;
     if (!this.clientPrivate || !(backend instanceof LentBackend) || !backend.giveBack(reset, schema)) return false;
     this.backend = null;
@@ -290,7 +272,7 @@ export class ClientConnection {
     return true;
   }
 
-  private wait(ready: Promise<void>, pauseMs: number): void {
+  wait(ready: Promise<void>, pauseMs: number): void {
     this.client.pause();
     const resume = (): void => {
       const go = (): void => this.guarded(() => this.resumeSession());
@@ -304,7 +286,7 @@ export class ClientConnection {
     });
   }
 
-  private fromClient(bytes: Buffer): void {
+  fromClient(bytes: Buffer): void {
     const { session, backend } = this;
     // Bytes of a client that was refused before there was a session are thrown away.
     if (session === null || backend === null || this.left) return;
@@ -316,7 +298,7 @@ export class ClientConnection {
     });
   }
 
-  private fromBackend(bytes: Buffer): void {
+  fromBackend(bytes: Buffer): void {
     const { session, backend } = this;
     if (session === null || backend === null) return;
     if (this.greetingTimer !== null) this.greeted();
@@ -346,12 +328,17 @@ export class ClientConnection {
     else this.resumeClient();
   }
 
-  private resumeClient(): void {
+  clientDrained(): void {
+    this.backend?.resume();
+    this.resumeClient();
+  }
+
+  resumeClient(): void {
     const full = (this.backend?.needsDrain ?? false) || this.client.needsDrain;
     if (!full && !(this.session?.holding ?? false) && this.client.paused) this.client.resume();
   }
 
-  private backendClosed(): void {
+  backendClosed(): void {
     if (this.refused) return;
     // What the client has not read yet still goes out; then it sees the end, as it would without us.
     this.client.whenSent(() => this.close());

@@ -13,11 +13,14 @@ export const nobody: ChannelEvents = { data: nothing, drain: nothing, end: nothi
 const quit = frame(Buffer.from([Command.quit]));
 
 /** One connection to the backend, which may serve one client after another. */
-export class PooledBackend implements IdleConnection {
+export class PooledBackend implements IdleConnection, ChannelEvents {
   /** Who gets its events now. */
   receiver: ChannelEvents = nobody;
-  /** As the server sent it; null when it was not seen in one piece. */
-  greeting: { readonly bytes: Buffer; readonly read: Greeting } | null = null;
+  /** The greeting, one character a byte: a small Buffer would hold on to memory that it shares with others. */
+  private greetingText: string | null = null;
+  /** What the greeting says. */
+  private offered = 0;
+  private ofMariaDb = false;
   /** See loginSignature; null until a client has logged in, or when it is not to be used again. */
   private settled: string | null = null;
   /** What both sides agreed on. */
@@ -36,22 +39,40 @@ export class PooledBackend implements IdleConnection {
     readonly channel: Channel,
     readonly place: string,
     readonly openedMs: number,
-    onClose: () => void,
+    private readonly onClose: () => void,
   ) {
-    channel.listen({
-      data: (bytes) => this.receiver.data(bytes),
-      drain: () => this.receiver.drain(),
-      end: () => {
-        this.gone = true;
-        this.receiver.end();
-      },
-      error: (error) => this.receiver.error(error),
-      close: () => {
-        this.gone = true;
-        onClose();
-        this.receiver.close();
-      },
-    });
+    channel.listen(this);
+  }
+
+  /** These five are told by the channel. */
+  data(bytes: Buffer): void {
+    this.receiver.data(bytes);
+  }
+
+  drain(): void {
+    this.receiver.drain();
+  }
+
+  end(): void {
+    this.gone = true;
+    this.receiver.end();
+  }
+
+  error(error: Error): void {
+    this.receiver.error(error);
+  }
+
+  close(): void {
+    this.gone = true;
+    this.onClose();
+    this.receiver.close();
+  }
+
+  /** As the server sent it; null when it was not seen in one piece. */
+  get greeting(): { readonly bytes: Buffer; readonly read: Greeting } | null {
+    if (this.greetingText === null) return null;
+    const bytes = Buffer.from(this.greetingText, 'latin1');
+    return { bytes, read: decodeGreeting(bytes.subarray(PACKET_HEADER_BYTES)) };
   }
 
   get signature(): string {
@@ -60,18 +81,19 @@ export class PooledBackend implements IdleConnection {
 
   /** It may be offered to another client. Only MariaDB's way with COM_CHANGE_USER is known well enough. */
   get reusable(): boolean {
-    const { greeting } = this;
-    return !this.gone && this.settled !== null && greeting !== null && /mariadb/i.test(greeting.read.serverVersion);
+    return !this.gone && this.settled !== null && this.ofMariaDb;
   }
 
   /** The first bytes of the server. */
   greeted(bytes: Buffer): void {
     if (!isOnePacket(bytes)) return;
-    const own = Buffer.from(bytes);
     try {
-      this.greeting = { bytes: own, read: decodeGreeting(own.subarray(PACKET_HEADER_BYTES)) };
+      const { capabilities, serverVersion } = decodeGreeting(bytes.subarray(PACKET_HEADER_BYTES));
+      this.offered = capabilities;
+      this.ofMariaDb = /mariadb/i.test(serverVersion);
+      this.greetingText = bytes.toString('latin1');
     } catch {
-      this.greeting = null;
+      this.greetingText = null;
     }
   }
 
@@ -79,9 +101,9 @@ export class PooledBackend implements IdleConnection {
   loggedIn(bytes: Buffer): string | null {
     this.settled = null;
     const response = isOnePacket(bytes) ? readLogin(bytes.subarray(PACKET_HEADER_BYTES)) : null;
-    if (response === null || this.greeting === null) return null;
+    if (response === null || this.greetingText === null) return null;
     this.settled = loginSignature(response);
-    this.capabilities = (response.capabilities & this.greeting.read.capabilities) >>> 0;
+    this.capabilities = (response.capabilities & this.offered) >>> 0;
     return this.settled;
   }
 

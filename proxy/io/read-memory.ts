@@ -42,10 +42,14 @@ const directRead = Symbol('directRead');
 
 type DirectSocket = Socket & { [directRead]: DirectRead };
 
+/** Whose read was the last: Node asks for memory right after it, and without saying for which socket. */
+let lastRead: DirectRead | null = null;
+
 function onBytes(this: DirectSocket, length: number, memory: Buffer): boolean {
   const read = this[directRead];
   read.last = length;
   read.target.data(memory.subarray(0, length));
+  lastRead = read;
   return true;
 }
 
@@ -54,7 +58,10 @@ function onBytes(this: DirectSocket, length: number, memory: Buffer): boolean {
  * which needs no copy, and is used again as long as writes take all of it at once: fresh memory for each chunk would keep
  * the garbage collector busy.
  */
-function nextMemory(read: DirectRead): Buffer | null {
+function nextMemory(): Buffer | null {
+  const read = lastRead;
+  lastRead = null;
+  if (read === null) return null;
   if (read.last < largeBytes) {
     if (read.own === null) return null;
     read.own = null;
@@ -78,7 +85,7 @@ export function readDirectly(socket: Socket, target: ReadTarget): boolean {
   (socket as DirectSocket)[directRead] = read;
   kept[keys.memory] = shared;
   kept[keys.callback] = onBytes;
-  kept[keys.next] = () => nextMemory(read);
+  kept[keys.next] = nextMemory;
   handle.useUserBuffer(shared);
   return true;
 }

@@ -9,6 +9,7 @@ import { type CommandOutcome, errorAnswer } from './command-outcome';
 import { serverReply } from './pending-reply';
 import { type ExecutionKeys, PreparedKeys } from './prepared-keys';
 import type { ProxyServices } from './proxy-services';
+import { withEntry, withoutEntry } from './sparse';
 import { askExpression } from './sql-mode-question';
 import type { ReplySummary } from './response-tracker';
 import type { PreparedStatement, SessionState } from './session-state';
@@ -65,7 +66,7 @@ export class PreparedHandler {
         this.state.lastPrepared = failed ? noStatement : statementId;
         if (failed) return;
         const statement = { text, parsed, schema, parameterCount, keyed, types: null, long: new Set<number>() };
-        this.state.prepared.set(statementId, statement);
+        this.state.prepared = withEntry(this.state.prepared, statementId, statement);
       },
       { barrier: true, sequenceShift },
     );
@@ -96,7 +97,7 @@ export class PreparedHandler {
 
   /** COM_STMT_CLOSE. */
   close(payload: Buffer): void {
-    this.state.prepared.delete(this.statementId(payload));
+    this.state.prepared = withoutEntry(this.state.prepared, this.statementId(payload));
   }
 
   /** The statement a command means; `noStatement` when it is too short to say. */

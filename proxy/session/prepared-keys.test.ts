@@ -14,7 +14,7 @@ test('an execution that waits for its keys is read alike when it is judged again
     types: null,
     long: new Set(),
   };
-  state.prepared.set(1, prepared);
+  state.prepared = new Map([[1, prepared]]);
   const keys = new PreparedKeys(state);
   // COM_STMT_SEND_LONG_DATA of the first parameter.
   keys.longData(Buffer.from([0x18, 1, 0, 0, 0, 0, 0, 0x61]));

@@ -2,6 +2,7 @@ import type { ProxyCounters } from '../ports';
 import { PACKET_PAYLOAD_MAX } from '../wire/constants';
 import { PayloadTooShortError } from '../wire/payload-reader';
 import type { PendingReply, ServerReply } from './pending-reply';
+import type { SessionEffects } from './session-effects';
 import { type ReplySummary, ResponseTracker } from './response-tracker';
 
 /** The replies of one session that are to come, and their way to the client. */
@@ -16,7 +17,7 @@ export class ReplyRelay {
 
   /** Capabilities that both sides agreed on. */
   constructor(
-    private readonly toClient: (bytes: Buffer) => void,
+    private readonly to: Pick<SessionEffects, 'toClient'>,
     private readonly counters: ProxyCounters,
     capabilities: number,
     mariaDbCapabilities: number,
@@ -68,7 +69,7 @@ export class ReplyRelay {
     for (let head = this.pending[0]; head?.from === 'proxy'; head = this.pending[0]) {
       this.pending.shift();
       head.ended();
-      this.toClient(head.bytes);
+      this.to.toClient(head.bytes);
     }
   }
 
@@ -80,7 +81,7 @@ export class ReplyRelay {
     /** Bytes from here to `at` may go to the client as one piece. */
     let unsent = 0;
     const send = (to: number): void => {
-      if (to > unsent) this.toClient(unsent === 0 && to === chunk.length ? chunk : chunk.subarray(unsent, to));
+      if (to > unsent) this.to.toClient(unsent === 0 && to === chunk.length ? chunk : chunk.subarray(unsent, to));
       unsent = to;
     };
     while (at < chunk.length) {

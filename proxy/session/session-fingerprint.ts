@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { Statement } from '../sql/classifier';
 import { type Assignment, setAssignments } from '../sql/set-assignments';
 import { TokenCursor } from '../sql/token-cursor';
+import { noEntries, withEntry, withoutEntry } from './sparse';
 import { isTemporaryDdl } from './table-definitions';
 
 /** Different variables set in one session before it is no longer followed. */
@@ -17,7 +18,7 @@ export type Isolation = 'READ UNCOMMITTED' | 'READ COMMITTED' | 'REPEATABLE READ
  * Not seen: triggers that set session variables.
  */
 export class SessionFingerprint {
-  private settings = new Map<string, string>();
+  private settings: ReadonlyMap<string, string> = noEntries;
   private temporaryTables = false;
   private lockedTables = false;
   private followed = true;
@@ -82,7 +83,7 @@ export class SessionFingerprint {
   /** COM_RESET_CONNECTION or COM_CHANGE_USER: as new. */
   reset(globals: number): void {
     this.globals = globals;
-    this.settings = new Map();
+    this.settings = noEntries;
     this.temporaryTables = false;
     this.lockedTables = false;
     this.followed = true;
@@ -170,16 +171,16 @@ export class SessionFingerprint {
     if (name === 'names') {
       // Sets these three, whatever they were before.
       for (const other of ['character_set_client', 'character_set_results', 'character_set_connection']) {
-        this.settings.delete(other);
+        this.settings = withoutEntry(this.settings, other);
       }
-      this.settings.delete('collation_connection');
+      this.settings = withoutEntry(this.settings, 'collation_connection');
     }
     const isDefault = value.some(({ upper }) => upper === 'DEFAULT');
     this.set(name, isDefault ? `${text.slice(start, end)} ${globals}` : text.slice(start, end));
   }
 
   private set(name: string, value: string): void {
-    this.settings.set(name, value);
+    this.settings = withEntry(this.settings, name, value);
     this.cached = null;
     if (this.settings.size > SETTINGS_MAX) this.lose();
   }

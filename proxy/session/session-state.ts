@@ -3,6 +3,7 @@ import { defaultSqlMode, doubleByteOfCollation, type SqlMode } from '../sql/sql-
 import type { Residue } from '../reuse/residue';
 import { type DeniedUsers, nobodyDenied } from './denied-users';
 import type { ParsedText, Statement } from '../sql/classifier';
+import { noEntries, noMembers } from './sparse';
 
 /** What is known of a session. Names are latin1, one character a byte. */
 export interface SessionState {
@@ -27,15 +28,15 @@ export interface SessionState {
   /** A SET insert_id of the client waits for its next INSERT. */
   ownInsertId: boolean;
   /** Prepared by COM_STMT_PREPARE, by statement id. */
-  readonly prepared: Map<number, PreparedStatement>;
+  prepared: ReadonlyMap<number, PreparedStatement>;
   /** Prepared by PREPARE … FROM, by name in lower case; null: the text is not known. */
-  readonly named: Map<string, NamedStatement | null>;
+  named: ReadonlyMap<string, NamedStatement | null>;
   /** Temporary tables, as schema.table: they hide tables of that name. */
-  readonly temporary: Set<string>;
+  temporary: ReadonlySet<string>;
   /** Locks held beside those of transactions, as far as its texts tell. */
   locks: number;
   /** Values of expressions that were asked for the command at hand, by their text. */
-  readonly answers: Map<string, string | null>;
+  answers: ReadonlyMap<string, string | null>;
   /** The command at hand has waited for the catalog in vain: it is to be judged without. */
   catalogAway: boolean;
   /** Id that the last COM_STMT_PREPARE got: -1 in a later command means it (MariaDB). */
@@ -80,11 +81,11 @@ export function newSessionState(): SessionState {
     mode: defaultSqlMode,
     status: 0,
     ownInsertId: false,
-    prepared: new Map(),
-    named: new Map(),
-    temporary: new Set(),
+    prepared: noEntries,
+    named: noEntries,
+    temporary: noMembers,
     locks: 0,
-    answers: new Map(),
+    answers: noEntries,
     catalogAway: false,
     lastPrepared: 0,
     residue: 'none',
@@ -116,9 +117,9 @@ export function reset(state: SessionState, mode: SqlMode): void {
   // Back to what the client connected with, whatever it has SET since.
   state.mode = { ...mode, doubleByte: doubleByteOfCollation(-1 - state.charset) };
   state.ownInsertId = false;
-  state.prepared.clear();
-  state.named.clear();
-  state.temporary.clear();
+  state.prepared = noEntries;
+  state.named = noEntries;
+  state.temporary = noMembers;
   state.locks = 0;
 }
 

@@ -12,6 +12,7 @@ import { ReplyRelay } from './reply-relay';
 import type { SessionEffects } from './session-effects';
 import { leavesNothing, type SessionState } from './session-state';
 import type { StatementHandler } from './statement-handler';
+import { noEntries } from './sparse';
 import { Waits } from './waits';
 
 type Phase =
@@ -154,12 +155,7 @@ export class Session {
 
   private authenticated(ok: Buffer): void {
     const { capabilities, mariaDbCapabilities } = this.state;
-    const replies = new ReplyRelay(
-      (bytes) => this.effects.toClient(bytes),
-      this.counters,
-      capabilities,
-      mariaDbCapabilities,
-    );
+    const replies = new ReplyRelay(this.effects, this.counters, capabilities, mariaDbCapabilities);
     const summary = replies.authenticated(frame(ok));
     if (summary === null) return this.turnRaw();
     this.replies = replies;
@@ -264,7 +260,7 @@ export class Session {
     if (outcome.kind === 'ask') this.held.unshift(ownCommand(command));
     this.waits.end();
     this.state.catalogAway = false;
-    if (outcome.kind !== 'ask') this.state.answers.clear();
+    if (outcome.kind !== 'ask') this.state.answers = noEntries;
     this.carryOut(outcome, replies);
   }
 

@@ -6,6 +6,7 @@ import { type ServerReply, swallowedReply } from './pending-reply';
 import { type Isolation, isolationOf } from './session-fingerprint';
 import { queryAttributes, type SessionState } from './session-state';
 import { withSqlMode } from './settings';
+import { withEntry } from './sparse';
 
 /** What sessions begin with. */
 export interface SessionDefaults {
@@ -45,7 +46,7 @@ export function askExpression(expression: string, state: SessionState): Extract<
   const collected: Buffer[] = [];
   const ended: ServerReply['ended'] = (summary) => {
     const [value] = summary?.errorCode === null ? rowOf(Buffer.concat(collected)) : [];
-    state.answers.set(expression, value ?? null);
+    state.answers = withEntry(state.answers, expression, value ?? null);
   };
   // As bytes of UTF-8, whatever the session's character sets are.
   const sql = `SELECT CAST(CONVERT(${expression} USING utf8mb4) AS BINARY)`;

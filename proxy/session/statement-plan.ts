@@ -17,6 +17,7 @@ import { fullName, lookUp, type Scope } from './table-lookup';
 import { redefine } from './table-redefinition';
 import { type WriteScope, writesAnything, writesNothing } from './write-tracker';
 import type { Waiting } from './waits';
+import { changedSet } from './sparse';
 
 /** What the session is after one statement of the text. */
 export interface StatementEffects {
@@ -75,7 +76,7 @@ export function planText(source: StatementSource, state: SessionState, services:
   const prepares = parsed.statements.some(({ kind }) => kind === 'prepare');
   const scope: Scope = {
     schema: source.schema,
-    temporary: definesTables(parsed) ? new Set(state.temporary) : state.temporary,
+    temporary: state.temporary,
     redefined: new Map(),
     variables: new Map(),
     named: prepares ? new Map(state.named) : null,
@@ -203,14 +204,8 @@ function effectsOf(run: NamedStatement, statement: Statement, scope: Scope): Omi
     gone.push(...changes.gone.map((name) => fullName(name, scope.schema)));
   }
   if (schema !== undefined) scope.schema = schema;
-  for (const name of gone) scope.temporary.delete(name);
-  for (const name of made) scope.temporary.add(name);
+  scope.temporary = changedSet(scope.temporary, { gone, made });
   return { settings, schema, made, gone };
-}
-
-/** Statements that effectsOf may find to make or drop temporary tables. */
-function definesTables({ statements }: ParsedText): boolean {
-  return statements.some(({ kind }) => kind === 'ddl' || kind === 'execute');
 }
 
 type Written = WriteScope | Waiting;

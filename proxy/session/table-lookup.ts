@@ -13,7 +13,7 @@ export function nameOf(latin1: string): string {
 /** What names mean at one place of a text, after what stands before it. */
 export interface Scope {
   schema: string | null;
-  readonly temporary: Set<string>;
+  temporary: ReadonlySet<string>;
   /** Tables that an earlier statement of the text makes or changes, as far as their keys are concerned. */
   readonly redefined: Map<string, TableInfo>;
   readonly named: Map<string, NamedStatement | null> | null;

@@ -20,6 +20,7 @@ import type { PreparedText } from './dynamic-text';
 import { type Planning, planText, type StatementPlan } from './statement-plan';
 import { residueOf, worse } from '../reuse/residue';
 import { isTemporaryDdl } from './table-definitions';
+import { changedSet, withEntry, withoutEntry } from './sparse';
 import { type WriteTracker, writesAnything } from './write-tracker';
 
 /** COM_QUERY. */
@@ -148,11 +149,11 @@ export class TextHandler {
     for (const [index, { settings, schema, made, gone }] of effects.entries()) {
       if (index > ran) return;
       // One that failed may have dropped some of its tables.
-      for (const name of gone) state.temporary.delete(name);
+      state.temporary = changedSet(state.temporary, { gone, made: [] });
       if (index === ran) return;
       this.settingsChanged(settings);
       if (schema !== undefined) state.schema = schema;
-      for (const name of made) state.temporary.add(name);
+      state.temporary = changedSet(state.temporary, { gone: [], made });
     }
   }
 
@@ -187,9 +188,10 @@ export class TextHandler {
   private succeeded(statement: Statement, prepares: PreparedText | null): void {
     const { state } = this;
     if (prepares !== null) {
-      state.named.set(prepares.name, prepares.prepared);
+      state.named = withEntry(state.named, prepares.name, prepares.prepared);
     } else if (statement.kind === 'deallocate') {
-      state.named.delete(statement.tokens[statement.body + 2]?.text.toLowerCase() ?? '');
+      const name = statement.tokens[statement.body + 2]?.text.toLowerCase() ?? '';
+      state.named = withoutEntry(state.named, name);
     }
   }
 

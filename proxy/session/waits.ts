@@ -17,10 +17,12 @@ interface Wait {
 
 /** What one command has waited for, each thing by its name: several things are waited for one after another without a pause. */
 export class Waits {
-  private readonly open = new Map<string, Wait>();
+  /** null: none; a map of its own would cost memory in each session. */
+  private open: Map<string, Wait> | null = null;
 
   /** The command is to wait for `what`: since when it does, and how long to pause afterwards, so that what keeps failing does not keep us busy. */
   begin(what: string, nowMs: number): { readonly sinceMs: number; readonly pauseMs: number } {
+    this.open ??= new Map();
     const wait = this.open.get(what) ?? { times: 0, sinceMs: nowMs };
     wait.times += 1;
     this.open.set(what, wait);
@@ -29,6 +31,6 @@ export class Waits {
 
   /** The command waits no more. */
   end(): void {
-    if (this.open.size > 0) this.open.clear();
+    this.open = null;
   }
 }
