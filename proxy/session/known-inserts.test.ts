@@ -130,7 +130,7 @@ test('what is known holds for the table, the schema and the session that it was 
   learn(text);
   const changes: [string, () => void, () => void][] = [
     ['another default schema', () => (state.schema = 'else'), () => (state.schema = 'app')],
-    ['a temporary table', () => state.temporary.add('app.post'), () => state.temporary.clear()],
+    ['a temporary table', () => (state.temporary = new Set(['app.post'])), () => (state.temporary = new Set())],
     ['the client brings insert_id', () => (state.ownInsertId = true), () => (state.ownInsertId = false)],
     [
       'another sql_mode',
