@@ -102,7 +102,7 @@ export async function checkPhase(site: CachedSite, { seed, ms, mutant }: PhaseOp
       }),
     ),
   );
-  const hits = site.counters.cacheHits;
+  const hits = await site.hits();
   if (violation === null && mutant === null) violation = await compared(site);
   const seconds = (performance.now() - begin) / 1000;
   return { seconds, reads: counted.read, writes: counted.write, hits, violation, kinds };

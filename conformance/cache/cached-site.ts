@@ -1,13 +1,17 @@
+import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { type Connection, type ConnectionOptions, type RowDataPacket, createConnection } from 'mysql2/promise';
 import { TableVersions } from '../../proxy/cache/table-versions';
+import { descriptorOf } from '../../proxy/io/listeners';
 import { type RunningProxy, startProxy } from '../../proxy/io/proxy-server';
 import type { ProxyCounters } from '../../proxy/ports';
 import { InformationSchemaCatalog } from '../../site/catalog';
+import type { SqlRow } from '../../site/database-pool';
 import type { ServerBinary } from '../../site/lab/find-server';
+import { RelayHost } from '../../site/threads/relay-host';
 import { type TestSite, type TestSites, settle, startSites, until } from '../replication/test-sites';
 import { CountingKeys } from '../wire/proxied-server';
-import { cacheOf, type Mutant, proxyBoard, ReplicatorBoard } from './mutants';
+import { cacheOf, type Mutant, proxyBoard, ReplicatorBoard, THREADS_MUTANT } from './mutants';
 
 /** Rows of each family of tables. */
 export const ROWS = 4;
@@ -52,11 +56,18 @@ export class CachedSite {
   private readonly board = new ReplicatorBoard();
   private socket = '';
   private opened: Connection[] = [];
-  counters!: ProxyCounters;
+  /** Other threads that relay; the first one's port. */
+  private others: RelayHost[] = [];
+  private othersPort = 0;
+  private connects = 0;
+  private counters!: ProxyCounters;
   readonly errors: string[] = [];
 
-  static async start(binary: ServerBinary): Promise<CachedSite> {
-    const site = new CachedSite();
+  private constructor(private readonly relayThreads: number) {}
+
+  /** With more than one thread that relays, clients come to the main one and to the others in turn. */
+  static async start(binary: ServerBinary, relayThreads = 1): Promise<CachedSite> {
+    const site = new CachedSite(relayThreads);
     site.sites = await startSites({
       binary,
       names: ['a', 'b'],
@@ -80,7 +91,10 @@ export class CachedSite {
     return this.siteAt(1);
   }
 
-  /** Puts a new proxy with an empty cache before the server, and ends the clients of the one before. `deaf`: capture and apply do not reach its board. */
+  /**
+   * Puts a new proxy with an empty cache before the server, and ends the clients of the one before. `deaf`: capture and apply
+   * do not reach its board. The broken rules of one proxy are shown to clients of one thread.
+   */
   async open(mutant: Mutant | null, deaf: boolean): Promise<void> {
     await this.closeProxy();
     const real = TableVersions.create();
@@ -100,28 +114,70 @@ export class CachedSite {
     const reader = await createConnection({ socketPath: here.server.socket, user: 'root' });
     this.opened.push(reader);
     this.socket = join(this.sites.dir, 'proxy.sock');
+    const query = async (sql: string, bound: readonly unknown[]): Promise<readonly SqlRow[]> =>
+      (await reader.query<RowDataPacket[]>(sql, [...bound]))[0];
     this.proxy = await startProxy({
       listen: null,
       socket: this.socket,
       backend: { path: here.server.socket },
       catalog: new InformationSchemaCatalog({
-        query: async (sql, bound) => (await reader.query<RowDataPacket[]>(sql, [...bound]))[0],
+        query,
         isReplicated: () => true,
+        shared: real,
       }),
       keys: new CountingKeys(),
       versions,
+      sharedDefaults: real,
       cache: cacheOf({ board: versions, maxBytes: 1 << 22, counters }, mutant),
       counters,
       log: { warn: () => undefined, error: (message) => void this.errors.push(message) },
       backendWaitMs: 5_000,
     });
+    if (this.relayThreads === 1 || (mutant !== null && mutant !== THREADS_MUTANT)) return;
+    let shared = real;
+    if (mutant !== null) (shared = TableVersions.create()).setCaptureHealthy(true);
+    await this.openOthers(shared, query);
+  }
+
+  /** SELECTs answered from memory, by any thread. */
+  async hits(): Promise<number> {
+    await Promise.all(this.others.map((other) => other.ask()));
+    return this.others.reduce((sum, { numbers }) => sum + (numbers?.plain.cacheHits ?? 0), this.counters.cacheHits);
+  }
+
+  private async openOthers(
+    { buffer }: TableVersions,
+    query: (sql: string, bound: readonly unknown[]) => Promise<readonly SqlRow[]>,
+  ): Promise<void> {
+    const lender = createServer();
+    await new Promise<void>((resolve) => lender.listen(0, '127.0.0.1', resolve));
+    this.othersPort = (lender.address() as AddressInfo).port;
+    const start = {
+      settings: { backend: { path: this.here.server.socket }, backendWaitMs: 5_000 },
+      replicate: { schemas: ['app'], profile: null, rules: {} },
+      cacheBytes: 1 << 22,
+      listeners: [{ fd: descriptorOf(lender), keepAlive: false }],
+      tableVersions: buffer,
+      clientCount: null,
+      deniedUsers: new Set<string>(),
+    };
+    const log = { warn: () => undefined, error: (message: string) => void this.errors.push(message) };
+    const onDeath = (reason: string): void => void this.errors.push(reason);
+    for (let thread = 1; thread < this.relayThreads; thread++) {
+      this.others.push(await RelayHost.start({ start, keys: new CountingKeys(), query, log, onDeath }));
+    }
+    // From here on the others alone listen on it.
+    await new Promise((resolve) => lender.close(resolve));
   }
 
   /** A client of the proxy. */
   async connect(options: ConnectionOptions = {}): Promise<Connection> {
-    const account = { user: 'web', password: 'web', database: 'app', socketPath: this.socket };
+    const account = { user: 'web', password: 'web', database: 'app' };
+    const main = this.others.length === 0 || this.connects++ % 2 === 0;
+    const place = main ? { socketPath: this.socket } : { host: '127.0.0.1', port: this.othersPort };
     const connection = await createConnection({
       ...account,
+      ...place,
       multipleStatements: true,
       connectTimeout: 60_000,
       ...options,
@@ -146,7 +202,7 @@ export class CachedSite {
 
   private async closeProxy(): Promise<void> {
     for (const connection of this.opened.splice(0)) connection.destroy();
-    await this.proxy?.close();
+    await Promise.all([this.proxy, ...this.others.splice(0)].map((each) => each?.close()));
     this.proxy = null;
     await this.settle();
   }

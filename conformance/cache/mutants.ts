@@ -10,7 +10,9 @@ export const MUTANTS = [
   'store despite movement',
   'one rise on an event',
 ] as const;
-export type Mutant = (typeof MUTANTS)[number];
+/** Only where several threads relay. */
+export const THREADS_MUTANT = 'a board for each thread';
+export type Mutant = (typeof MUTANTS)[number] | typeof THREADS_MUTANT;
 
 /** The board as a mutant's proxy sees it. */
 export function proxyBoard(real: TableVersions, mutant: Mutant | null): TableVersionBoard {

@@ -4,7 +4,7 @@ import { findOrInstallServer } from '../../site/lab/find-server';
 import { report } from '../bench/report';
 import { CachedSite } from './cached-site';
 import { checkPhase, type PhaseResult } from './cache-check';
-import { type Mutant, MUTANTS } from './mutants';
+import { type Mutant, MUTANTS, THREADS_MUTANT } from './mutants';
 
 const help = `npm run conformance:cache [-- options]
 
@@ -14,6 +14,7 @@ same with each of four broken rules, which it has to notice.
 
   --minutes N   how long the unbroken cache is checked (10)
   --seed N      what is done; how it interleaves is the machine's
+  --threads N   how many threads relay (1); more: a board for each of them is a rule that is broken too
   --quick       20 seconds instead of the minutes
   --json FILE   the table as JSON too
 `;
@@ -27,6 +28,7 @@ async function main(): Promise<void> {
     options: {
       minutes: { type: 'string', default: '10' },
       seed: { type: 'string' },
+      threads: { type: 'string', default: '1' },
       quick: { type: 'boolean', default: false },
       json: { type: 'string' },
       help: { type: 'boolean', default: false },
@@ -35,10 +37,13 @@ async function main(): Promise<void> {
   if (values.help) return void process.stdout.write(help);
   const seed = Number(values.seed ?? Math.floor(Math.random() * 1e6));
   const ms = values.quick ? QUICK_MS : Number(values.minutes) * 60_000;
-  const site = await CachedSite.start(findOrInstallServer((line) => void process.stdout.write(`${line}\n`)));
+  const binary = findOrInstallServer((line) => void process.stdout.write(`${line}\n`));
+  const threads = Number(values.threads);
+  const mutants: readonly Mutant[] = threads > 1 ? [...MUTANTS, THREADS_MUTANT] : MUTANTS;
+  const site = await CachedSite.start(binary, threads);
   const phases: { readonly mutant: Mutant | null; readonly result: PhaseResult }[] = [];
   try {
-    for (const mutant of [null, ...MUTANTS]) {
+    for (const mutant of [null, ...mutants]) {
       const result = await checkPhase(site, { seed, ms: mutant === null ? ms : MUTANT_MS, mutant });
       phases.push({ mutant, result });
       process.stdout.write(
@@ -62,7 +67,7 @@ async function main(): Promise<void> {
   for (const error of site.errors) process.stdout.write(`the proxy logged: ${error}\n`);
   const failed = rows.some(({ verdict }) => verdict === 'FAILED') || site.errors.length > 0;
   if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify({ seed, failed, phases }, null, 2)}\n`);
-  if (failed) process.stdout.write(`rerun: npm run conformance:cache -- --seed ${seed}\n`);
+  if (failed) process.stdout.write(`rerun: npm run conformance:cache -- --seed ${seed} --threads ${values.threads}\n`);
   process.exitCode = failed ? 1 : 0;
 }
 
