@@ -1,4 +1,4 @@
-import type { ReplyKind, ReplySummary } from './response-tracker';
+import type { ReplyKind, ReplySummary } from './reply-summary';
 
 /** A reply that is still to come, in the order of the commands. */
 export type PendingReply = ServerReply | OwnReply;

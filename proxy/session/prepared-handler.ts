@@ -11,7 +11,7 @@ import { type ExecutionKeys, PreparedKeys } from './prepared-keys';
 import type { ProxyServices } from './proxy-services';
 import { withEntry, withoutEntry } from './sparse';
 import { askExpression } from './sql-mode-question';
-import type { ReplySummary } from './response-tracker';
+import type { ReplySummary } from './reply-summary';
 import type { PreparedStatement, SessionState } from './session-state';
 import { planText, type StatementPlan } from './statement-plan';
 import { addedPackets, edited, type TextHandler } from './text-handler';

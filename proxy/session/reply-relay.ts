@@ -3,7 +3,8 @@ import { PACKET_PAYLOAD_MAX } from '../wire/constants';
 import { PayloadTooShortError } from '../wire/payload-reader';
 import type { PendingReply, ServerReply } from './pending-reply';
 import type { SessionEffects } from './session-effects';
-import { type ReplySummary, ResponseTracker } from './response-tracker';
+import type { ReplySummary } from './reply-summary';
+import { ResponseTracker } from './response-tracker';
 
 /** The replies of one session that are to come, and their way to the client. */
 export class ReplyRelay {
@@ -56,7 +57,7 @@ export class ReplyRelay {
   /** What the OK of the authentication says; `packet` with its header. null: it is cut short. */
   authenticated(packet: Buffer): ReplySummary | null {
     this.tracker.expect('packet');
-    return pushed(this.tracker, packet, 0) === null ? null : this.tracker.summary;
+    return pushed(this.tracker, packet, 0) === null ? null : this.tracker.takeSummary();
   }
 
   enqueue(reply: PendingReply): void {
@@ -110,7 +111,7 @@ export class ReplyRelay {
       if (head.swallowed) unsent = end;
       at = end;
       if (tracker.ended) {
-        this.replyEnded(head, tracker.summary);
+        this.replyEnded(head, tracker.takeSummary());
         const next = this.pending[0];
         // What comes next is kept apart when it is ours or not for the client.
         if (next !== undefined && (next.from === 'proxy' || next.swallowed)) send(at);

@@ -2,7 +2,8 @@ import { Capability, MariaDbCapability, PACKET_PAYLOAD_MAX, ServerStatus } from 
 import { frame } from '../wire/packet-framer';
 import { PayloadWriter } from '../wire/payload-writer';
 import { encodeEof, encodeError, encodeOk } from '../wire/response';
-import { type ReplyKind, type ReplySummary, ResponseTracker } from './response-tracker';
+import type { ReplyKind, ReplySummary } from './reply-summary';
+import { ResponseTracker } from './response-tracker';
 
 const { autocommit, moreResultsExist, cursorExists, inTransaction } = ServerStatus;
 
@@ -254,11 +255,28 @@ function track(
 describe('a reply, whole and cut at every byte', () => {
   it.each(cases.map((one) => [one.why, one] as const))('%s', (_why, one) => {
     const stream = Buffer.concat(one.packets.map((packet, index) => frame(packet, index + 1)));
-    const whole = track(one, stream, []).summary;
+    const whole = track(one, stream, []).takeSummary();
     expect(whole).toMatchObject(one.summary ?? {});
-    for (let cut = 1; cut < stream.length; cut++) expect(track(one, stream, [cut]).summary).toEqual(whole);
+    for (let cut = 1; cut < stream.length; cut++) expect(track(one, stream, [cut]).takeSummary()).toEqual(whole);
     const every = Array.from({ length: stream.length - 1 }, (_unused, index) => index + 1);
-    expect(track(one, stream, every).summary).toEqual(whole);
+    expect(track(one, stream, every).takeSummary()).toEqual(whole);
+  });
+
+  it('is not mixed up with those of other sessions, whose pieces come in between', () => {
+    const streams = cases.map(({ packets }) => Buffer.concat(packets.map((packet, index) => frame(packet, index + 1))));
+    cases.forEach((one, at) => {
+      const stream = streams[at] ?? Buffer.alloc(0);
+      const other = (at + 1) % cases.length;
+      const whole = track(one, stream, []).takeSummary();
+      for (let cut = 1; cut < stream.length; cut++) {
+        const tracker = new ResponseTracker(one.capabilities ?? 0, one.mariaDb ?? 0);
+        tracker.expect(one.kind);
+        tracker.push(Buffer.from(stream.subarray(0, cut)), 0);
+        track(cases[other] ?? one, streams[other] ?? stream, []);
+        tracker.push(Buffer.from(stream.subarray(cut)), 0);
+        expect([one.why, cut, tracker.takeSummary()]).toEqual([one.why, cut, whole]);
+      }
+    });
   });
 
   it('leaves alone what belongs to the next reply', () => {
@@ -267,10 +285,10 @@ describe('a reply, whole and cut at every byte', () => {
     const tracker = new ResponseTracker(0, 0);
     tracker.expect('result');
     expect(tracker.push(both, 0)).toBe(first.length);
-    expect(tracker.summary.affectedRows).toEqual([1n]);
+    expect(tracker.takeSummary().affectedRows).toEqual([1n]);
     tracker.expect('result');
     expect(tracker.push(both, first.length)).toBe(both.length);
-    expect(tracker.summary.affectedRows).toEqual([2n]);
+    expect(tracker.takeSummary().affectedRows).toEqual([2n]);
   });
 });
 
@@ -281,7 +299,7 @@ it('follows a row of 16 MiB and more, whose continuation looks like an end', () 
   tracker.expect('result');
   expect(tracker.push(stream, 0)).toBe(stream.length);
   expect(tracker.ended).toBe(true);
-  expect(tracker.summary.affectedRows).toEqual([1n]);
+  expect(tracker.takeSummary().affectedRows).toEqual([1n]);
 });
 
 it('stops at the request for a file, and goes on when it was sent', () => {
@@ -293,7 +311,7 @@ it('stops at the request for a file, and goes on when it was sent', () => {
   tracker.fileSent();
   tracker.push(frame(ok(3n), 4), 0);
   expect([tracker.wantsFile, tracker.ended]).toEqual([false, true]);
-  expect(tracker.summary.affectedRows).toEqual([3n]);
+  expect(tracker.takeSummary().affectedRows).toEqual([3n]);
 });
 
 it('renumbers the packets of a reply to a command that went out in more packets', () => {

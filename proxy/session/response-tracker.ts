@@ -7,40 +7,12 @@ import {
 } from '../wire/constants';
 import { PayloadReader } from '../wire/payload-reader';
 import { PROGRESS_REPORT, ReplyHeader } from '../wire/response';
-
-/** What the protocol answers to a command (MySQL: "Command Phase"). */
-export type ReplyKind =
-  /** COM_QUERY, COM_STMT_EXECUTE, COM_PROCESS_INFO: OK, error, file request, or result sets. */
-  | 'result'
-  /** COM_STMT_EXECUTE that asks for a cursor: as 'result', but rows may be left for COM_STMT_FETCH. */
-  | 'cursor'
-  | 'prepare'
-  /** COM_STMT_FETCH: rows. */
-  | 'rows'
-  /** COM_FIELD_LIST: column definitions. */
-  | 'columns'
-  /** One packet, whatever it holds. */
-  | 'packet'
-  /** COM_CHANGE_USER: authentication packets until OK or error. */
-  | 'authentication';
-
-/** What a reply said; filled in while it passes. */
-export interface ReplySummary {
-  /** ServerStatus flags of the last OK or EOF; null before the first. */
-  status: number | null;
-  /** The error that ended the reply; null when there was none. */
-  errorCode: number | null;
-  /** One for each result: rows the OK packet reports, or rows sent (RETURNING) in a result set. */
-  affectedRows: bigint[];
-  /** Of the last OK packet. */
-  lastInsertId: bigint;
-  /** Of a prepare reply. */
-  statementId: number;
-  parameterCount: number;
-}
+import { emptySummary, nothingSaid, type ReplyKind, type ReplySummary } from './reply-summary';
 
 /** Most of a packet's head that is looked at: an OK packet's fixed fields take 1 + 9 + 9 + 2 + 2. */
 const HEAD_BYTES = 32;
+/** For the packet at hand of whatever session, as long as its bytes lie in one chunk. */
+const sharedHead = Buffer.allocUnsafeSlow(HEAD_BYTES);
 
 type Phase =
   | { readonly kind: 'first' }
@@ -55,7 +27,7 @@ type Phase =
  * their length. Keeps no packet; the bytes may be cut anywhere.
  */
 export class ResponseTracker {
-  summary: ReplySummary = emptySummary();
+  private summary: ReplySummary = nothingSaid;
   private kind: ReplyKind = 'result';
   private phase: Phase = { kind: 'ended' };
   private columnsAfterParameters = 0;
@@ -63,7 +35,7 @@ export class ResponseTracker {
   private rows = 0;
   private sequenceShift = 0;
   private headerFilled = 0;
-  private readonly head = Buffer.allocUnsafe(HEAD_BYTES);
+  private head = sharedHead;
   private headFilled = 0;
   private headWanted = 0;
   private payloadLength = 0;
@@ -99,6 +71,13 @@ export class ResponseTracker {
         : kind === 'columns'
           ? { kind: 'definitions', left: Infinity, then: 'end' }
           : { kind: 'first' };
+  }
+
+  /** What the reply said, which is forgotten here. */
+  takeSummary(): ReplySummary {
+    const { summary } = this;
+    this.summary = nothingSaid;
+    return summary;
   }
 
   get ended(): boolean {
@@ -139,12 +118,12 @@ export class ResponseTracker {
         for (let i = 0; i < count; i++) this.head[this.headFilled + i] = bytes[at + i] ?? 0;
         this.headFilled += count;
         at += count;
-        if (this.headFilled < this.headWanted) return at;
+        if (this.headFilled < this.headWanted) return this.keepHead(at);
       }
       const passed = Math.min(this.skip, bytes.length - at);
       this.skip -= passed;
       at += passed;
-      if (this.skip > 0) return at;
+      if (this.skip > 0) return this.keepHead(at);
       this.headerFilled = 0;
       this.endOfPacket();
       if (this.phase.kind === 'file') return at;
@@ -201,6 +180,13 @@ export class ResponseTracker {
     this.continues = this.payloadLength === PACKET_PAYLOAD_MAX;
     // A continued packet counts when its first part ends; it cannot be one that ends a reply.
     if (!continuation) this.packet();
+    this.head = sharedHead;
+  }
+
+  /** The packet goes on in another chunk, and other sessions' packets may come before it. */
+  private keepHead(at: number): number {
+    if (this.head === sharedHead) this.head = Buffer.from(sharedHead);
+    return at;
   }
 
   private packet(): void {
@@ -383,8 +369,4 @@ export class ResponseTracker {
     this.summary.errorCode = code;
     this.phase = { kind: 'ended' };
   }
-}
-
-function emptySummary(): ReplySummary {
-  return { status: null, errorCode: null, affectedRows: [], lastInsertId: 0n, statementId: 0, parameterCount: 0 };
 }

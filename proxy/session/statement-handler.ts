@@ -11,7 +11,7 @@ import { isDenied } from './denied-users';
 import { serverReply } from './pending-reply';
 import { PreparedHandler } from './prepared-handler';
 import { knownSqlMode, type ProxyServices } from './proxy-services';
-import type { ReplySummary } from './response-tracker';
+import type { ReplySummary } from './reply-summary';
 import { inTransaction, noteStatus, reset, residueLeft, type SessionState } from './session-state';
 import { withSqlMode } from './settings';
 import { askSqlMode, sqlModeReply } from './sql-mode-question';

@@ -12,7 +12,7 @@ import { type CommandOutcome, errorAnswer, unreadText } from './command-outcome'
 import { type PendingReply, serverReply } from './pending-reply';
 import { forgetDefaults, type ProxyServices } from './proxy-services';
 import type { ReplyCollector } from './reply-collector';
-import type { ReplySummary } from './response-tracker';
+import type { ReplySummary } from './reply-summary';
 import { inTransaction, noteStatus, queryAttributes, type SessionState } from './session-state';
 import { type SettingChanges, withSqlMode } from './settings';
 import { askExpression, askSqlMode, sqlModeReply } from './sql-mode-question';
