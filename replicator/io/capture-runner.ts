@@ -32,6 +32,8 @@ import { WeightStrings } from './weight-strings';
  */
 const BATCH_MS_MIN = 3;
 const BATCH_MS_MAX = 12;
+/** A batch of so many bytes shares its fsync with enough, and more is waiting: nearly what one read takes. */
+const BATCH_BYTES_MAX = 48 * 1024;
 const RECONNECT_MS_MIN = 50;
 const RECONNECT_MS_MAX = 3_000;
 /** MariaDB and MySQL: "Could not find … in binary log": the position asked for is not there. */
@@ -196,7 +198,9 @@ class CaptureRunner implements Capture {
       if (this.stopped !== null) return;
       const began = performance.now();
       const transactions: LoggedTransaction[] = [];
+      let bytes = 0;
       for (const event of events) {
+        bytes += event.header.eventSize;
         const transaction = this.assembler.feed(event);
         if (transaction === null) continue;
         if (this.options.cached !== false) this.touchBoard(transaction);
@@ -208,7 +212,7 @@ class CaptureRunner implements Capture {
       await this.schemas.loadCascades(connection);
       becomeHealthy();
       batchMs = transactions.length > 1 ? Math.min(batchMs * 2, BATCH_MS_MAX) : BATCH_MS_MIN;
-      const left = batchMs - (performance.now() - began);
+      const left = bytes < BATCH_BYTES_MAX ? batchMs - (performance.now() - began) : 0;
       if (left > 0 && transactions.length > 0 && this.waiters.size === 0) {
         const paused = this.pause(left);
         this.hurry = this.wake;
