@@ -67,16 +67,18 @@ export class BackendSupply implements BackendCounts {
     return this.standing - this.pool.size - this.returning.size;
   }
 
-  /** A connection for a client of this place (see IdleConnection). */
-  open(place: string): BackendAttempt<LentBackend> {
+  /** A used connection for a client of this place, who is taken to log in like those before it; null: there is none. */
+  take(place: string): LentBackend | null {
     const nowMs = performance.now();
     const signature = this.history.guess(place, nowMs);
     const used = signature === null ? null : this.pool.take('', signature, nowMs);
-    if (used !== null) {
-      this.counts.reused += 1;
-      const lent = new LentBackend(used, this, place, true);
-      return { connected: Promise.resolve(lent), abandon: () => {} };
-    }
+    if (used === null) return null;
+    this.counts.reused += 1;
+    return new LentBackend(used, this, place, true);
+  }
+
+  /** A new connection for a client of this place. */
+  open(place: string): BackendAttempt<LentBackend> {
     this.counts.opened += 1;
     const { connected, abandon } = this.connect(place);
     return { connected: connected.then((backend) => new LentBackend(backend, this, place, false)), abandon };

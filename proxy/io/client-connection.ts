@@ -76,6 +76,8 @@ export class ClientConnection implements SessionEffects, TwoSides {
   start(): void {
     // The server speaks first: nothing is read from the client before it is connected.
     this.client.listen(this.clientEvents);
+    const used = this.mayUseAgain ? this.transports.supply.take(this.accepted.place.name) : null;
+    if (used !== null) return this.guarded(() => this.relay(used));
     this.attempt = this.openBackend();
     this.attempt.connected.then(
       (backend) => this.relay(backend),
@@ -93,11 +95,15 @@ export class ClientConnection implements SessionEffects, TwoSides {
     this.attempt?.abandon();
   }
 
+  private get mayUseAgain(): boolean {
+    return this.options.proxyProtocol !== true && !speaksTls(this.options);
+  }
+
   private openBackend(): BackendAttempt {
     const { options, accepted, transports } = this;
-    const { backend, backendWaitMs } = options;
-    if (options.proxyProtocol === true) return connectBackend(backend, backendWaitMs, proxyHeaderFor(accepted));
-    return speaksTls(options) ? connectBackend(backend, backendWaitMs) : transports.supply.open(accepted.place.name);
+    if (this.mayUseAgain) return transports.supply.open(accepted.place.name);
+    const header = options.proxyProtocol === true ? proxyHeaderFor(accepted) : null;
+    return connectBackend(options.backend, options.backendWaitMs, header);
   }
 
   /** Ends both connections at once. */

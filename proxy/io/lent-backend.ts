@@ -245,9 +245,13 @@ export class LentBackend implements Channel {
     const { greeting } = backend;
     if (greeting === null) return this.destroy();
     const scramble = scrambleOf(greeting.read.authData);
+    // Spelt out, since this is done for most clients: see decodeHandshakeResponse.
     const login = new Relogin(
       {
-        ...this.loginOwner(),
+        toBackend: (bytes) => void backend.channel.write(bytes),
+        toClient: (bytes) => this.events?.data(bytes),
+        refused: () => this.destroy(),
+        abort: () => this.destroy(),
         now: () => this.supply.now(),
         done: (agreed) => {
           backend.asNew(agreed, this.supply.remembers(agreed.remembered));
@@ -280,15 +284,6 @@ export class LentBackend implements Channel {
     this.stage = { kind: 'relogin', login, fromClient: new PacketFramer(), fromBackend: new PacketFramer() };
   }
 
-  private loginOwner() {
-    return {
-      toBackend: (bytes: Buffer) => void this.backend.channel.write(bytes),
-      toClient: (bytes: Buffer) => this.events?.data(bytes),
-      refused: () => this.destroy(),
-      abort: () => this.destroy(),
-    };
-  }
-
   private letIn(): void {
     this.supply.loggedIn(this.place, this.backend.signature);
     this.open();
@@ -307,8 +302,18 @@ export class LentBackend implements Channel {
     const begin = (): void =>
       this.connectAgain(() => {
         const harmed = (): void => this.supply.harmed(this.place);
-        const done = (): void => this.letIn();
-        const login = new Renewal({ ...this.loginOwner(), done, harmed }, shown.read, clientLogin);
+        const login = new Renewal(
+          {
+            toBackend: (bytes) => void this.backend.channel.write(bytes),
+            toClient: (bytes) => this.events?.data(bytes),
+            refused: () => this.destroy(),
+            abort: () => this.destroy(),
+            done: () => this.letIn(),
+            harmed,
+          },
+          shown.read,
+          clientLogin,
+        );
         this.relogin({
           fromClient: (packet) => login.fromClient(packet),
           fromBackend: (packet) => login.fromBackend(packet),

@@ -94,11 +94,22 @@ function literal(text: string, assignment: Assignment, mode: SqlMode): string | 
   return token.kind === 'word' || token.kind === 'number' ? token.upper : null;
 }
 
+type TextModes = Pick<SqlMode, 'ansiQuotes' | 'noBackslashEscapes' | 'noAutoValueOnZero'>;
+
+/** The last value and what it says: most sessions begin alike. */
+let last: { readonly value: string; readonly modes: TextModes } | null = null;
+
 /** `mode` with what the value of sql_mode says. */
 export function withSqlMode(mode: SqlMode, value: string): SqlMode {
+  if (last?.value !== value) last = { value, modes: textModes(value) };
+  const { ansiQuotes, noBackslashEscapes, noAutoValueOnZero } = last.modes;
+  const { doubleByte, server } = mode;
+  return { ansiQuotes, noBackslashEscapes, noAutoValueOnZero, doubleByte, server };
+}
+
+function textModes(value: string): TextModes {
   const parts = value.toUpperCase().split(',');
   return {
-    ...mode,
     ansiQuotes: parts.includes('ANSI_QUOTES'),
     noBackslashEscapes: parts.includes('NO_BACKSLASH_ESCAPES'),
     noAutoValueOnZero: parts.includes('NO_AUTO_VALUE_ON_ZERO'),
