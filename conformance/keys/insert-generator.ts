@@ -7,6 +7,10 @@ export interface Step {
   readonly sql: string;
   /** Executions of the prepared statement, one after another; null: it is sent as text. */
   readonly executions: readonly (readonly (string | null)[])[] | null;
+  /** `executions` are the rows of one COM_STMT_BULK_EXECUTE. */
+  readonly bulk: boolean;
+  /** Keys far above those of the site, and of the direct twin's counter, that it brings for some rows of a list. */
+  readonly large: readonly bigint[];
   /** What LOAD DATA LOCAL reads. */
   readonly file: string;
   /** Tables that may have changed. */
@@ -22,6 +26,7 @@ export class InsertGenerator {
   private tags = 0;
   /** Large keys brought so far, by table. */
   private readonly highs = new Map<string, bigint>();
+  private large: bigint[] = [];
 
   constructor(seed: number) {
     this.chance = new Chance(seed);
@@ -37,6 +42,7 @@ export class InsertGenerator {
       (t) => this.text('select', t, this.decorated(this.select(t))),
       (t) => this.prepared(t),
       (t) => this.prepared(t),
+      (t) => this.bulk(t),
       (t) => this.load(t),
       (t) => this.named(t),
       (t) => this.several(t),
@@ -45,11 +51,13 @@ export class InsertGenerator {
       // DDL costs as much as dozens of INSERTs.
       (t) => (chance.oneIn(10) ? this.made(t) : this.several(t)),
     ];
-    return chance.of(forms)(table);
+    this.large = [];
+    return { ...chance.of(forms)(table), large: this.large };
   }
 
   private text(form: string, table: TwinTable, sql: string): Step {
-    return { form: `${form}, ${table.written}`, sql, executions: null, file: '', tables: [table.name, ...table.also] };
+    const plain = { executions: null, bulk: false, large: [], file: '' };
+    return { ...plain, form: `${form}, ${table.written}`, sql, tables: [table.name, ...table.also] };
   }
 
   private tag(): string {
@@ -77,8 +85,10 @@ export class InsertGenerator {
     if (high !== null && chance.oneIn(14)) {
       const highs = (this.highs.get(written) ?? 0n) + 1n;
       this.highs.set(written, highs);
-      const key = String(high.from + highs * high.step);
-      return [chance.oneIn(2) ? key : `'${key}'`, key];
+      const value = high.from + highs * high.step;
+      const key = String(value);
+      this.large.push(value);
+      return [chance.of([key, key, `'${key}'`, `'${key}'`, `(SELECT ${key})`, `${key} + 0`]), key];
     }
     // In a narrow column, small keys are what the site issues; below zero, InnoDB's own counter of the direct twin runs out.
     if (bits === 64 && chance.oneIn(5)) {
@@ -126,16 +136,11 @@ export class InsertGenerator {
     return chance.oneIn(8) && table.written !== 'shown' ? ' RETURNING id, u' : '';
   }
 
-  private values(into: TwinTable, parameters: Parameters): string {
+  private values(table: TwinTable, parameters: Parameters): string {
     const { chance } = this;
-    const head = this.head(into, parameters);
+    const head = this.head(table, parameters);
     const count = this.count();
-    const tail = this.tail(into, head);
-    // Behind a large key rows get theirs one by one. Then the proxy cannot know which row that is not left out, or updated, is
-    // the first, whose key the client is told; and REPLACE ends with 1062 where InnoDB's own counter meets a key of the list.
-    // A row with a large key that is updated leads the keys behind it on, so none may meet it.
-    const plain = /^INSERT(?! IGNORE)/i.test(head) && !tail.startsWith(' ON');
-    const table = plain ? into : { ...into, high: null };
+    const tail = this.tail(table, head);
     const withKey = chance.below(3) > 0;
     const columns = chance.of(
       withKey ? ['(id, k, u)', '(u, id, k)', '(k, u, ID)', '(`u`, `k`, `id`)'] : ['(k, u)', '(u, k)'],
@@ -146,10 +151,9 @@ export class InsertGenerator {
       .split(',');
     const rows = Array.from({ length: count }, () => {
       const shared = chance.oneIn(3);
-      const keyed = shared ? { ...table, high: null } : table;
       const cells = order.map((column) =>
         column === 'id'
-          ? this.key(keyed, parameters)
+          ? this.key(table, parameters)
           : column === 'k'
             ? this.other(parameters, shared)
             : this.quoted(this.tag(), parameters),
@@ -167,8 +171,7 @@ export class InsertGenerator {
   private set(table: TwinTable, parameters: Parameters): string {
     const head = this.head(table, parameters);
     const shared = this.chance.oneIn(3);
-    const keyed = shared ? { ...table, high: null } : table;
-    const key = this.chance.oneIn(2) ? '' : `id = ${this.key(keyed, parameters)}, `;
+    const key = this.chance.oneIn(2) ? '' : `id = ${this.key(table, parameters)}, `;
     return `${head} SET ${key}u = ${this.quoted(this.tag(), parameters)}, k = ${this.other(parameters, shared)}${this.tail(table, head)}`;
   }
 
@@ -206,16 +209,28 @@ export class InsertGenerator {
     const first: (string | null)[] = [];
     const sql = chance.oneIn(4) ? this.set(table, first) : this.values(table, first);
     if (first.length === 0 || first.length > 200) return this.text('values', table, this.values(table, null));
-    const plain =
-      /^INSERT(?! IGNORE)/i.test(sql) && !sql.includes(' ON DUP') && !first.some((value) => /^k/.test(value ?? ''));
-    const later = plain ? table : { ...table, high: null };
-    // Later executions bring other keys for the same rows: NULL here, one of their own there.
-    const again = (value: string | null): string | null => {
-      if (value === null || /^[-\d]/.test(value)) return this.keyValue(later)[1];
-      return value.startsWith('r') ? this.tag() : value;
-    };
-    const executions = [first, ...Array.from({ length: chance.below(3) }, () => first.map(again))];
+    const executions = [first, ...Array.from({ length: chance.below(3) }, () => this.again(table, first))];
     return { ...this.text('prepared', table, sql), executions };
+  }
+
+  /** One statement for many rows of parameters; the reply is one. */
+  private bulk(table: TwinTable): Step {
+    const { chance } = this;
+    const first: (string | null)[] = [];
+    // Refused: rows behind a large key of another row of the same execution cannot be given theirs.
+    const keyed = chance.oneIn(10) ? table : { ...table, high: null };
+    const sql = this.values(keyed, first);
+    if (first.length === 0 || first.length > 40 || sql.includes('RETURNING')) return this.prepared(table);
+    const executions = [first, ...Array.from({ length: 1 + chance.below(9) }, () => this.again(keyed, first))];
+    return { ...this.text('bulk', table, sql), executions, bulk: true };
+  }
+
+  /** Later executions bring other keys for the same rows: NULL here, one of their own there. */
+  private again(table: TwinTable, first: readonly (string | null)[]): (string | null)[] {
+    return first.map((value) => {
+      if (value === null || /^[-\d]/.test(value)) return this.keyValue(table)[1];
+      return value.startsWith('r') ? this.tag() : value;
+    });
   }
 
   private load(table: TwinTable): Step {
@@ -231,8 +246,7 @@ export class InsertGenerator {
   private named(table: TwinTable): Step {
     const { chance } = this;
     const literal = (text: string): string => `'${text.replaceAll('\\', '\\\\').replaceAll("'", "''")}'`;
-    // Large keys among others are refused there: the rows of a text inside a literal are not edited.
-    const insert = this.values({ ...table, high: null }, null);
+    const insert = this.values(table, null);
     return this.text(
       'dynamic',
       table,

@@ -2,6 +2,7 @@ import { createConnection } from 'mysql2/promise';
 import type { KeySource } from '../../proxy/ports';
 import type { ServerBinary } from '../../site/lab/find-server';
 import { Chance } from '../fuzz/chance';
+import { type Explanation, explanations } from './explained';
 import { InsertGenerator, type Step } from './insert-generator';
 import { schemaSql, tableNames } from './insert-tables';
 import { KeyedSite } from './keyed-site';
@@ -31,6 +32,8 @@ export interface InsertResult {
   /** Statements by form; those that failed alike in both among them. */
   readonly forms: ReadonlyMap<string, { readonly count: number; readonly failed: number }>;
   readonly findings: readonly InsertFinding[];
+  /** Statements whose difference is a known one, by its explanation. */
+  readonly explained: ReadonlyMap<Explanation, number>;
 }
 
 const FINDINGS_MAX = 20;
@@ -61,6 +64,7 @@ class Runner {
   private readonly keys: KeyMap;
   private readonly forms = new Map<string, { count: number; failed: number }>();
   private readonly findings: InsertFinding[] = [];
+  private readonly explained = new Map<Explanation, number>();
   private sides: readonly [Side, Side] | null = null;
   private restarts = 0;
 
@@ -83,15 +87,19 @@ class Runner {
       if (done % 1000 === 999) this.run.progress?.(done + 1, this.keys.size);
     }
     this.disconnect();
-    const { forms, findings, restarts } = this;
-    return { statements: done, keys: this.keys.size, restarts, forms, findings };
+    const { forms, findings, restarts, explained } = this;
+    return { statements: done, keys: this.keys.size, restarts, forms, findings, explained };
   }
 
   private async one(statement: number): Promise<void> {
     const step = this.generator.next();
     const [direct, proxied] = await this.connected();
     const [mine, theirs] = await Promise.all([direct.run(step), proxied.run(step)]);
-    const wrong = differences(mine, theirs, this.keys);
+    const found = differences(mine, theirs, this.keys);
+    const outcome = { step, direct: mine, proxied: theirs, found };
+    const explanation = found.length === 0 ? undefined : explanations.find((one) => one.applies(outcome));
+    const wrong = explanation === undefined ? found.map(({ text }) => text) : [];
+    if (explanation !== undefined) this.explained.set(explanation, (this.explained.get(explanation) ?? 0) + 1);
     const disorder = this.keys.outOfOrder(/^(values|set|select|load)/.test(step.form));
     if (disorder !== null) wrong.push(disorder);
     if (wrong.length > 0) this.findings.push({ statement, step, wrong });
@@ -104,7 +112,7 @@ class Runner {
     if (failed)
       await Promise.all([direct, proxied].map((side) => side.query('ROLLBACK; SET sql_mode = DEFAULT; USE {S}')));
     // What differs once shall not be found again in what follows.
-    if (wrong.length > 0) await this.empty();
+    if (found.length > 0 || wrong.length > 0) await this.empty();
   }
 
   private async connected(): Promise<readonly [Side, Side]> {

@@ -12,6 +12,8 @@ export interface TwinTable {
   readonly unique: boolean;
   /** Where its triggers insert. */
   readonly also: readonly string[];
+  /** The site gives its keys by a trigger. */
+  readonly keyedByTrigger: boolean;
 }
 
 const high = (table: number): TwinTable['high'] => ({
@@ -19,7 +21,7 @@ const high = (table: number): TwinTable['high'] => ({
   step: 1_000_000n,
 });
 
-export const tables: readonly TwinTable[] = [
+const defined: readonly Omit<TwinTable, 'keyedByTrigger'>[] = [
   { written: 'main', name: 'main', bits: 64, start: 10_000_000n, high: high(1), unique: true, also: [] },
   { written: '`we``ird t`', name: 'we`ird t', bits: 64, start: 20_000_000n, high: high(2), unique: true, also: [] },
   { written: 'parts', name: 'parts', bits: 64, start: 30_000_000n, high: high(3), unique: false, also: [] },
@@ -46,6 +48,12 @@ export const tables: readonly TwinTable[] = [
   { written: 'medium', name: 'medium', bits: 24, start: 5_000_000n, high: null, unique: true, also: [] },
   { written: 'shown', name: 'main', bits: 64, start: 0n, high: high(7), unique: true, also: [] },
 ];
+
+const keyedByTrigger = new Set(['log', 'hooked', 'after_hooked']);
+export const tables: readonly TwinTable[] = defined.map((table) => ({
+  ...table,
+  keyedByTrigger: keyedByTrigger.has(table.name),
+}));
 
 export const tableNames: readonly string[] = [...new Set(tables.map(({ name }) => name))];
 

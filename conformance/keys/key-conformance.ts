@@ -52,6 +52,8 @@ async function main(flags: Flags): Promise<boolean> {
     ],
     flags.json,
   );
+  if (result.explained.size > 0) process.stdout.write('\nexplained differences, not counted as such:\n');
+  for (const [{ name, why }, count] of result.explained) process.stdout.write(`- ${count} × ${name}: ${why}\n`);
   for (const finding of result.findings) process.stdout.write(`\n${told(finding)}`);
   process.stdout.write(
     `\n${result.keys} keys compared, ${result.restarts} restarts with a clock that jumped, ${seconds} s, ${result.findings.length} differences\n`,

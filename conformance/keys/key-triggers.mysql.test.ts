@@ -114,6 +114,24 @@ const binary = findServer();
       expect(decomposeKey(BigInt(result.insertId)).t).toBe(t + 1);
     });
 
+    it('follow one another in a statement, wherever in its second it begins', async () => {
+      await db.query('CREATE TABLE once (id BIGINT AUTO_INCREMENT PRIMARY KEY, v VARCHAR(50) UNIQUE)');
+      await db.query(
+        'CREATE TRIGGER again AFTER INSERT ON plain FOR EACH ROW INSERT IGNORE INTO once (v) VALUES (NEW.v)',
+      );
+      await site.schemaChanged();
+      await db.query("INSERT INTO once (v) VALUES ('taken')");
+      // Three of 256 places each time: one of them would begin at the last.
+      for (let round = 0; round < 260; round++) {
+        const rows = `('taken'), ('r${round}-0'), ('r${round}-1')`;
+        const [told] = await db.query<ResultSetHeader>(`INSERT IGNORE INTO once (v) VALUES ${rows}`);
+        const [[first]] = await db.query<RowDataPacket[]>(`SELECT id FROM once WHERE v = 'r${round}-0'`);
+        expect(String(told.insertId)).toBe(String(first?.['id']));
+      }
+      await db.query('DROP TRIGGER again');
+      await site.schemaChanged();
+    });
+
     it('never come twice: a clock that runs back, a restart, many sessions at once', async () => {
       const seen = new Set((await rows('SELECT id FROM log')).map(({ id }) => String(id)));
       await direct.query('DELETE FROM log; DELETE FROM post');

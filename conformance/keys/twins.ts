@@ -1,4 +1,5 @@
 import { Readable } from 'node:stream';
+import { type Connection as BulkConnection, createConnection as createBulkConnection, type SqlError } from 'mariadb';
 import { type Connection, createConnection, type ResultSetHeader } from 'mysql2/promise';
 import { isOwn } from '../../proxy/keys/key-ranges';
 import { appAccount } from '../wire/proxied-server';
@@ -9,7 +10,7 @@ import { KeyedSite } from './keyed-site';
 type Row = Readonly<Record<string, string | null>>;
 
 /** Of one statement of a step, what the client was told. */
-interface Told {
+export interface Told {
   readonly errno: number | null;
   readonly affected: number;
   readonly insertId: bigint;
@@ -18,7 +19,7 @@ interface Told {
   readonly rows: readonly Row[] | null;
 }
 
-interface SideOutcome {
+export interface SideOutcome {
   readonly told: readonly Told[];
   readonly lastInsertId: bigint;
   /** By table. */
@@ -84,6 +85,8 @@ export class Side {
 
   private constructor(
     private readonly connection: Connection,
+    /** MariaDB's connector, which knows bulk executions; a session of its own. */
+    private readonly bulk: BulkConnection,
     readonly schema: string,
   ) {}
 
@@ -97,12 +100,14 @@ export class Side {
       maxPreparedStatements: 8,
       infileStreamFactory: () => Readable.from([Buffer.from(side?.file ?? '')]),
     });
-    side = new Side(connection, schema);
+    const bulk = await createBulkConnection({ socketPath, ...appAccount, database: schema, bulk: true });
+    side = new Side(connection, bulk, schema);
     return side;
   }
 
   close(): void {
     this.connection.destroy();
+    this.bulk.destroy();
   }
 
   async query(sql: string): Promise<unknown> {
@@ -113,7 +118,8 @@ export class Side {
     const sql = step.sql.replaceAll('{S}', this.schema);
     this.file = step.file;
     const told: Told[] = [];
-    if (step.executions === null) told.push(...(await this.tell(() => this.connection.query(sql))));
+    if (step.bulk) told.push(...(await this.tellBulk(sql, step.executions ?? [])));
+    else if (step.executions === null) told.push(...(await this.tell(() => this.connection.query(sql))));
     else {
       for (const values of step.executions)
         told.push(...(await this.tell(() => this.connection.execute(sql, [...values]))));
@@ -122,12 +128,27 @@ export class Side {
     const selects = step.tables.map(
       (table) => `SELECT id, k, u, n, ref FROM ${this.schema}.\`${table.replace(/`/g, '``')}\``,
     );
-    const [[last], ...rows] = (await this.query(['SELECT LAST_INSERT_ID() AS id', ...selects, 'DO 0'].join('; '))) as [
-      Row[],
-      ...Row[][],
-    ];
+    const lastSql = 'SELECT LAST_INSERT_ID() AS id';
+    const [[own], ...rows] = (await this.query([lastSql, ...selects, 'DO 0'].join('; '))) as [Row[], ...Row[][]];
+    const last = step.bulk ? (await this.bulk.query<Row[]>(lastSql))[0] : own;
     const byTable = new Map(step.tables.map((table, at) => [table, rows[at] ?? []] as const));
     return { told, lastInsertId: BigInt(last?.['id'] ?? 0), rows: byTable };
+  }
+
+  private async tellBulk(sql: string, rows: NonNullable<Step['executions']>): Promise<Told[]> {
+    try {
+      const told = await this.bulk.batch<BulkTold>(
+        sql,
+        rows.map((row) => [...row]),
+      );
+      const { affectedRows, insertId, warningStatus } = told;
+      const plain = { errno: null, affected: affectedRows, warnings: warningStatus, info: '', rows: null };
+      return [{ ...plain, insertId: BigInt(insertId) }];
+    } catch (error) {
+      const { errno } = error as SqlError;
+      if (errno <= 0) throw error;
+      return [failed(errno)];
+    }
   }
 
   private async tell(work: () => Promise<[unknown, unknown]>): Promise<Told[]> {
@@ -141,9 +162,19 @@ export class Side {
     } catch (error) {
       const { errno } = error as { errno?: number };
       if (errno === undefined) throw error;
-      return [{ errno, affected: 0, insertId: 0n, warnings: 0, info: '', rows: null }];
+      return [failed(errno)];
     }
   }
+}
+
+interface BulkTold {
+  readonly affectedRows: number;
+  readonly insertId: bigint | number;
+  readonly warningStatus: number;
+}
+
+function failed(errno: number): Told {
+  return { errno, affected: 0, insertId: 0n, warnings: 0, info: '', rows: null };
 }
 
 function toldBy(result: unknown): Told {
@@ -153,29 +184,38 @@ function toldBy(result: unknown): Told {
   return { errno: null, affected: affectedRows, insertId: BigInt(insertId), warnings: warningStatus, info, rows: null };
 }
 
+export interface Difference {
+  readonly about: 'rows' | 'replies' | 'insert id' | 'LAST_INSERT_ID()';
+  /** Which reply of the step. */
+  readonly reply?: number;
+  readonly text: string;
+}
+
 /** What differs between the twins, modulo the keys; empty when nothing does. */
-export function differences(direct: SideOutcome, proxied: SideOutcome, keys: KeyMap): string[] {
-  const found: string[] = [];
-  const note = (what: string, wrong: string | null): void => {
-    if (wrong !== null) found.push(`${what}: ${wrong}`);
+export function differences(direct: SideOutcome, proxied: SideOutcome, keys: KeyMap): Difference[] {
+  const found: Difference[] = [];
+  const note = (about: Difference['about'], what: string, wrong: string | null, reply?: number): void => {
+    const text = `${what}: ${wrong}`;
+    if (wrong !== null) found.push(reply === undefined ? { about, text } : { about, text, reply });
   };
   for (const [table, rows] of direct.rows) {
-    for (const wrong of rowDifferences(table, rows, proxied.rows.get(table) ?? [], keys)) note(table, wrong);
+    for (const wrong of rowDifferences(table, rows, proxied.rows.get(table) ?? [], keys)) note('rows', table, wrong);
   }
-  if (direct.told.length !== proxied.told.length) note('replies', `${direct.told.length} and ${proxied.told.length}`);
+  if (direct.told.length !== proxied.told.length)
+    note('replies', 'replies', `${direct.told.length} and ${proxied.told.length}`);
   direct.told.forEach((one, at) => {
     const other = proxied.told[at];
     if (other === undefined) return;
     const plain = (told: Told): string =>
       JSON.stringify([told.errno, told.affected, told.warnings, told.info, told.rows?.length ?? null]);
-    if (plain(one) !== plain(other)) note(`reply ${at}`, `${plain(one)} and ${plain(other)}`);
-    note(`insert id of reply ${at}`, keys.meet(one.insertId, other.insertId, null));
+    if (plain(one) !== plain(other)) note('replies', `reply ${at}`, `${plain(one)} and ${plain(other)}`);
+    note('insert id', `insert id of reply ${at}`, keys.meet(one.insertId, other.insertId, null), at);
     one.rows?.forEach((row, index) => {
       if (row['id'] !== undefined)
-        note('RETURNING', keys.meet(BigInt(row['id'] ?? 0), BigInt(other.rows?.[index]?.['id'] ?? 0), null));
+        note('replies', 'RETURNING', keys.meet(BigInt(row['id'] ?? 0), BigInt(other.rows?.[index]?.['id'] ?? 0), null));
     });
   });
-  note('LAST_INSERT_ID()', keys.meet(direct.lastInsertId, proxied.lastInsertId, null));
+  note('LAST_INSERT_ID()', 'LAST_INSERT_ID()', keys.meet(direct.lastInsertId, proxied.lastInsertId, null));
   return found;
 }
 

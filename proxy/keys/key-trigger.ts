@@ -14,6 +14,9 @@ import { ISSUED_KEYS } from './key-ranges';
 /** Places of one second that belong to triggers. */
 export const TRIGGER_PLACES = 256n;
 
+/** So many keys at least follow one another in one statement, if no other takes keys meanwhile. */
+const STATEMENT_PLACES = 48n;
+
 export interface TriggerTable {
   readonly schema: string;
   readonly table: string;
@@ -58,7 +61,7 @@ export function keyTrigger(table: TriggerTable, scope: number, nested: boolean):
     table.bits === 64
       ? 'DECLARE k BIGINT UNSIGNED;'
       : 'DECLARE k BIGINT UNSIGNED; DECLARE CONTINUE HANDLER FOR 4084 SET k = NULL;';
-  const draw = table.bits === 64 ? drawPlace(from[0] ?? '', scope) : drawLeased(from, table);
+  const draw = table.bits === 64 ? drawPlace(from[0] ?? '', scope, sameStatement(id, nested)) : drawLeased(from, table);
   const body = [
     'BEGIN',
     `  ${declare}`,
@@ -73,8 +76,24 @@ export function keyTrigger(table: TriggerTable, scope: number, nested: boolean):
   return { name: PREFIX + id, sequences, body };
 }
 
-function drawPlace(next: string, scope: number): string[] {
-  return [`SET k = ${next};`, `SET k = (k >> 8 << 22) | ${(scope << 10) | ISSUED_KEYS} | (k & 255);`];
+/**
+ * Keys of a statement that do not follow one another cost the client its LAST_INSERT_ID() where the first rows are left out
+ * (`giveKey`): a statement does not begin in the last places of a second.
+ */
+function drawPlace(next: string, scope: number, same: string): string[] {
+  return [
+    `SET k = ${next};`,
+    `IF NOT (${same}) IS TRUE THEN WHILE (k & 255) > ${TRIGGER_PLACES - STATEMENT_PLACES} DO SET k = ${next}; END WHILE; END IF;`,
+    `SET k = (k >> 8 << 22) | ${(scope << 10) | ISSUED_KEYS} | (k & 255);`,
+  ];
+}
+
+/** True for a row that is not the first of its statement; see `giveKey`. */
+function sameStatement(id: string, nested: boolean): string {
+  const mayBeWiped = `@@auto_increment_offset = ${NESTED_OFFSET}`;
+  return nested
+    ? `@duara_s_${id} = NOW(6)`
+    : `@duara_s_${id} = NOW(6) AND (@@insert_id = @duara_f_${id} OR ${mayBeWiped})`;
 }
 
 function drawLeased(next: readonly string[], { schema, table, bits }: TriggerTable): string[] {
@@ -95,8 +114,7 @@ function drawLeased(next: readonly string[], { schema, table, bits }: TriggerTab
  */
 function giveKey(column: string, id: string, nested: boolean): string[] {
   const [first, last, since, jumped] = ['f', 'l', 's', 'x'].map((letter) => `@duara_${letter}_${id}`);
-  const mayBeWiped = `@@auto_increment_offset = ${NESTED_OFFSET}`;
-  const same = nested ? `${since} = NOW(6)` : `${since} = NOW(6) AND (@@insert_id = ${first} OR ${mayBeWiped})`;
+  const same = sameStatement(id, nested);
   return [
     `IF ${same} AND (${jumped} <=> NOW(6) OR NOT (k <=> ${last} + 1)) THEN SET ${column} = k, ${jumped} = NOW(6);`,
     `ELSE SET insert_id = k, ${first} = k; END IF;`,

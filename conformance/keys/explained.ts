@@ -1,0 +1,75 @@
+import type { Step } from './insert-generator';
+import { tables } from './insert-tables';
+import type { Difference, SideOutcome } from './twins';
+
+/** Differences that no proxy could avoid, or that are refusals with a cure: known by just these signs, and counted. */
+export interface Explanation {
+  readonly name: string;
+  readonly why: string;
+  applies(outcome: Outcome): boolean;
+}
+
+interface Outcome {
+  readonly step: Step;
+  readonly direct: SideOutcome;
+  readonly proxied: SideOutcome;
+  readonly found: readonly Difference[];
+}
+
+const onlyIds = ({ found }: Outcome): boolean =>
+  found.every(({ about }) => about === 'insert id' || about === 'LAST_INSERT_ID()');
+
+export const explanations: readonly Explanation[] = [
+  {
+    name: 'first generated row behind a large key',
+    why:
+      'IGNORE or ON DUPLICATE KEY UPDATE, and all rows before a large key of the list were left out or updated. The rows ' +
+      'behind it get their keys as values, since the server would count on from that key; it does not take them for ' +
+      'generated, and no expression of the statement can know that no row before was inserted. Rows and keys are right.',
+    applies: (outcome) => {
+      const { step, direct } = outcome;
+      if (!/\bIGNORE\b|ON DUPLICATE/i.test(step.sql) || !onlyIds(outcome)) return false;
+      const behindLarge = (id: bigint): boolean => step.large.some((large) => id > large && id < large + 2_000n);
+      return outcome.found.every(({ about, reply }) =>
+        behindLarge(about === 'insert id' ? (direct.told[reply ?? 0]?.insertId ?? 0n) : direct.lastInsertId),
+      );
+    },
+  },
+  {
+    name: 'bulk execution with large keys among generated ones',
+    why:
+      'One text serves all rows of a bulk execution, so that the rows behind a large key cannot be given theirs: it is ' +
+      'refused (1467), and says to send the rows that bring their own key in a statement of their own.',
+    applies: ({ step, proxied }) => step.bulk && step.large.length > 0 && proxied.told[0]?.errno === 1467,
+  },
+  {
+    name: 'REPLACE that meets its own keys',
+    why:
+      'Led on by the large keys of the list, the counter of the server without a proxy comes to a key of a row that the same ' +
+      'statement has written, and REPLACE does not replace by a generated key (1062). With keys of the site it goes well.',
+    applies: ({ step, direct, proxied }) =>
+      /^\W*(?:\S+ FOR )?.*\bREPLACE\b/is.test(step.sql) &&
+      step.large.length > 1 &&
+      direct.told.every(({ errno }, at) => errno === 1062 || errno === proxied.told[at]?.errno) &&
+      direct.told.some(({ errno }, at) => errno === 1062 && proxied.told[at]?.errno === null),
+  },
+  {
+    name: 'LAST_INSERT_ID(id) on a table with a trigger',
+    why:
+      'MariaDB forgets a LAST_INSERT_ID(expression) for the OK packet when a trigger runs for a later row, and tells the key of ' +
+      'the last row; so it does for any table with a BEFORE INSERT trigger, and Duara puts one on tables that triggers and ' +
+      'routines insert into. LAST_INSERT_ID() is right.',
+    applies: (outcome) => {
+      const { step, direct, proxied, found } = outcome;
+      const written = step.form.replace(/^[a-z]+, /, '');
+      const triggered = tables.some((table) => table.written === written && table.keyedByTrigger);
+      if (!triggered || !/= LAST_INSERT_ID\(id\)/.test(step.sql)) return false;
+      return found.every(({ about, reply = 0 }) => {
+        const told = direct.told[reply]?.insertId ?? 0n;
+        const last = reply === direct.told.length - 1 ? told === direct.lastInsertId : true;
+        const own = proxied.told[reply]?.insertId ?? 0n;
+        return about === 'insert id' && last && (own <= 900n || step.large.includes(own));
+      });
+    },
+  },
+];
