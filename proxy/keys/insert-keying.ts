@@ -1,9 +1,9 @@
-import type { KeyDemand, TableInfo } from '../ports';
+import type { AutoIncrementColumn, KeyDemand, TableInfo } from '../ports';
 import type { InsertShape } from '../sql/insert-shape';
 import type { SqlMode } from '../sql/sql-mode';
 import type { TextEdit } from '../sql/text-edit';
 import { keyUpdate } from './key-updates';
-import { type RowKey, rowKeys } from './row-keys';
+import { indexOf, type RowKey, rowKeys } from './row-keys';
 
 /** What an INSERT needs for its auto-increment column. */
 export type KeyingDecision =
@@ -45,8 +45,17 @@ export function decideKeying(shape: InsertShape, table: TableInfo, text: string,
     demand: count === null ? { kind: 'unknown', updates } : { kind: 'rows', count, updates },
     explicit,
     rows: rows ?? [],
-    updateEdits: update.kind === 'told' ? update.edits : [],
+    updateEdits: update.kind === 'told' && generatesAll(shape, column, rows) ? update.edits : [],
   };
+}
+
+/**
+ * No row brings a key. Where some do, a clause that does not assign the key column may set the server's count back to a key it
+ * has given (MariaDB 10.11): behind a row that was updated but not changed, and one with a key of its own that was.
+ */
+function generatesAll({ columns }: InsertShape, column: AutoIncrementColumn, rows: readonly RowKey[] | null): boolean {
+  if (rows !== null) return rows.every(({ kind }) => kind === 'generated');
+  return columns !== null && indexOf(columns, column.name) < 0;
 }
 
 function triggerMessage(table: TableInfo): string {
