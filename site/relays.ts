@@ -88,6 +88,10 @@ export class Relays {
     );
   }
 
+  connectionsByThread(): readonly number[] {
+    return [this.tally.connections, ...this.others.map(({ numbers }) => numbers?.plain.connections ?? 0)];
+  }
+
   /** Asks the other threads what they counted. */
   async ask(): Promise<void> {
     await Promise.all(this.others.map((other) => other.ask()));

@@ -14,9 +14,9 @@ export interface SiteStatus {
   readonly proxy: {
     readonly listen: string | null;
     readonly socket: string | null;
-    /** How many threads relay. */
-    readonly relayThreads: number;
     readonly connections: number;
+    /** The same by thread, the main one first. */
+    readonly connectionsByThread: readonly number[];
     readonly cacheHits: number;
     readonly cacheMisses: number;
     readonly captureHealthy: boolean;

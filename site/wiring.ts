@@ -127,8 +127,8 @@ export class Site {
       proxy: {
         listen,
         socket,
-        relayThreads: this.config.proxy.relayThreads,
         ...proxyStatus(this.relays?.numbers() ?? null),
+        connectionsByThread: this.relays?.connectionsByThread() ?? [],
         captureHealthy: this.versions.captureHealthy(),
       },
       database: { reachable, version: serverVersion },

@@ -1,16 +1,15 @@
-import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { type Connection, type ConnectionOptions, type RowDataPacket, createConnection } from 'mysql2/promise';
 import { TableVersions } from '../../proxy/cache/table-versions';
-import { descriptorOf } from '../../proxy/io/listeners';
 import { type RunningProxy, startProxy } from '../../proxy/io/proxy-server';
 import type { ProxyCounters } from '../../proxy/ports';
 import { InformationSchemaCatalog } from '../../site/catalog';
 import type { SqlRow } from '../../site/database-pool';
 import type { ServerBinary } from '../../site/lab/find-server';
-import { RelayHost } from '../../site/threads/relay-host';
+import type { RelayHost } from '../../site/threads/relay-host';
 import { type TestSite, type TestSites, settle, startSites, until } from '../replication/test-sites';
 import { CountingKeys } from '../wire/proxied-server';
+import { startRelayThreads } from '../wire/relay-threads';
 import { cacheOf, type Mutant, proxyBoard, ReplicatorBoard, THREADS_MUTANT } from './mutants';
 
 /** Rows of each family of tables. */
@@ -56,9 +55,8 @@ export class CachedSite {
   private readonly board = new ReplicatorBoard();
   private socket = '';
   private opened: Connection[] = [];
-  /** Other threads that relay; the first one's port. */
+  /** Other threads that relay. */
   private others: RelayHost[] = [];
-  private othersPort = 0;
   private connects = 0;
   private counters!: ProxyCounters;
   readonly errors: string[] = [];
@@ -136,7 +134,16 @@ export class CachedSite {
     if (this.relayThreads === 1 || (mutant !== null && mutant !== THREADS_MUTANT)) return;
     let shared = real;
     if (mutant !== null) (shared = TableVersions.create()).setCaptureHealthy(true);
-    await this.openOthers(shared, query);
+    this.others = await startRelayThreads({
+      threads: this.relayThreads - 1,
+      path: this.othersSocket,
+      backendSocket: here.server.socket,
+      tableVersions: shared.buffer,
+      cacheBytes: 1 << 22,
+      keys: new CountingKeys(),
+      query,
+      error: (message) => void this.errors.push(message),
+    });
   }
 
   /** SELECTs answered from memory, by any thread. */
@@ -145,39 +152,13 @@ export class CachedSite {
     return this.others.reduce((sum, { numbers }) => sum + (numbers?.plain.cacheHits ?? 0), this.counters.cacheHits);
   }
 
-  private async openOthers(
-    { buffer }: TableVersions,
-    query: (sql: string, bound: readonly unknown[]) => Promise<readonly SqlRow[]>,
-  ): Promise<void> {
-    const lender = createServer();
-    await new Promise<void>((resolve) => lender.listen(0, '127.0.0.1', resolve));
-    this.othersPort = (lender.address() as AddressInfo).port;
-    const start = {
-      settings: { backend: { path: this.here.server.socket }, backendWaitMs: 5_000 },
-      replicate: { schemas: ['app'], profile: null, rules: {} },
-      cacheBytes: 1 << 22,
-      listeners: [{ fd: descriptorOf(lender), keepAlive: false }],
-      tableVersions: buffer,
-      clientCount: null,
-      deniedUsers: new Set<string>(),
-    };
-    const log = { warn: () => undefined, error: (message: string) => void this.errors.push(message) };
-    const onDeath = (reason: string): void => void this.errors.push(reason);
-    for (let thread = 1; thread < this.relayThreads; thread++) {
-      this.others.push(await RelayHost.start({ start, keys: new CountingKeys(), query, log, onDeath }));
-    }
-    // From here on the others alone listen on it.
-    await new Promise((resolve) => lender.close(resolve));
-  }
-
   /** A client of the proxy. */
   async connect(options: ConnectionOptions = {}): Promise<Connection> {
     const account = { user: 'web', password: 'web', database: 'app' };
     const main = this.others.length === 0 || this.connects++ % 2 === 0;
-    const place = main ? { socketPath: this.socket } : { host: '127.0.0.1', port: this.othersPort };
     const connection = await createConnection({
       ...account,
-      ...place,
+      socketPath: main ? this.socket : this.othersSocket,
       multipleStatements: true,
       connectTimeout: 60_000,
       ...options,
@@ -205,6 +186,10 @@ export class CachedSite {
     await Promise.all([this.proxy, ...this.others.splice(0)].map((each) => each?.close()));
     this.proxy = null;
     await this.settle();
+  }
+
+  private get othersSocket(): string {
+    return join(this.sites.dir, 'others.sock');
   }
 
   private siteAt(at: number): TestSite {

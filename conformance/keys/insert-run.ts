@@ -15,6 +15,8 @@ export interface InsertRun {
   readonly restartEvery: number;
   /** A mutant. */
   readonly wrapKeys?: (keys: KeySource) => KeySource;
+  /** Clients are relayed by another thread than the one that gives the keys. */
+  readonly otherThread?: boolean;
   readonly progress?: (done: number, keys: number) => void;
 }
 
@@ -45,8 +47,9 @@ const TIMERS_EVERY = 10;
 /** Runs the statements of a seed on both twins; ends at the first that differ when `statements` are done or too much was found. */
 export async function runInserts(binary: ServerBinary, run: InsertRun): Promise<InsertResult> {
   const leaseKeys = { 8: 8n, 16: 64n, 24: 2048n, 32: 4096n };
-  const { wrapKeys } = run;
-  const site = await KeyedSite.start(binary, { leaseKeys, ...(wrapKeys === undefined ? {} : { wrapKeys }) });
+  const { wrapKeys, otherThread = false } = run;
+  const wrapped = wrapKeys === undefined ? {} : { wrapKeys };
+  const site = await KeyedSite.start(binary, { leaseKeys, otherThread, ...wrapped });
   try {
     const direct = await createConnection({ socketPath: site.server.socket, user: 'root', multipleStatements: true });
     for (const schema of ['direct', 'app']) await direct.query(schemaSql().replaceAll('{S}', schema));

@@ -24,6 +24,14 @@ const binary = findServer();
     expect(result.restarts).toBeGreaterThan(0);
   });
 
+  it('say and leave the same when another thread relays than the one that gives the keys', async () => {
+    if (binary === null) throw new Error('no server');
+    const seed = Number(process.env['SEED'] ?? 23);
+    const result = await runInserts(binary, { seed, statements: 200, restartEvery: 60, otherThread: true });
+    expect(`seed ${seed}: ${said(result)}`).toBe(`seed ${seed}: `);
+    expect(result.keys).toBeGreaterThan(150);
+  });
+
   it('find a site that forgets what it gave', async () => {
     const result = await run(120, 21, (keys) => new ForgetfulKeys(keys, 5));
     expect(said(result)).toMatch(/issued twice|1062|Duplicate/);

@@ -13,6 +13,7 @@ interface Flags {
   readonly seed: number;
   readonly count?: number;
   readonly quick?: boolean;
+  readonly otherThread?: boolean;
   readonly json?: string;
 }
 
@@ -37,7 +38,8 @@ async function main(flags: Flags): Promise<boolean> {
     else if (done % 5_000 === 0) process.stderr.write(`${told}\n`);
   };
   const restartEvery = Math.max(100, Math.floor(statements / 40));
-  const result = await runInserts(binary, { seed: flags.seed, statements, restartEvery, progress });
+  const { seed, otherThread = false } = flags;
+  const result = await runInserts(binary, { seed, statements, restartEvery, otherThread, progress });
   const rows = [...result.forms].sort(([a], [b]) => (a < b ? -1 : 1));
   const seconds = Math.round((performance.now() - started) / 1000);
   report(
@@ -59,7 +61,9 @@ async function main(flags: Flags): Promise<boolean> {
     `\n${result.keys} keys compared, ${result.restarts} restarts with a clock that jumped, ${seconds} s, ${result.findings.length} differences\n`,
   );
   if (result.findings.length > 0)
-    process.stdout.write(`rerun: npm run conformance:keys -- --seed ${flags.seed} --count ${statements}\n`);
+    process.stdout.write(
+      `rerun: npm run conformance:keys -- --seed ${seed} --count ${statements}${otherThread ? ' --other-thread' : ''}\n`,
+    );
   return result.findings.length === 0;
 }
 
@@ -70,6 +74,7 @@ const command = new Command('conformance:keys')
   )
   .option('--seed <n>', 'seed of the statements', wholeNumber, 1)
   .option('--count <n>', `how many statements (${FULL})`, wholeNumber)
+  .option('--other-thread', 'clients are relayed by another thread than the one that gives the keys')
   .option('--quick', `${QUICK} statements, under a minute`)
   .option('--json <file>', 'the table as JSON')
   .action(async (flags: Flags) => {

@@ -2,9 +2,10 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createConnection } from 'mysql2/promise';
+import { TableVersions } from '../../proxy/cache/table-versions';
 import { KeyMarksFile } from '../../proxy/io/key-marks-file';
 import { SiteKeySource } from '../../proxy/io/key-source';
-import { type RunningProxy, startProxy } from '../../proxy/io/proxy-server';
+import { startProxy } from '../../proxy/io/proxy-server';
 import { KeyBoard } from '../../proxy/keys/key-board';
 import { grantLease, type Lease, type LeaseRequest } from '../../proxy/keys/key-leases';
 import type { KeyDemand, KeyReservation, KeySource, TableInfo } from '../../proxy/ports';
@@ -17,6 +18,7 @@ import { DatabaseServer } from '../../site/lab/database-server';
 import type { ServerBinary } from '../../site/lab/find-server';
 import { largestKey } from '../../site/site-keys';
 import { RecordingVersions } from '../wire/proxied-server';
+import { startRelayThreads } from '../wire/relay-threads';
 
 /** Blocks of narrow columns as the ring would grant them, of which every other one goes to another site. */
 class Whiteboard {
@@ -46,6 +48,8 @@ export interface KeyedSiteOptions {
   /** Puts another source before the clients: a mutant. */
   readonly wrapKeys?: (keys: KeySource) => KeySource;
   readonly leaseKeys?: Readonly<Record<number, bigint>>;
+  /** Clients are relayed by another thread than the one that gives the keys. */
+  readonly otherThread?: boolean;
 }
 
 /**
@@ -138,7 +142,7 @@ export class KeyedSite {
     const { life } = this;
     this.life = null;
     if (life === null) return;
-    await life.proxy.close();
+    await Promise.all(life.relays.map((each) => each.close()));
     await life.triggers.advance();
     if (how === 'clean') await life.keys.close();
     // A process that is killed writes no more; this one would, into what the next one writes.
@@ -148,6 +152,7 @@ export class KeyedSite {
 
   private async begin(incarnation: 'new' | 'known'): Promise<Life> {
     const { board } = this;
+    const versions = TableVersions.create();
     const database = new DatabasePool({
       host: 'localhost',
       port: 0,
@@ -158,6 +163,7 @@ export class KeyedSite {
     const catalog = new InformationSchemaCatalog({
       query: (sql, values) => database.rows(sql, values),
       isReplicated: (schema) => schema === 'app',
+      shared: versions,
     });
     const { leaseKeys } = this.options;
     const keys = await SiteKeySource.open({
@@ -185,18 +191,33 @@ export class KeyedSite {
       ...(leaseKeys === undefined ? {} : { leaseKeys }),
     });
     const socket = join(this.dir, `proxy-${this.starts++}.sock`);
+    const given = this.options.wrapKeys?.(keys) ?? keys;
+    const error = (message: string): void => void this.errors.push(message);
+    if (this.options.otherThread === true) {
+      const relays = await startRelayThreads({
+        threads: 1,
+        path: socket,
+        backendSocket: this.server.socket,
+        tableVersions: versions.buffer,
+        cacheBytes: 0,
+        keys: given,
+        query: (sql, values) => database.rows(sql, values),
+        error,
+      });
+      return { database, catalog, keys, triggers, socket, relays };
+    }
     const proxy = await startProxy({
       listen: null,
       socket,
       backend: { path: this.server.socket },
       catalog,
-      keys: this.options.wrapKeys?.(keys) ?? keys,
+      keys: given,
       versions: new RecordingVersions(),
       counters: new ProxyTally(),
-      log: { warn: () => {}, error: (message) => void this.errors.push(message) },
+      log: { warn: () => {}, error },
       backendWaitMs: 2_000,
     });
-    return { database, catalog, keys, triggers, socket, proxy };
+    return { database, catalog, keys, triggers, socket, relays: [proxy] };
   }
 }
 
@@ -206,7 +227,8 @@ interface Life {
   readonly keys: SiteKeySource;
   readonly triggers: KeyTriggers;
   readonly socket: string;
-  readonly proxy: RunningProxy;
+  /** What clients connect to. */
+  readonly relays: readonly { close(): Promise<void> }[];
 }
 
 /** Mutant: forgets now and then that it gave a key. */
