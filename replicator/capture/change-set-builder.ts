@@ -68,6 +68,7 @@ export function replicates({ table: { schema, table } }: TableRows, rules: Repli
 /** The texts whose weights `buildTransaction` will want; an update's keys that kept their bytes are not among them. */
 export function* weightsNeeded({ rows }: ViewedTransaction, collationOf: CollationOf): Generator<WeightRequest> {
   for (const { view, before, after } of rows) {
+    if (!view.textKeys) continue;
     const keyKept = after !== null && sameKey(view, before, after);
     for (const image of [before, after]) {
       if (image === null || (keyKept && image === after)) continue;
@@ -92,18 +93,31 @@ export function buildTransaction(viewed: ViewedTransaction, source: KeySource): 
   };
   const rows = netChanges(viewed.rows, source, tableIndex);
   if (rows.length === 0) return null;
-  return { tables, rows, generatedKeys: [...generatedKeys(viewed.rows)] };
+  return { tables: sharedTables(tables), rows, generatedKeys: generatedKeys(viewed.rows) };
 }
 
-function* generatedKeys(rows: readonly ViewedRow[]): Generator<GeneratedKey> {
+/** By the one table of most transactions: their change sets stay in memory for long, and share the list. */
+const listOfTable = new WeakMap<TableDef, readonly TableDef[]>();
+
+function sharedTables(tables: readonly TableDef[]): readonly TableDef[] {
+  const [first] = tables;
+  if (first === undefined || tables.length > 1) return tables;
+  let list = listOfTable.get(first);
+  if (list === undefined) listOfTable.set(first, (list = tables));
+  return list;
+}
+
+function generatedKeys(rows: readonly ViewedRow[]): GeneratedKey[] {
+  const keys: GeneratedKey[] = [];
   for (const { view, before, after } of rows) {
     const column: ColumnDef | null = view.autoIncrement;
     const bytes = after?.[view.autoIncrementIndex];
     if (before !== null || column === null || bytes === null || bytes === undefined) continue;
     const bits = integerBits(column);
     if (bits === null) continue;
-    yield { schema: view.def.schema, table: view.def.table, bits, key: readInteger(column, bytes) };
+    keys.push({ schema: view.def.schema, table: view.def.table, bits, key: readInteger(column, bytes) });
   }
+  return keys;
 }
 
 /** Why a table's changes cannot travel, or null. */

@@ -56,7 +56,7 @@ function netChange(fate: RowFate, source: KeySource, tableIndex: (view: TableVie
   const uniques = uniqueChanges(fate, source);
   if (first === null || last === null) {
     const kind = first === null ? 'insert' : 'delete';
-    return { kind, table: tableIndex(view), key, before: first ?? [], after: last ?? [], uniques };
+    return { kind, table: tableIndex(view), key, before: first ?? none, after: last ?? none, uniques };
   }
   const carried = carriedColumns(fate, first, last, uniques);
   if (carried === null) return null;
@@ -85,7 +85,11 @@ function carriedColumns(
   return carried;
 }
 
-function uniqueChanges({ view, first, last }: RowFate, source: KeySource): UniqueChange[] {
+/** One for all: change sets stay in memory for long. */
+const none: readonly never[] = [];
+
+function uniqueChanges({ view, first, last }: RowFate, source: KeySource): readonly UniqueChange[] {
+  if (view.uniques.length === 0) return none;
   const changes: UniqueChange[] = [];
   for (const unique of view.uniques) {
     if (first !== null && last !== null && sameParts(unique.parts, first, last)) continue;

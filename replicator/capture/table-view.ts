@@ -15,6 +15,8 @@ export interface TableView {
   readonly def: TableDef;
   readonly primaryKey: readonly KeyPart[];
   readonly uniques: readonly { readonly index: string; readonly parts: readonly KeyPart[] }[];
+  /** False: no key and no unique index holds text, whose equality would have to be asked for. */
+  readonly textKeys: boolean;
   readonly autoIncrement: ColumnDef | null;
   readonly autoIncrementIndex: number;
   /** Columns that win or lose together, by index. */
@@ -52,14 +54,21 @@ export function tableView(logged: TableDef, schema: TableSchema | null, rules: R
     primaryKey: logged.primaryKey.map((index) => indexOf.get(nameAt(logged, index).toLowerCase()) as number),
   };
   const autoIncrementIndex = indexOf.get((schema?.autoIncrement ?? '').toLowerCase()) ?? -1;
+  const primaryKey = def.primaryKey.map((column) => ({ column, prefix: primaryPrefix(def, schema, column) }));
+  const uniques = uniqueIndexes(schema, indexOf);
+  const keyed = [primaryKey, ...uniques.map(({ parts }) => parts)].flat();
   return {
     def,
-    primaryKey: def.primaryKey.map((column) => ({ column, prefix: primaryPrefix(def, schema, column) })),
-    uniques: uniqueIndexes(schema, indexOf),
+    primaryKey,
+    uniques,
+    textKeys: keyed.some(({ column }) => (columns[column]?.collation ?? null) !== null),
     autoIncrement: columns[autoIncrementIndex] ?? null,
     autoIncrementIndex,
     groups: columnGroups(def, rules, indexOf),
-    project: (image) => kept.map((index) => present(logged, index, image[index])),
+    project: (image) => {
+      if (kept.length === image.length && !image.includes(undefined)) return image;
+      return kept.map((index) => present(logged, index, image[index]));
+    },
   };
 }
 

@@ -24,8 +24,8 @@ export class RetentionWindow {
   private readonly index = new WindowIndex();
   /** In the order of adding: what undo() goes back through. */
   private readonly added: ChangeSet[] = [];
-  private readonly seqs = new Map<Incarnation, Set<bigint>>();
-  private readonly operations = new Map<ChangeSet, readonly Operation[]>();
+  /** As numbers, which are found sooner: no stream comes to 2^53 change sets. */
+  private readonly seqs = new Map<Incarnation, Set<number>>();
   private operationCount = 0;
 
   /** `foldRules`: only tests give others than the production rules. */
@@ -66,10 +66,9 @@ export class RetentionWindow {
     const at = changeSet === undefined ? -1 : this.added.lastIndexOf(changeSet);
     if (changeSet === undefined || at < 0) throw new Error('the change set to undo is not in the window');
     this.added.splice(at, 1);
-    for (const operation of this.operations.get(changeSet)!) this.index.remove(operation);
-    this.operations.delete(changeSet);
+    for (const change of changeSet.rows) this.index.remove(change);
     this.operationCount -= changeSet.rows.length;
-    this.seqs.get(changeSet.origin)!.delete(changeSet.seq);
+    this.seqs.get(changeSet.origin)!.delete(Number(changeSet.seq));
   }
 
   /**
@@ -91,7 +90,7 @@ export class RetentionWindow {
   }
 
   contains(origin: Incarnation, seq: bigint): boolean {
-    return this.seqs.get(origin)?.has(seq) ?? false;
+    return this.seqs.get(origin)?.has(Number(seq)) ?? false;
   }
 
   size(): { readonly changeSets: number; readonly operations: number } {
@@ -108,12 +107,11 @@ export class RetentionWindow {
       table: changeSet.tables[change.table]!,
     }));
     for (const operation of operations) this.index.add(operation);
-    this.operations.set(changeSet, operations);
     this.operationCount += operations.length;
     this.added.push(changeSet);
     const seqs = this.seqs.get(changeSet.origin);
-    if (seqs === undefined) this.seqs.set(changeSet.origin, new Set([changeSet.seq]));
-    else seqs.add(changeSet.seq);
+    if (seqs === undefined) this.seqs.set(changeSet.origin, new Set([Number(changeSet.seq)]));
+    else seqs.add(Number(changeSet.seq));
     return operations;
   }
 

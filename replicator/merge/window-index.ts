@@ -3,7 +3,8 @@ import { compareChangeSets, isCauseOf } from '../change-set';
 import type { Operation } from './operation';
 
 /**
- * The operations on one row, or with one unique value, in the total order.
+ * Several operations on one row, or with one unique value, in the total order. Most rows have one, which stands for itself:
+ * what the window keeps is kept for long, and each object less is one that need not be moved when memory is freed.
  */
 interface Track {
   readonly operations: Operation[];
@@ -11,16 +12,21 @@ interface Track {
   lastCoversAll: boolean;
 }
 
+type Entry = Operation | Track;
+
+const none: readonly Operation[] = [];
+
 /** Rows and unique values of the window's operations, and which belong together. */
 export class WindowIndex {
-  private readonly rows = new Map<RowKey, Track>();
-  private readonly uniques = new Map<UniqueKey, Track>();
+  private readonly rows = new Map<RowKey, Entry>();
+  private readonly uniques = new Map<UniqueKey, Entry>();
   /** Unique values that a row's operations name; only rows that name one. */
   private readonly uniquesOfRow = new Map<RowKey, Set<UniqueKey>>();
 
   add(operation: Operation): void {
     const { key } = operation.change;
     insertOrdered(this.rows, key, operation);
+    if (operation.change.uniques.length === 0) return;
     for (const unique of uniqueKeysOf(operation.change)) {
       insertOrdered(this.uniques, unique, operation);
       const known = this.uniquesOfRow.get(key);
@@ -29,23 +35,44 @@ export class WindowIndex {
     }
   }
 
-  remove(operation: Operation): void {
-    const { key } = operation.change;
-    removeOrdered(this.rows, key, operation);
-    const named = uniqueKeysOf(operation.change);
-    for (const unique of named) removeOrdered(this.uniques, unique, operation);
+  /** Takes out the operation that was added with this change. */
+  remove(change: RowChange): void {
+    const { key } = change;
+    removeOrdered(this.rows, key, change);
+    const named = uniqueKeysOf(change);
+    for (const unique of named) removeOrdered(this.uniques, unique, change);
     if (named.length === 0) return;
-    const left = new Set((this.rows.get(key)?.operations ?? []).flatMap(({ change }) => uniqueKeysOf(change)));
+    const left = new Set(this.operationsOf(key).flatMap((operation) => uniqueKeysOf(operation.change)));
     if (left.size === 0) this.uniquesOfRow.delete(key);
     else this.uniquesOfRow.set(key, left);
   }
 
   operationsOf(key: RowKey): readonly Operation[] {
-    return this.rows.get(key)?.operations ?? [];
+    return operationsIn(this.rows.get(key));
   }
 
   /** True when everything in the change set's group is among its causes. The change set is not in the index. */
   isAfterGroup(changeSet: ChangeSet): boolean {
+    for (const { key, uniques } of changeSet.rows) {
+      const entry = this.rows.get(key);
+      if (entry !== undefined && !covers(changeSet, entry)) return false;
+      if (this.leadsOn(key, uniques)) return this.isAfterWholeGroup(changeSet);
+    }
+    // Nothing else belongs to the group.
+    return true;
+  }
+
+  /** True where a row's group may hold other rows: some unique value of it, or of the change, is in the index. */
+  private leadsOn(key: RowKey, uniques: RowChange['uniques']): boolean {
+    if (this.uniquesOfRow.has(key)) return true;
+    for (const { before, after } of uniques) {
+      if (before !== null && this.uniques.has(before)) return true;
+      if (after !== null && this.uniques.has(after)) return true;
+    }
+    return false;
+  }
+
+  private isAfterWholeGroup(changeSet: ChangeSet): boolean {
     const walk = new GroupWalk();
     for (const change of changeSet.rows) {
       walk.reachRow(change.key);
@@ -53,15 +80,15 @@ export class WindowIndex {
     }
     for (let key = walk.nextRow(); key !== undefined || walk.pendingUniques; key = walk.nextRow()) {
       if (key !== undefined) {
-        const track = this.rows.get(key);
-        if (track !== undefined && !covers(changeSet, track)) return false;
+        const entry = this.rows.get(key);
+        if (entry !== undefined && !covers(changeSet, entry)) return false;
         for (const unique of this.uniquesOfRow.get(key) ?? []) walk.reachUnique(unique);
         continue;
       }
-      const track = this.uniques.get(walk.nextUnique()!);
-      if (track === undefined) continue;
-      if (!covers(changeSet, track)) return false;
-      for (const operation of track.operations) walk.reachRow(operation.change.key);
+      const entry = this.uniques.get(walk.nextUnique()!);
+      if (entry === undefined) continue;
+      if (!covers(changeSet, entry)) return false;
+      for (const operation of operationsIn(entry)) walk.reachRow(operation.change.key);
     }
     return true;
   }
@@ -75,8 +102,8 @@ export class WindowIndex {
       if (key !== undefined) {
         for (const unique of this.uniquesOfRow.get(key) ?? []) walk.reachUnique(unique);
       } else {
-        const track = this.uniques.get(walk.nextUnique()!);
-        for (const operation of track?.operations ?? []) walk.reachRow(operation.change.key);
+        const entry = this.uniques.get(walk.nextUnique()!);
+        for (const operation of operationsIn(entry)) walk.reachRow(operation.change.key);
       }
     }
     return walk.rows;
@@ -125,18 +152,23 @@ export function uniqueKeysOf(change: RowChange): UniqueKey[] {
   return keys;
 }
 
-function covers(changeSet: ChangeSet, track: Track): boolean {
-  const { operations } = track;
-  if (track.lastCoversAll) return isCauseOf(operations.at(-1)!.changeSet, changeSet);
+function operationsIn(entry: Entry | undefined): readonly Operation[] {
+  if (entry === undefined) return none;
+  return 'operations' in entry ? entry.operations : [entry];
+}
+
+function covers(changeSet: ChangeSet, entry: Entry): boolean {
+  if (!('operations' in entry)) return isCauseOf(entry.changeSet, changeSet);
+  const { operations } = entry;
+  if (entry.lastCoversAll) return isCauseOf(operations.at(-1)!.changeSet, changeSet);
   return operations.every((operation) => isCauseOf(operation.changeSet, changeSet));
 }
 
-function insertOrdered<Key>(tracks: Map<Key, Track>, key: Key, operation: Operation): void {
-  const track = tracks.get(key);
-  if (track === undefined) {
-    tracks.set(key, { operations: [operation], lastCoversAll: true });
-    return;
-  }
+function insertOrdered<Key>(entries: Map<Key, Entry>, key: Key, operation: Operation): void {
+  const entry = entries.get(key);
+  if (entry === undefined) return void entries.set(key, operation);
+  const track = 'operations' in entry ? entry : { operations: [entry], lastCoversAll: true };
+  if (track !== entry) entries.set(key, track);
   const { operations } = track;
   let at = operations.length;
   while (at > 0 && compareChangeSets(operations[at - 1]!.changeSet, operation.changeSet) > 0) at--;
@@ -150,13 +182,17 @@ function insertOrdered<Key>(tracks: Map<Key, Track>, key: Key, operation: Operat
   }
 }
 
-function removeOrdered<Key>(tracks: Map<Key, Track>, key: Key, operation: Operation): void {
-  const track = tracks.get(key);
+function removeOrdered<Key>(entries: Map<Key, Entry>, key: Key, change: RowChange): void {
+  const track = entries.get(key);
   if (track === undefined) return;
-  const at = track.operations.lastIndexOf(operation);
+  if (!('operations' in track)) {
+    if (track.change === change) entries.delete(key);
+    return;
+  }
+  const at = track.operations.findLastIndex((operation) => operation.change === change);
   if (at < 0) return;
   track.operations.splice(at, 1);
-  if (track.operations.length === 0) tracks.delete(key);
+  if (track.operations.length === 0) entries.delete(key);
   else track.lastCoversAll = everyCovered(track.operations.slice(0, -1), track.operations.at(-1)!);
 }
 
