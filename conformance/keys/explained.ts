@@ -19,20 +19,33 @@ interface Outcome {
 const onlyIds = ({ found }: Outcome): boolean =>
   found.every(({ about }) => about === 'insert id' || about === 'LAST_INSERT_ID()');
 
+/** Directly, the row with this key was written by this step. */
+function wroteRow({ step, direct }: Outcome, key: bigint): boolean {
+  const text = step.sql + JSON.stringify(step.executions);
+  const row = [...direct.rows.values()].flat().find(({ id }) => BigInt(id ?? 0) === key);
+  return row !== undefined && /\d/.test(row['u'] ?? '') && text.includes(row['u'] ?? '');
+}
+
+/** Some of its rows may bring keys. */
+const bringsKeys = ({ sql }: Step): boolean => /\((?:[^()]*, )?`?id`?[,)]/i.test(sql);
+
 export const explanations: readonly Explanation[] = [
   {
-    name: 'first generated row behind a large key',
+    name: 'first generated row behind a key of its own',
     why:
-      'IGNORE or ON DUPLICATE KEY UPDATE, and all rows before a large key of the list were left out or updated. The rows ' +
-      'behind it get their keys as values, since the server would count on from that key; it does not take them for ' +
-      'generated, and no expression of the statement can know that no row before was inserted. Rows and keys are right.',
+      'IGNORE or ON DUPLICATE KEY UPDATE, and all rows before a large key of the list (with LAST_INSERT_ID(id), any key) were ' +
+      'left out or updated. The rows behind it get their keys as values, since the server would count on from that key; it ' +
+      'does not take them for generated, and no expression of the statement can know that no row before was inserted. ' +
+      'Rows and keys are right, only the client is not told of the first of them.',
     applies: (outcome) => {
       const { step, direct } = outcome;
       if (!/\bIGNORE\b|ON DUPLICATE/i.test(step.sql) || !onlyIds(outcome)) return false;
-      const behindLarge = (id: bigint): boolean => step.large.some((large) => id > large && id < large + 2_000n);
-      return outcome.found.every(({ about, reply }) =>
-        behindLarge(about === 'insert id' ? (direct.told[reply ?? 0]?.insertId ?? 0n) : direct.lastInsertId),
-      );
+      const any = /= LAST_INSERT_ID\(id\)/.test(step.sql) && bringsKeys(step);
+      const behindLarge = (id: bigint): boolean => any || step.large.some((large) => id > large && id < large + 2_000n);
+      return outcome.found.every(({ about, reply }) => {
+        const told = about === 'insert id' ? (direct.told[reply ?? 0]?.insertId ?? 0n) : direct.lastInsertId;
+        return behindLarge(told) && wroteRow(outcome, told);
+      });
     },
   },
   {

@@ -13,16 +13,17 @@ export interface GivenKey {
  * Which rows have to be given their keys one by one. The server counts on from `first` (`insert_id`), but an explicit key
  * at or above what it would use next makes it go on behind that one, which is not ours. Measured on MariaDB 10.11:
  * insert_id=1000 with (NULL),(5),(NULL),(5000),(NULL) gives 1000, 5, 1001, 5000, 5001. Also where the rows before were left
- * out by IGNORE, or updated; but not before it has generated, or tried to.
+ * out by IGNORE, or updated; but not before it has generated, or tried to. `anyKeyJumps`: behind smaller ones its count cannot
+ * be trusted either.
  */
-export function givenKeys(rows: readonly RowKey[], first: bigint): readonly GivenKey[] {
+export function givenKeys(rows: readonly RowKey[], first: bigint, anyKeyJumps = false): readonly GivenKey[] {
   const given: GivenKey[] = [];
   let next = first;
   let jumped = false;
   let mayHaveJumped = false;
   rows.forEach((row, at) => {
     if (row.kind === 'explicit') {
-      jumped ||= next > first && row.key >= next;
+      jumped ||= next > first && (anyKeyJumps || row.key >= next);
       return;
     }
     if (jumped || mayHaveJumped) given.push({ row: at, key: next, sure: jumped });

@@ -1,9 +1,9 @@
-import type { AutoIncrementColumn, KeyDemand, TableInfo } from '../ports';
+import type { KeyDemand, TableInfo } from '../ports';
 import type { InsertShape } from '../sql/insert-shape';
 import type { SqlMode } from '../sql/sql-mode';
 import type { TextEdit } from '../sql/text-edit';
 import { keyUpdate } from './key-updates';
-import { indexOf, type RowKey, rowKeys } from './row-keys';
+import { type RowKey, rowKeys } from './row-keys';
 
 /** What an INSERT needs for its auto-increment column. */
 export type KeyingDecision =
@@ -19,6 +19,8 @@ export type KeyingDecision =
       readonly rows: readonly RowKey[];
       /** Once they are made, the statement no longer does what `demand.updates` says. */
       readonly updateEdits: readonly TextEdit[];
+      /** The server's count cannot be trusted any more behind a row that brings a key, once they are made. */
+      readonly anyKeyJumps: boolean;
     }
   /** It cannot be served; the client gets `message`. */
   | { readonly kind: 'refused'; readonly message: string };
@@ -40,22 +42,18 @@ export function decideKeying(shape: InsertShape, table: TableInfo, text: string,
   const count = rows === null ? null : rows.length - explicit.length;
   const update = keyUpdate(shape, table);
   const updates = update.kind !== 'none';
+  // Where rows bring keys, a clause that does not assign the key column may set the server's count back to a key it has given
+  // (MariaDB 10.11): behind a row that was updated but not changed, and one with a key of its own that was.
+  const generatesAll = rows === null || rows.every(({ kind }) => kind === 'generated');
   return {
     kind: 'keys',
     demand: count === null ? { kind: 'unknown', updates } : { kind: 'rows', count, updates },
     explicit,
     rows: rows ?? [],
-    updateEdits: update.kind === 'told' && generatesAll(shape, column, rows) ? update.edits : [],
+    // One row may stand for many, of a bulk execution: those cannot be given their keys.
+    updateEdits: update.kind === 'told' && (generatesAll || rows.length > 1) ? update.edits : [],
+    anyKeyJumps: update.kind === 'told' && !generatesAll,
   };
-}
-
-/**
- * No row brings a key. Where some do, a clause that does not assign the key column may set the server's count back to a key it
- * has given (MariaDB 10.11): behind a row that was updated but not changed, and one with a key of its own that was.
- */
-function generatesAll({ columns }: InsertShape, column: AutoIncrementColumn, rows: readonly RowKey[] | null): boolean {
-  if (rows !== null) return rows.every(({ kind }) => kind === 'generated');
-  return columns !== null && indexOf(columns, column.name) < 0;
 }
 
 function triggerMessage(table: TableInfo): string {

@@ -18,14 +18,15 @@ export const valueVariable = '@duara_g';
 export const jumpVariable = '@duara_j';
 
 /** Edits that give later rows their keys, where the server would not, or may not, go on from `first`. */
-export function rowEdits(written: readonly RowKey[], first: bigint): TextEdit[] {
+export function rowEdits(written: readonly RowKey[], first: bigint, anyKeyJumps = false): TextEdit[] {
   // A parameter of a text (EXECUTE … USING) is as any expression.
   const rows = written.map((row): RowKey =>
     row.kind === 'parameter' ? { kind: 'unknown', expression: row.token } : row,
   );
-  const given = new Map(givenKeys(rows, first).map((one) => [one.row, one]));
+  const given = new Map(givenKeys(rows, first, anyKeyJumps).map((one) => [one.row, one]));
   if (given.size === 0) return [];
   const looksAtValues = [...given.values()].some(({ sure }) => !sure);
+  const jumps = anyKeyJumps ? `${valueVariable}<>0` : `${valueVariable}>=${first}`;
   let looked = false;
   let toldBefore = false;
   return rows.flatMap((row, at): TextEdit[] => {
@@ -43,7 +44,7 @@ export function rowEdits(written: readonly RowKey[], first: bigint): TextEdit[] 
       if (row.kind !== 'unknown' || key !== null) return key === null ? [] : valueEdits(row, key, null);
       return looksAtValues && at > 0 ? valueEdits(row, 'NULL', 'look') : [];
     }
-    const jumped = `${jumpVariable}:=IFNULL(${looked ? `${jumpVariable} OR ` : ''}${valueVariable}>=${first},0)`;
+    const jumped = `${jumpVariable}:=IFNULL(${looked ? `${jumpVariable} OR ` : ''}${jumps},0)`;
     looked = true;
     return valueEdits(row, key ?? 'NULL', jumped);
   });
@@ -91,13 +92,12 @@ export function usesValueVariables(rows: readonly RowKey[]): boolean {
 }
 
 /** Edits that let a prepared INSERT take the keys of its rows from variables. */
-export function rowVariableEdits(rows: readonly RowKey[]): TextEdit[] {
+export function rowVariableEdits(rows: readonly RowKey[], anyKeyJumps = false): TextEdit[] {
   if (!usesRowVariables(rows)) return [];
+  const jumps = anyKeyJumps ? `${valueVariable}<>0` : `${valueVariable}>=${keyVariable}`;
   let looks = false;
   return rows.flatMap((row, at): TextEdit[] => {
-    const jumped = looks
-      ? `${jumpVariable}:=IFNULL(${jumpVariable} OR ${at}>=${sureVariable} OR ${valueVariable}>=${keyVariable},0)`
-      : null;
+    const jumped = looks ? `${jumpVariable}:=IFNULL(${jumpVariable} OR ${at}>=${sureVariable} OR ${jumps},0)` : null;
     const variable = rowVariable(at);
     const key = looks && mayBeFirst(rows, at) ? toldOnce(variable, keyVariable) : variable;
     if (row.kind === 'parameter') {

@@ -19,13 +19,21 @@ import { type PreparedStatement, queryAttributes, type SessionState } from './se
 import type { KeyNeed } from './insert-keys';
 import type { StatementPlan } from './statement-plan';
 
+/** Those that take their keys from variables; empty when they do not. */
+export interface VariableRows {
+  readonly rows: readonly RowKey[];
+  /** See KeyNeed. */
+  readonly anyKeyJumps: boolean;
+}
+
+const noRows: VariableRows = { rows: [], anyKeyJumps: false };
+
 /** What one execution of a prepared statement needs, from the values of its parameters. */
 export interface ExecutionKeys {
   readonly needs: readonly KeyNeed[];
   /** Keys that the parameters bring. */
   readonly explicit: readonly bigint[];
-  /** Those that take their keys from variables; empty when they do not. */
-  readonly rows: readonly RowKey[];
+  readonly rows: VariableRows;
   /**
    * Of a bulk execution with and without keys: an explicit key so large, less the rows before it that have none, would
    * make the server go on behind it. null: there is none.
@@ -49,24 +57,25 @@ export class PreparedKeys {
   execution(prepared: PreparedStatement, { needs }: StatementPlan, payload: Buffer): ExecutionKeys {
     const values = parameters(prepared, payload, queryAttributes(this.state));
     const [need] = needs;
-    if (need === undefined) return { needs, explicit: [], rows: [], jumpsAt: null };
+    if (need === undefined) return { needs, explicit: [], rows: noRows, jumpsAt: null };
     const valueOf = (number: number): null | bigint | string | undefined => {
       const value = values?.[number];
       return value === 'other' ? undefined : value;
     };
     const rows = withParameters(need.rows, valueOf, this.state.mode);
     // Rows that cannot be seen: a query.
-    if (rows.length === 0) return { needs, explicit: [], rows: [], jumpsAt: null };
+    if (rows.length === 0) return { needs, explicit: [], rows: noRows, jumpsAt: null };
     const explicit = rows.flatMap((row) => (row.kind === 'explicit' ? [row.key] : []));
     const count = rows.length - explicit.length;
     const own = count === 0 ? [] : [{ ...need, demand: { ...need.demand, kind: 'rows' as const, count } }];
-    return { needs: own, explicit, rows: usesRowVariables(need.rows) ? rows : [], jumpsAt: null };
+    const variable = usesRowVariables(need.rows) ? { rows, anyKeyJumps: need.anyKeyJumps } : noRows;
+    return { needs: own, explicit, rows: variable, jumpsAt: null };
   }
 
   /** As `execution`, for COM_STMT_BULK_EXECUTE: the statement is carried out for each of `rows`. */
   bulkExecution({ needs }: StatementPlan, rows: () => Iterable<BulkRow>): ExecutionKeys {
     const [need] = needs;
-    if (need === undefined || need.rows.length === 0) return { needs, explicit: [], rows: [], jumpsAt: null };
+    if (need === undefined || need.rows.length === 0) return { needs, explicit: [], rows: noRows, jumpsAt: null };
     const explicit: bigint[] = [];
     let count = 0;
     let jump: bigint | null = null;
@@ -84,7 +93,7 @@ export class PreparedKeys {
       }
     }
     const own = count === 0 ? [] : [{ ...need, demand: { ...need.demand, kind: 'rows' as const, count } }];
-    return { needs: own, explicit, rows: [], jumpsAt };
+    return { needs: own, explicit, rows: noRows, jumpsAt };
   }
 
   /**
@@ -93,7 +102,7 @@ export class PreparedKeys {
    */
   around(
     prepared: PreparedStatement,
-    rows: readonly RowKey[],
+    rows: VariableRows,
     first: bigint | null,
   ): { readonly before: readonly SwallowedCommand[]; readonly after: readonly SwallowedCommand[] } {
     if (prepared.keyed) return { before: [this.swallowed(this.assignments(rows, first))], after: [] };
@@ -106,10 +115,10 @@ export class PreparedKeys {
     return this.swallowed(`SET ${keyVariable}=0`);
   }
 
-  private assignments(rows: readonly RowKey[], first: bigint | null): string {
+  private assignments({ rows, anyKeyJumps }: VariableRows, first: bigint | null): string {
     // Without a key at hand the variable must not hold an old one. 0: no key, the server's own.
     const list = [`${keyVariable}=${first ?? 0n}`];
-    const given = first === null ? [] : givenKeys(rows, first);
+    const given = first === null ? [] : givenKeys(rows, first, anyKeyJumps);
     const keys = new Map(given.map(({ row, key }) => [row, key]));
     const count = Math.max(this.rowVariablesSet, ...[...keys.keys()].map((row) => row + 1));
     for (let row = 0; row < count; row++) list.push(`${rowVariable(row)}=${keys.get(row) ?? 'NULL'}`);
