@@ -1,6 +1,7 @@
 import { BlockList, type Socket } from 'node:net';
 import type { Link } from '../session/links';
 import { type ClientPlace, isLoopback, placeOf } from './client-place';
+import { type Arrival, arrivedAsSocket } from './arrival';
 import { addressBytes, addressText } from '../wire/ip-address';
 import { decodeProxyHeader, encodeProxyHeader, type Endpoint, ProxyHeaderError } from '../wire/proxy-header';
 
@@ -14,7 +15,7 @@ export interface Ends {
 
 /** A client that was accepted, and where it is. */
 export interface AcceptedClient {
-  readonly socket: Socket;
+  readonly arrival: Arrival;
   /** null: a unix socket, or gone. */
   ends(): Ends | null;
   readonly link: Link;
@@ -35,27 +36,24 @@ export function networkList(networks: readonly string[]): BlockList {
 }
 
 /** True when the connection must begin with a PROXY header; null: none does. */
-export function comesFrom(list: BlockList | null, socket: Socket): boolean {
+export function comesFrom(list: BlockList | null, client: Arrival): boolean {
   if (list === null) return false;
-  const bytes = addressBytes(socket.remoteAddress ?? '');
+  const bytes = addressBytes(client.remoteAddress ?? '');
   return bytes !== null && list.check(addressText(bytes), bytes.length === 4 ? 'ipv4' : 'ipv6');
 }
 
-export function acceptedDirectly(socket: Socket): AcceptedClient {
-  const { remoteAddress } = socket;
+export function acceptedDirectly(arrival: Arrival): AcceptedClient {
+  const { remoteAddress } = arrival;
   const place = placeOf(remoteAddress);
   const link = remoteAddress === undefined ? 'local' : linkTo(remoteAddress);
   // Two calls of the system for each connection, which only a header for the backend needs.
-  return { socket, link, place, ends: endsOfSocket };
+  return { arrival, link, place, ends: endsOfArrival };
 }
 
-function endsOfSocket(this: AcceptedClient): Ends | null {
-  return endsOf(this.socket);
-}
-
-function endsOf(socket: Socket): Ends | null {
-  const source = endpoint(socket.remoteAddress, socket.remotePort);
-  const destination = endpoint(socket.localAddress, socket.localPort);
+function endsOfArrival(this: AcceptedClient): Ends | null {
+  const { arrival } = this;
+  const source = endpoint(arrival.remoteAddress, arrival.remotePort);
+  const destination = endpoint(arrival.localAddress, arrival.localPort);
   return source === null || destination === null ? null : { source, destination };
 }
 
@@ -102,11 +100,11 @@ export function readProxyHeader(socket: Socket): Promise<AcceptedClient> {
 }
 
 function throughProxy(socket: Socket, source: Endpoint | null): AcceptedClient {
-  const peer = acceptedDirectly(socket);
+  const peer = acceptedDirectly(arrivedAsSocket(socket));
   const ends = peer.ends();
   if (source === null || ends === null) return peer;
   const place = { name: source.address, private: false };
-  return { socket, ends: () => ({ source, destination: ends.destination }), link: 'plain', place };
+  return { arrival: peer.arrival, ends: () => ({ source, destination: ends.destination }), link: 'plain', place };
 }
 
 /** What tells the backend where the client is. */

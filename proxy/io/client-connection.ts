@@ -16,6 +16,7 @@ import type { Channel } from './channel';
 import { CompressedChannel, CompressionError } from './compressed-channel';
 import { BackendEvents, ClientEvents, type TwoSides } from './connection-events';
 import { hasZstd } from './frame-codec';
+import { HandleChannel } from './handle-channel';
 import { LentBackend } from './lent-backend';
 import type { OwnPasswordKey } from './password-key';
 import type { ProxyOptions } from './proxy-options';
@@ -67,9 +68,9 @@ export class ClientConnection implements SessionEffects, TwoSides {
     private readonly transports: Transports,
     private readonly onClose: () => void,
   ) {
-    const { socket, place } = accepted;
+    const { arrival, place } = accepted;
     this.clientPrivate = place.private;
-    this.client = new SocketChannel(socket);
+    this.client = arrival.channel();
   }
 
   /** Connects the backend and starts to relay. Never throws: what fails here ends this connection only. */
@@ -214,8 +215,9 @@ export class ClientConnection implements SessionEffects, TwoSides {
     switch (upgrade.kind) {
       case 'clientTls': {
         const { clientTls } = this.transports;
-        if (clientTls === null || !(client instanceof SocketChannel)) return this.close();
-        this.client = clientTls.begin(client, upgrade.rest);
+        const socket = client instanceof HandleChannel ? client.whole() : client;
+        if (clientTls === null || !(socket instanceof SocketChannel)) return this.close();
+        this.client = clientTls.begin(socket, upgrade.rest);
         this.clientPrivate = true;
         break;
       }
@@ -269,8 +271,9 @@ export class ClientConnection implements SessionEffects, TwoSides {
     const { backend } = this;
     if (!this.clientPrivate || !(backend instanceof LentBackend) || !backend.giveBack(reset, schema)) return false;
     this.backend = null;
-    if (this.client instanceof SocketChannel && this.client.allSent) {
-      this.client.destroy();
+    const { client } = this;
+    if ((client instanceof HandleChannel || client instanceof SocketChannel) && client.allSent) {
+      client.destroy();
     } else {
       this.client.end();
       this.client.destroyWhenIdle(LAST_BYTES_MS);

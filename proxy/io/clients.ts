@@ -2,6 +2,7 @@ import type { BlockList, Socket } from 'node:net';
 import { serverShutdown, tooManyConnections } from '../errors';
 import type { ProxyServices } from '../session/proxy-services';
 import { type AcceptedClient, acceptedDirectly, comesFrom, networkList, readProxyHeader } from './accepted-client';
+import type { Arrival } from './arrival';
 import { ClientConnection, type Transports } from './client-connection';
 import type { ProxyOptions } from './proxy-options';
 import { turnAway } from './refusal';
@@ -24,15 +25,15 @@ export class Clients {
     this.proxies = networks.length === 0 ? null : networkList(networks);
   }
 
-  accept(client: Socket): void {
+  accept(client: Arrival): void {
     const { options, connections } = this;
     const max = options.maxConnections ?? Infinity;
     const room = (): boolean => options.clientCount?.take(max) ?? connections.size + this.announcing.size < max;
     if (this.draining || !room()) {
       options.refused?.(this.draining ? 'draining' : 'limit');
-      return turnAway(client, this.draining ? serverShutdown() : tooManyConnections(max));
+      return turnAway(client.socket(), this.draining ? serverShutdown() : tooManyConnections(max));
     }
-    if (this.proxies !== null && comesFrom(this.proxies, client)) this.announced(client);
+    if (this.proxies !== null && comesFrom(this.proxies, client)) this.announced(client.socket());
     else this.begin(acceptedDirectly(client));
   }
 
@@ -56,7 +57,7 @@ export class Clients {
     const { options } = this;
     if (this.draining) {
       this.left();
-      return turnAway(client.socket, serverShutdown());
+      return turnAway(client.arrival.socket(), serverShutdown());
     }
     const ended = (): void => this.closed(connection);
     const connection = new ClientConnection(client, options, this.services, this.transports, ended);

@@ -15,7 +15,7 @@ export type WriteOutcome =
   /** Not possible here: write to the socket as a stream. */
   | 'unable';
 
-interface WriteRequest {
+export interface WriteRequest {
   oncomplete: ((status: number) => void) | null;
   /** Kept while the system reads it. */
   buffer: Uint8Array | null;
@@ -30,9 +30,11 @@ interface StreamBinding {
   readonly WriteWrap: new () => WriteRequest;
   readonly streamBaseState: Int32Array;
   readonly kLastWriteWasAsync: number;
+  readonly kReadBytesOrError: number;
 }
 
-const binding = streamBinding();
+/** null: this Node has it elsewhere. */
+export const binding = streamBinding();
 
 /** What a write needs only if the system does not take all of it at once, which is rare: so the same one again and again. */
 let request: WriteRequest | null = null;
@@ -49,7 +51,7 @@ export function writeDirectly(socket: Socket, bytes: Buffer, owner: WriteOwner):
   const error = handle.writeBuffer(request, bytes);
   if (error !== 0) {
     request = null;
-    socket.destroy(systemError(error));
+    socket.destroy(systemError('write', error));
     return 'sent';
   }
   if (binding.streamBaseState[binding.kLastWriteWasAsync] === 0) return 'sent';
@@ -59,7 +61,7 @@ export function writeDirectly(socket: Socket, bytes: Buffer, owner: WriteOwner):
   waiting.oncomplete = (status) => {
     waiting.buffer = null;
     if (socket.destroyed) return;
-    if (status < 0) socket.destroy(systemError(status));
+    if (status < 0) socket.destroy(systemError('write', status));
     else owner.written(bytes.length);
   };
   return 'waits';
@@ -77,18 +79,19 @@ function handleOf(socket: Socket): StreamHandle | null {
 }
 
 /** As a socket makes it. */
-function systemError(status: number): NodeJS.ErrnoException {
+export function systemError(syscall: string, status: number): NodeJS.ErrnoException {
   const code = getSystemErrorName(status);
-  return Object.assign(new Error(`write ${code}`), { errno: status, code, syscall: 'write' });
+  return Object.assign(new Error(`${syscall} ${code}`), { errno: status, code, syscall });
 }
 
 function streamBinding(): StreamBinding | null {
   const { binding: open } = process as unknown as { binding?: (name: string) => Partial<StreamBinding> };
   try {
     const found = open?.('stream_wrap');
-    const { WriteWrap, streamBaseState, kLastWriteWasAsync } = found ?? {};
+    const { WriteWrap, streamBaseState, kLastWriteWasAsync, kReadBytesOrError } = found ?? {};
     if (typeof WriteWrap !== 'function' || streamBaseState === undefined) return null;
-    return typeof kLastWriteWasAsync === 'number' ? { WriteWrap, streamBaseState, kLastWriteWasAsync } : null;
+    if (typeof kLastWriteWasAsync !== 'number' || typeof kReadBytesOrError !== 'number') return null;
+    return { WriteWrap, streamBaseState, kLastWriteWasAsync, kReadBytesOrError };
   } catch {
     return null;
   }

@@ -1,6 +1,8 @@
-import { createServer, type Server, type Socket } from 'node:net';
+import { createServer, type Server } from 'node:net';
+import { type Arrival, arrivedAsSocket, HandleArrival } from './arrival';
 import { isLoopback } from './client-place';
 import type { ProxyLog } from './proxy-options';
+import { acceptHandles } from './stream-handle';
 
 /** A socket that listens, for another thread of this process to listen on too. */
 export interface SharedListener {
@@ -17,22 +19,32 @@ export interface InheritedListener {
   readonly keepAlive: boolean;
 }
 
+const KEEP_ALIVE_SECONDS = 60;
 /** Nagle's delay does no good to replies that are sent whole; a client's host that died must be noticed in the end. */
 const clientSockets = {
   allowHalfOpen: true,
   pauseOnConnect: true,
   noDelay: true,
-  keepAliveInitialDelay: 60_000,
+  keepAliveInitialDelay: KEEP_ALIVE_SECONDS * 1000,
 };
 const BACKLOG = 1024;
 
+function accepting(accept: (client: Arrival) => void, keepAlive: boolean): Server {
+  const server = createServer({ ...clientSockets, keepAlive }, (socket) => accept(arrivedAsSocket(socket)));
+  const afterSeconds = keepAlive ? KEEP_ALIVE_SECONDS : null;
+  return server.once('listening', () =>
+    acceptHandles(server, (handle) => accept(new HandleArrival(handle, afterSeconds))),
+  );
+}
+
 /** Rejects with the system's error (EADDRINUSE, EACCES). */
 export function listening(
-  accept: (client: Socket) => void,
+  accept: (client: Arrival) => void,
   where: { readonly host: string; readonly port: number } | { readonly path: string },
   log: ProxyLog,
 ): Promise<Server> {
-  const server = createServer({ ...clientSockets, keepAlive: wantsKeepAlive(where) }, accept);
+  const keepAlive = wantsKeepAlive(where);
+  const server = accepting(accept, keepAlive);
   return started(server, log, () => server.listen({ ...where, backlog: BACKLOG }));
 }
 
@@ -49,11 +61,11 @@ interface ServerInternals {
 
 /** Listens on a socket that listens already. `server.listen` would open a unix socket's descriptor once more. */
 export function inherited(
-  accept: (client: Socket) => void,
+  accept: (client: Arrival) => void,
   { handle, keepAlive }: InheritedListener,
   log: ProxyLog,
 ): Promise<Server> {
-  const server = createServer({ ...clientSockets, keepAlive }, accept);
+  const server = accepting(accept, keepAlive);
   const internals = server as unknown as ServerInternals;
   return started(server, log, () => {
     internals._handle = handle;

@@ -1,10 +1,11 @@
 import { rmSync } from 'node:fs';
-import type { Server, Socket } from 'node:net';
+import type { Server } from 'node:net';
 import { Flights } from '../cache/flights';
 import type { IdleLimits } from '../reuse/idle-pool';
 import type { ProxyServices } from '../session/proxy-services';
 import { KnownInserts } from '../session/known-inserts';
 import { StatementCache } from '../sql/statement-cache';
+import type { Arrival } from './arrival';
 import { connectBackend } from './backend-connection';
 import { BackendSupply, type BackendCounts } from './backend-supply';
 import { Clients } from './clients';
@@ -64,7 +65,7 @@ export async function startProxy(options: ProxyOptions): Promise<RunningProxy> {
     supply,
   };
   const clients = new Clients(options, services, transports);
-  const accept = (client: Socket): void => clients.accept(client);
+  const accept = (client: Arrival): void => clients.accept(client);
   const servers: Server[] = [];
   const { listen, socket } = options;
   const listeners = (): SharedListener[] =>

@@ -14,11 +14,11 @@ const largeBytes = 16 * 1024;
  * All sockets read into this memory, one after another, so that a connection that rests owns none and a read allocates
  * none. What is handed on to a write must be copied before, since a write that the system takes only in part goes on later.
  */
-const shared = Buffer.allocUnsafeSlow(readBytes);
+export const sharedMemory = Buffer.allocUnsafeSlow(readBytes);
 
 /** Whether the bytes may be overwritten by the next read of any socket: a write of them needs a copy. */
 export function isLent(bytes: Buffer): boolean {
-  return bytes.buffer === shared.buffer;
+  return bytes.buffer === sharedMemory.buffer;
 }
 
 /** Memory of a socket's own that a write still needs. */
@@ -65,7 +65,7 @@ function nextMemory(): Buffer | null {
   if (read.last < largeBytes) {
     if (read.own === null) return null;
     read.own = null;
-    return shared;
+    return sharedMemory;
   }
   if (read.own !== null && !taken.has(read.own.buffer)) return null;
   return (read.own = Buffer.allocUnsafeSlow(readBytes));
@@ -83,10 +83,10 @@ export function readDirectly(socket: Socket, target: ReadTarget): boolean {
   const kept = socket as unknown as Record<symbol, unknown>;
   const read: DirectRead = { target, last: 0, own: null };
   (socket as DirectSocket)[directRead] = read;
-  kept[keys.memory] = shared;
+  kept[keys.memory] = sharedMemory;
   kept[keys.callback] = onBytes;
   kept[keys.next] = nextMemory;
-  handle.useUserBuffer(shared);
+  handle.useUserBuffer(sharedMemory);
   return true;
 }
 

@@ -1,0 +1,81 @@
+import type { Socket } from 'node:net';
+import type { Channel } from './channel';
+import { HandleChannel, socketOf } from './handle-channel';
+import { SocketChannel } from './socket-channel';
+import type { HandleAddress, StreamHandle } from './stream-handle';
+
+/** Who has just connected. What comes from `socket` or `channel` is the caller's; one of them, once. */
+export interface Arrival {
+  /** undefined: a unix socket, or gone. */
+  readonly remoteAddress: string | undefined;
+  readonly remotePort: number | undefined;
+  readonly localAddress: string | undefined;
+  readonly localPort: number | undefined;
+  socket(): Socket;
+  channel(): Channel;
+}
+
+export function arrivedAsSocket(socket: Socket): Arrival {
+  const { remoteAddress } = socket;
+  return {
+    remoteAddress,
+    get remotePort() {
+      return socket.remotePort;
+    },
+    get localAddress() {
+      return socket.localAddress;
+    },
+    get localPort() {
+      return socket.localPort;
+    },
+    socket: () => socket,
+    channel: () => new SocketChannel(socket),
+  };
+}
+
+/** See acceptHandles. */
+export class HandleArrival implements Arrival {
+  readonly remoteAddress: string | undefined;
+
+  constructor(
+    private readonly handle: StreamHandle,
+    keepAliveSeconds: number | null,
+  ) {
+    // Nagle's delay does no good to replies that are sent whole.
+    handle.setNoDelay?.(true);
+    if (keepAliveSeconds !== null) handle.setKeepAlive?.(true, keepAliveSeconds);
+    this.remoteAddress = this.remote.address;
+  }
+
+  get remotePort(): number | undefined {
+    return this.remote.port;
+  }
+
+  get localAddress(): string | undefined {
+    return this.local.address;
+  }
+
+  get localPort(): number | undefined {
+    return this.local.port;
+  }
+
+  socket(): Socket {
+    return socketOf(this.handle);
+  }
+
+  channel(): Channel {
+    return new HandleChannel(this.handle);
+  }
+
+  private get remote(): HandleAddress {
+    const out: HandleAddress = {};
+    this.handle.getpeername?.(out);
+    return out;
+  }
+
+  private get local(): HandleAddress {
+    const out: HandleAddress = {};
+    this.handle.getsockname?.(out);
+    return out;
+  }
+}
