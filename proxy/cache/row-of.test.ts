@@ -1,6 +1,7 @@
 import type { TableInfo } from '../ports';
 import { parseText } from '../sql/classifier';
 import { defaultSqlMode } from '../sql/sql-mode';
+import { StatementCache } from '../sql/statement-cache';
 import { rowOf } from './row-of';
 
 const user: TableInfo = {
@@ -112,4 +113,16 @@ test('a key of text, or none, names no row', () => {
   expect(row('SELECT * FROM user WHERE id = 5', { integerKey: false })).toBeNull();
   expect(row('SELECT * FROM user WHERE id = 5', { primaryKey: [] })).toBeNull();
   expect(row('SELECT * FROM user WHERE id = 5', { kind: 'view' })).toBeNull();
+});
+
+test('a statement that has the tokens of another text of its shape names its own row', () => {
+  const cache = new StatementCache();
+  const rowOfText = (sql: string): readonly string[] | null => {
+    const [statement] = cache.parseByShape(sql, defaultSqlMode).statements;
+    return statement === undefined ? null : rowOf(sql, statement, user);
+  };
+  expect(rowOfText("SELECT name FROM user WHERE name <> 'ab' AND id = 5")).toEqual(['5']);
+  expect(rowOfText("SELECT name FROM user WHERE name <> '' AND id = 12345")).toEqual(['12345']);
+  // No canonical integer, though of the same shape.
+  expect(rowOfText("SELECT name FROM user WHERE name <> 'abc' AND id = 05")).toBeNull();
 });

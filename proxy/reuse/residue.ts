@@ -24,7 +24,7 @@ export function residueOf(parsed: ParsedText): Residue {
   if (known !== undefined) return known;
   let residue: Residue = parsed.broken ? 'unknown' : 'none';
   for (const statement of parsed.statements) residue = worse(residue, residueOfStatement(statement));
-  judged.set(parsed, residue);
+  if (parsed.kept === true) judged.set(parsed, residue);
   return residue;
 }
 

@@ -12,6 +12,7 @@ export interface ClientCommand {
 
 /** The packet with its header, which stands before the payload in the same memory (see PacketFramer). */
 export function framedBytes(packet: Packet): Buffer {
+  if (packet.framed !== undefined) return packet.framed;
   const { payload } = packet;
   return Buffer.from(payload.buffer, payload.byteOffset - PACKET_HEADER_BYTES, payload.length + PACKET_HEADER_BYTES);
 }

@@ -7,20 +7,13 @@ import {
 } from '../wire/constants';
 import { PayloadReader } from '../wire/payload-reader';
 import { PROGRESS_REPORT, ReplyHeader } from '../wire/response';
+import { endedPhase, eofBeforeRows, filePhase, firstPhase, type ReplyPhase, rowsPhase } from './reply-phase';
 import { emptySummary, nothingSaid, type ReplyKind, type ReplySummary } from './reply-summary';
 
 /** Most of a packet's head that is looked at: an OK packet's fixed fields take 1 + 9 + 9 + 2 + 2. */
 const HEAD_BYTES = 32;
 /** For the packet at hand of whatever session, as long as its bytes lie in one chunk. */
 const sharedHead = Buffer.allocUnsafeSlow(HEAD_BYTES);
-
-type Phase =
-  | { readonly kind: 'first' }
-  | { readonly kind: 'definitions'; left: number; readonly then: 'rows' | 'columns' | 'end' }
-  | { readonly kind: 'definitionsEof'; readonly then: 'rows' | 'columns' | 'end' }
-  | { readonly kind: 'rows' }
-  | { readonly kind: 'file' }
-  | { readonly kind: 'ended' };
 
 /**
  * Follows the server's packets from their headers and first bytes, and says where a reply ends. Rows are skipped by
@@ -29,7 +22,7 @@ type Phase =
 export class ResponseTracker {
   private summary: ReplySummary = nothingSaid;
   private kind: ReplyKind = 'result';
-  private phase: Phase = { kind: 'ended' };
+  private phase: ReplyPhase = endedPhase;
   private columnsAfterParameters = 0;
   private definitionsSkipped = false;
   private rows = 0;
@@ -67,10 +60,10 @@ export class ResponseTracker {
     this.columnsAfterParameters = 0;
     this.phase =
       kind === 'rows'
-        ? { kind: 'rows' }
+        ? rowsPhase
         : kind === 'columns'
           ? { kind: 'definitions', left: Infinity, then: 'end' }
-          : { kind: 'first' };
+          : firstPhase;
   }
 
   /** What the reply said, which is forgotten here. */
@@ -91,7 +84,7 @@ export class ResponseTracker {
 
   /** The file's last packet was sent: the server's answer to it follows. */
   fileSent(): void {
-    if (this.phase.kind === 'file') this.phase = { kind: 'first' };
+    if (this.phase.kind === 'file') this.phase = firstPhase;
   }
 
   /**
@@ -204,7 +197,7 @@ export class ResponseTracker {
         return this.row();
       case 'file':
         // The server gave up before the file was sent.
-        this.phase = { kind: 'first' };
+        this.phase = firstPhase;
         return this.firstPacket();
       case 'ended':
         return;
@@ -226,13 +219,13 @@ export class ResponseTracker {
       case 'packet':
         if (first === ReplyHeader.ok && this.payloadLength >= 7) this.ok();
         else if (first === ReplyHeader.eof && this.payloadLength === 5) this.eofStatus();
-        this.phase = { kind: 'ended' };
+        this.phase = endedPhase;
         return;
       case 'authentication':
         // Everything but OK and error is a step of the exchange.
         if (first === ReplyHeader.ok) {
           this.ok();
-          this.phase = { kind: 'ended' };
+          this.phase = endedPhase;
         }
         return;
       case 'prepare':
@@ -245,7 +238,7 @@ export class ResponseTracker {
   private resultStart(first: number): void {
     if (first === ReplyHeader.ok) return this.okEnds();
     if (first === ReplyHeader.localInfile) {
-      this.phase = { kind: 'file' };
+      this.phase = filePhase;
       return;
     }
     // COM_SET_OPTION and COM_DEBUG style EOF.
@@ -253,10 +246,15 @@ export class ResponseTracker {
       this.eofStatus();
       return this.endOfResult();
     }
+    this.rows = 0;
+    // Mostly the packet is the number of columns in one byte.
+    if (this.payloadLength === 1 && first < 0xfb) {
+      this.definitionsSkipped = false;
+      return this.definitions(first, 'rows');
+    }
     const reader = new PayloadReader(this.head.subarray(0, this.headWanted));
     const columns = Number(reader.lenenc());
     this.definitionsSkipped = this.metadataFlag && reader.remaining > 0 && reader.uint8() === 0;
-    this.rows = 0;
     this.definitions(columns, 'rows');
   }
 
@@ -279,7 +277,7 @@ export class ResponseTracker {
     if (phase.left === Infinity) {
       if (!this.isResultEnd()) return;
       this.endStatus();
-      this.phase = { kind: 'ended' };
+      this.phase = endedPhase;
       return;
     }
     phase.left -= 1;
@@ -293,7 +291,7 @@ export class ResponseTracker {
 
   private endOfDefinitions(then: 'rows' | 'columns' | 'end'): void {
     if (this.deprecateEof) this.afterDefinitions(then);
-    else this.phase = { kind: 'definitionsEof', then };
+    else this.phase = then === 'rows' ? eofBeforeRows : { kind: 'definitionsEof', then };
   }
 
   private afterDefinitions(then: 'rows' | 'columns' | 'end'): void {
@@ -301,7 +299,7 @@ export class ResponseTracker {
       return this.definitions(this.columnsAfterParameters, 'end');
     }
     if (then !== 'rows') {
-      this.phase = { kind: 'ended' };
+      this.phase = endedPhase;
       return;
     }
     // With a cursor the rows come by COM_STMT_FETCH. (Under deprecateEof an OK packet follows in any case.) A procedure's
@@ -309,7 +307,7 @@ export class ResponseTracker {
     const cursor =
       this.kind === 'cursor' && !this.deprecateEof && ((this.summary.status ?? 0) & ServerStatus.cursorExists) !== 0;
     if (cursor) this.endOfResult();
-    else this.phase = { kind: 'rows' };
+    else this.phase = rowsPhase;
   }
 
   private row(): void {
@@ -360,13 +358,13 @@ export class ResponseTracker {
     const more =
       ((this.summary.status ?? 0) & ServerStatus.moreResultsExist) !== 0 &&
       (this.kind === 'result' || this.kind === 'cursor');
-    this.phase = more ? { kind: 'first' } : { kind: 'ended' };
+    this.phase = more ? firstPhase : endedPhase;
   }
 
   private error(): void {
     const code = this.payloadLength >= 3 ? this.head.readUInt16LE(1) : 0;
     if (code === PROGRESS_REPORT) return;
     this.summary.errorCode = code;
-    this.phase = { kind: 'ended' };
+    this.phase = endedPhase;
   }
 }

@@ -214,6 +214,7 @@ export class Session {
   }
 
   private drainHeld(): void {
+    if (this.held.length === 0 && this.phase.kind === 'command') return;
     while (!this.waiting) {
       const { phase } = this;
       if (phase.kind === 'command' && phase.replies.barriers > 0) return;

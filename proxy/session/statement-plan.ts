@@ -4,7 +4,7 @@ import { rowOf } from '../cache/row-of';
 import { touchedTables } from '../cache/touched-tables';
 import type { KeyPlace } from '../keys/key-edits';
 import type { TableInfo } from '../ports';
-import type { ParsedText, Statement } from '../sql/classifier';
+import { onlyReads, type ParsedText, type Statement } from '../sql/classifier';
 import { callsStored } from '../sql/routine-body';
 import type { TextEdit } from '../sql/text-edit';
 import { executed, type PreparedText } from './dynamic-text';
@@ -159,13 +159,6 @@ function readAnew(
   if (same || rest.length === 0 || from === undefined) return rest;
   // Blanks in place of what was read, so that offsets stay those of the text.
   return services.statements.parse(' '.repeat(from) + text.slice(from), scope.mode).statements;
-}
-
-/** One SELECT that changes nothing: most of all texts. */
-function onlyReads({ statements, broken }: ParsedText): boolean {
-  const [statement] = statements;
-  if (statement === undefined || statements.length !== 1 || broken) return false;
-  return statement.kind === 'select' && statement.effect === 'read' && statement.prefix === null;
 }
 
 const none: readonly never[] = [];

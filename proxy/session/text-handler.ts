@@ -2,7 +2,7 @@ import { resultOf } from '../wire/command';
 import { PACKET_HEADER_BYTES, PACKET_PAYLOAD_MAX } from '../wire/constants';
 import { frame } from '../wire/packet-framer';
 import { queryTextAt } from '../wire/statement-parameters';
-import type { Statement } from '../sql/classifier';
+import { onlyReads, type ParsedText, type Statement } from '../sql/classifier';
 import { keyEdit } from '../keys/key-edits';
 import { type TextEdit, withEdits } from '../sql/text-edit';
 import type { CachedReads } from './cached-reads';
@@ -11,6 +11,7 @@ import { type HeldKeys, reserveKeys } from './key-reservations';
 import { type CommandOutcome, errorAnswer, unreadText } from './command-outcome';
 import { type PendingReply, serverReply } from './pending-reply';
 import { forgetDefaults, type ProxyServices } from './proxy-services';
+import { ReadReply } from './read-reply';
 import type { ReplyCollector } from './reply-collector';
 import type { ReplySummary } from './reply-summary';
 import { inTransaction, noteStatus, queryAttributes, type SessionState } from './session-state';
@@ -21,7 +22,7 @@ import { type Planning, planText, type StatementPlan } from './statement-plan';
 import { residueOf, worse } from '../reuse/residue';
 import { isTemporaryDdl } from './table-definitions';
 import { changedSet, withEntry, withoutEntry } from './sparse';
-import { type WriteTracker, writesAnything } from './write-tracker';
+import { type WriteTracker, writesAnything, writesNothing } from './write-tracker';
 
 /** COM_QUERY. */
 export class TextHandler {
@@ -42,11 +43,13 @@ export class TextHandler {
       this.services.counters.queries('select', 0);
       return { kind: 'answer', bytes: hit, ended: nothing };
     }
-    const plan = this.services.inserts.find(text, this.state, this.services) ?? this.plan(text);
+    const known = this.services.inserts.find(text, this.state, this.services);
+    const parsed = known === null ? this.services.statements.parseByShape(text, this.state.mode) : known.parsed;
+    if (known === null && onlyReads(parsed)) return this.read(command, text, parsed, idle);
+    const plan = known ?? this.plan(text, parsed);
     if (plan.kind === 'wait') return plan;
     if (plan.kind === 'ask') return askExpression(plan.expression, this.state);
     if (plan.kind === 'refused') return errorAnswer(plan.error, command);
-    const { parsed } = plan;
     const missed = this.reads.missed(command, text, parsed, idle);
     if (missed.kind === 'wait') return missed;
     const collected = missed.collector;
@@ -63,12 +66,31 @@ export class TextHandler {
     return this.send(text, { bytes, sequenceShift: addedPackets(command, bytes), collected }, plan, reserved.keys);
   }
 
-  private plan(text: string): Planning {
+  private plan(text: string, parsed: ParsedText): Planning {
     const { state, services } = this;
-    const parsed = services.statements.parse(text, state.mode);
     const plan = planText({ text, parsed, schema: state.schema }, state, services);
     if (plan.kind === 'plan' && plan.statements[0]?.insert) services.inserts.learn(text, plan, state, services);
     return plan;
+  }
+
+  /** Most of all commands: nothing is to be done about it, and its end leaves little to note. */
+  private read(command: ClientCommand, text: string, parsed: ParsedText, idle: boolean): CommandOutcome {
+    const missed = this.reads.missed(command, text, parsed, idle);
+    if (missed.kind === 'wait') return missed;
+    this.writes.begin(writesNothing);
+    const reply = new ReadReply(this, parsed, missed.collector, this.state.nowMs);
+    return { kind: 'send', bytes: command.framed, replies: [reply], parsed };
+  }
+
+  /** The reply to `read` has ended. */
+  readEnded(parsed: ParsedText, sentMs: number, summary: ReplySummary): void {
+    const { state } = this;
+    state.residue = worse(state.residue, residueOf(parsed));
+    this.services.counters.queries('select', (state.nowMs - sentMs) / 1000);
+    if (summary.status !== null) noteStatus(state, summary.status);
+    this.writes.endNothing(inTransaction(state));
+    const ran = summary.errorCode === null || summary.affectedRows.length > 0;
+    if (parsed.locks !== undefined && ran) state.locks = Math.max(0, state.locks + parsed.locks);
   }
 
   /** What a command does is not known: it may do anything. */

@@ -55,6 +55,12 @@ export class WriteTracker {
     if (ended?.all === true) this.versions.endAll();
   }
 
+  /** As `end`, of a command that writes nothing and ends no transaction but with its error. */
+  endNothing(inTransaction: boolean): void {
+    if (this.sent.length > 0) this.end(writesNothing, { inTransaction, commits: false });
+    else if (!inTransaction) this.release();
+  }
+
   /** The connection ended, or its replies cannot be followed any more: what is in flight may or may not be committed. */
   lost(): void {
     const uncertain = this.dirty;
@@ -76,8 +82,10 @@ export class WriteTracker {
   }
 
   private release(): void {
-    for (const slot of this.held) this.versions.endWrite(slot);
-    this.held = [];
+    if (this.held.length > 0) {
+      for (const slot of this.held) this.versions.endWrite(slot);
+      this.held = [];
+    }
     if (this.heldAll) this.versions.flushAll();
     this.heldAll = false;
   }

@@ -60,6 +60,8 @@ export interface Statement {
   readonly tokens: readonly Token[];
   /** Index of the token where the statement itself starts, behind a prefix. */
   readonly body: number;
+  /** The tokens are those of another text of the same shape: see textShape. */
+  readonly ofShape?: boolean;
 }
 
 export interface ParsedText {
@@ -68,6 +70,8 @@ export interface ParsedText {
   readonly broken: boolean;
   /** It has more tokens than are read, and an INSERT among those that were. */
   readonly tooLong?: boolean;
+  /** Kept for texts to come, so that what is found out about it may be kept too. */
+  readonly kept?: boolean;
   /** Locks that it takes less those that it gives back, where it speaks of any: see locksTaken. */
   readonly locks?: number;
 }
@@ -80,6 +84,13 @@ export function parseText(text: string, mode: SqlMode): ParsedText {
   const statements = splitStatements(tokens).map(classify);
   const locks = locksTaken(tokens);
   return locks === 0 ? { statements, broken } : { statements, broken, locks };
+}
+
+/** One SELECT that changes nothing: most of all texts. */
+export function onlyReads({ statements, broken, tooLong }: ParsedText): boolean {
+  const [statement] = statements;
+  if (statement === undefined || statements.length !== 1 || broken || tooLong === true) return false;
+  return statement.kind === 'select' && statement.effect === 'read' && statement.prefix === null;
 }
 
 function mayInsert({ kind, upper }: Token): boolean {

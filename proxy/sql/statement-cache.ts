@@ -1,30 +1,73 @@
 import { LRUCache } from 'lru-cache';
-import { type ParsedText, parseText } from './classifier';
+import { onlyReads, type ParsedText, parseText, type Statement } from './classifier';
 import type { SqlMode } from './sql-mode';
+import { SHAPE_BYTES_MAX, textShape } from './text-shape';
 
 /** Longer texts hold data more often than they come again. */
-const TEXT_BYTES_MAX = 4096;
+const TEXT_BYTES_MAX = SHAPE_BYTES_MAX;
 const ENTRIES_MAX = 1000;
 /** Of all entries together, about 100 bytes each. */
 const TOKENS_MAX = 200_000;
+/** Texts that came once, by their hashes; then they are forgotten all at once. */
+const ONCE_MAX = 2000;
 
 /** Parsed texts that came before. Shared by all sessions. */
 export class StatementCache {
-  private readonly parsed = new LRUCache<string, ParsedText>({ max: ENTRIES_MAX, maxSize: TOKENS_MAX });
+  private readonly texts = new LRUCache<string, ParsedText>({ max: ENTRIES_MAX, maxSize: TOKENS_MAX });
+  private readonly shapes = new LRUCache<string, ParsedText>({ max: ENTRIES_MAX, maxSize: TOKENS_MAX });
+  private once = new Set<number>();
 
+  /** Tokens and offsets are those of the text. */
   parse(text: string, mode: SqlMode): ParsedText {
     if (text.length > TEXT_BYTES_MAX) return parseText(text, mode);
     const key = modeKey(mode) + text;
-    let parsed = this.parsed.get(key);
-    if (parsed === undefined) {
-      parsed = parseText(text, mode);
-      this.parsed.set(key, parsed, { size: parsed.statements.reduce((sum, { tokens }) => sum + tokens.length, 1) });
-    }
+    return this.texts.get(key) ?? this.keepText(key, parseText(text, mode));
+  }
+
+  /**
+   * Of a SELECT that only reads, literals and offsets may be those of another text of the same shape (`ofShape`): an
+   * application has few shapes, and mostly new texts.
+   */
+  parseByShape(text: string, mode: SqlMode): ParsedText {
+    const shape = text.length > TEXT_BYTES_MAX ? null : textShape(text, mode);
+    if (shape === null) return this.parse(text, mode);
+    const known = this.shapes.get(shape.key);
+    if (known !== undefined) return known;
+    if (shape.whole) return this.keep(this.shapes, shape.key, parseText(text, mode));
+    const parsed = this.parse(text, mode);
+    if (!onlyReads(parsed)) return parsed;
+    this.keep(this.shapes, shape.key, { ...parsed, statements: parsed.statements.map(asShape) });
     return parsed;
   }
+
+  /** What comes once is not kept: many such texts would only age in memory, and that is dear. */
+  private keepText(key: string, parsed: ParsedText): ParsedText {
+    const hash = hashOf(key);
+    if (this.once.delete(hash)) return this.keep(this.texts, key, parsed);
+    if (this.once.size >= ONCE_MAX) this.once = new Set();
+    this.once.add(hash);
+    return parsed;
+  }
+
+  private keep(where: LRUCache<string, ParsedText>, key: string, parsed: ParsedText): ParsedText {
+    const kept = { ...parsed, kept: true };
+    where.set(key, kept, { size: parsed.statements.reduce((sum, { tokens }) => sum + tokens.length, 1) });
+    return kept;
+  }
+}
+
+function asShape(statement: Statement): Statement {
+  return { ...statement, ofShape: true };
 }
 
 /** What changes how a text is read: the server too, which may be another version after a restart. */
 function modeKey({ ansiQuotes, noBackslashEscapes, doubleByte, server }: SqlMode): string {
   return `${(ansiQuotes ? 1 : 0) + (noBackslashEscapes ? 2 : 0)}${doubleByte ?? ''}${server.number} `;
+}
+
+/** FNV-1a. Of two texts with one hash, one is kept too early. */
+function hashOf(key: string): number {
+  let hash = 0x811c9dc5;
+  for (let i = 0; i < key.length; i++) hash = Math.imul(hash ^ key.charCodeAt(i), 0x01000193);
+  return hash | 0;
 }

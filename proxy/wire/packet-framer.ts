@@ -4,6 +4,8 @@ import { PACKET_HEADER_BYTES, PACKET_PAYLOAD_MAX } from './constants';
 export interface Packet {
   readonly sequence: number;
   readonly payload: Buffer;
+  /** The same with its header, where that is at hand. */
+  readonly framed?: Buffer;
 }
 
 /**
@@ -25,7 +27,7 @@ export class PacketFramer {
     if (this.pending.length > 0 || chunk.length < PACKET_HEADER_BYTES) return null;
     const length = (chunk[0] ?? 0) | ((chunk[1] ?? 0) << 8) | ((chunk[2] ?? 0) << 16);
     if (chunk.length !== PACKET_HEADER_BYTES + length) return null;
-    return { sequence: chunk[3] ?? 0, payload: chunk.subarray(PACKET_HEADER_BYTES) };
+    return { sequence: chunk[3] ?? 0, payload: chunk.subarray(PACKET_HEADER_BYTES), framed: chunk };
   }
 
   /** The packets completed by `chunk`, in order. */
