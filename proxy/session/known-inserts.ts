@@ -30,6 +30,10 @@ interface KnownInsert {
   readonly mode: SqlMode;
   /** Place of the key's value in each row; -1: it has none. */
   readonly keyAt: number;
+  /** What stands before the rows, up to VALUES. */
+  readonly head: string;
+  /** The default schema. */
+  readonly schema: string | null;
 }
 
 /**
@@ -39,6 +43,8 @@ interface KnownInsert {
  */
 export class KnownInserts {
   private readonly known = new LRUCache<string, KnownInsert>({ max: ENTRIES_MAX, maxSize: TOKENS_MAX });
+  /** The one that was found last: a burst of INSERTs is of one table, and comparing is cheaper than looking up. */
+  private last: KnownInsert | null = null;
 
   /** The plan of a text, if it is known and holds for this session now. */
   find(text: string, state: SessionState, { catalog }: ProxyServices): StatementPlan | null {
@@ -46,14 +52,22 @@ export class KnownInserts {
     // i, r: INSERT and REPLACE.
     if (first !== 0x69 && first !== 0x72) return null;
     if (state.temporary.size > 0 || state.ownInsertId) return null;
-    const end = headEnd(text);
-    const known = end < 0 ? undefined : this.known.get(keyOf(text, end, state.schema));
+    const { last } = this;
+    const again = last !== null && last.schema === state.schema && text.startsWith(last.head);
+    const known = again ? last : this.lookUp(text, state.schema);
     if (known === undefined || !readAlike(known.mode, state.mode)) return null;
     const { info } = known;
     if (catalog.find(info.schema, info.table) !== info) return null;
-    const rows = literalRows(text, end, state.mode, known.keyAt);
+    const rows = literalRows(text, known.head.length, state.mode, known.keyAt);
     if (rows === null) return null;
     return known.need === null ? withKeys(known, rows.keys, rows.count) : withoutKeys(known, rows.keys, rows.count);
+  }
+
+  private lookUp(text: string, schema: string | null): KnownInsert | undefined {
+    const end = headEnd(text);
+    const known = end < 0 ? undefined : this.known.get(keyOf(schema, text.slice(0, end)));
+    if (known !== undefined) this.last = known;
+    return known;
   }
 
   /** Keeps the plan of a text for others that begin alike, where it depends on nothing else. */
@@ -78,8 +92,13 @@ export class KnownInserts {
     if (plan.writes.slots.length !== 1 || plan.writes.slots[0] !== versions.slot(schema, table)) return;
     const need = plan.needs[0] ?? null;
     if (need === null ? !bringsAll(plan, info, rows.count) : !wantsAll(need, info, rows.count)) return;
-    const known = { plan: need === null ? plan : wanting(plan, need, rows.count), need, info, mode: state.mode, keyAt };
-    this.known.set(keyOf(text, end, state.schema), known, { size: tokens.length });
+    const exemplar = need === null ? plan : wanting(plan, need, rows.count);
+    // A copy: a slice would keep all of the text.
+    const head = Buffer.from(text.slice(0, end), 'latin1').toString('latin1');
+    const { schema: defaultSchema, mode } = state;
+    const known = { plan: exemplar, need, info, mode, keyAt, head, schema: defaultSchema };
+    this.last = null;
+    this.known.set(keyOf(defaultSchema, head), known, { size: tokens.length });
   }
 }
 
@@ -90,8 +109,8 @@ function headEnd(text: string): number {
   return at < 0 || at > HEAD_CHARS_MAX ? -1 : at + 6;
 }
 
-function keyOf(text: string, end: number, schema: string | null): string {
-  return `${schema ?? ''}\0${text.slice(0, end)}`;
+function keyOf(schema: string | null, head: string): string {
+  return `${schema ?? ''}\0${head}`;
 }
 
 function readAlike(a: SqlMode, b: SqlMode): boolean {
@@ -105,16 +124,11 @@ function readAlike(a: SqlMode, b: SqlMode): boolean {
 }
 
 /** One INSERT or REPLACE from the first byte on, that does nothing but to write rows. */
-function isPlain(plan: StatementPlan, statement: Statement): boolean {
-  const { parsed, edits, keyedByTrigger, effects, unread, needs, statements } = plan;
-  const { insert, prefix, body, kind, tokens } = statement;
-  if (insert === null || prefix !== null || body !== 0 || tokens[0]?.start !== 0) return false;
-  if (insert.onDuplicateKey || insert.returning || (kind !== 'insert' && kind !== 'replace')) return false;
-  if (parsed.broken || parsed.locks !== undefined || parsed.tooLong === true || unread) return false;
-  const [effect] = effects;
-  if (effect === undefined || effect.prepares !== null || effect.schema !== undefined) return false;
-  if (effect.made.length > 0 || effect.gone.length > 0) return false;
-  return statements.length === 1 && edits.length === 0 && keyedByTrigger.length === 0 && needs.length <= 1;
+function isPlain({ plain, edits, keyedByTrigger, unread, needs }: StatementPlan, statement: Statement): boolean {
+  const { insert, body, kind, tokens } = statement;
+  if (!plain || unread || insert === null || (kind !== 'insert' && kind !== 'replace')) return false;
+  if (insert.onDuplicateKey || insert.returning || body !== 0 || tokens[0]?.start !== 0) return false;
+  return edits.length === 0 && keyedByTrigger.length === 0 && needs.length <= 1;
 }
 
 /** What is written to it goes nowhere else. */

@@ -46,6 +46,8 @@ export interface StatementPlan {
   readonly writes: WriteScope;
   /** It runs a prepared statement whose text is not known. */
   readonly unread: boolean;
+  /** It reads or writes rows, and leaves the session as it was: most of all texts. */
+  readonly plain: boolean;
 }
 
 export type Planning =
@@ -136,7 +138,23 @@ export function planText(source: StatementSource, state: SessionState, services:
     explicit,
     writes,
     unread,
+    plain: isPlain(parsed, effects),
   };
+}
+
+const plainKinds = new Set<Statement['kind']>(['select', 'insert', 'replace', 'update', 'delete']);
+
+function isPlain({ statements, broken, locks }: ParsedText, effects: readonly StatementEffects[]): boolean {
+  const [statement] = statements;
+  const [effect] = effects;
+  if (statement === undefined || effect === undefined || statements.length !== 1 || broken || locks !== undefined)
+    return false;
+  const { kind, prefix, insert } = statement;
+  if (!plainKinds.has(kind) || (statement.effect !== 'read' && statement.effect !== 'write') || prefix !== null)
+    return false;
+  if ((kind === 'insert' || kind === 'replace') && insert === null) return false;
+  const { settings, schema, made, gone, prepares } = effect;
+  return settings === noChanges && schema === undefined && made.length === 0 && gone.length === 0 && prepares === null;
 }
 
 /** The statements behind one that sets sql_mode, as they are read then; `scope` has the new mode. */
@@ -178,6 +196,7 @@ function planOfRead(parsed: ParsedText): StatementPlan {
     explicit: none,
     writes: writesNothing,
     unread: false,
+    plain: parsed.locks === undefined,
   };
 }
 

@@ -57,7 +57,8 @@ export class TextHandler {
     if (reserved.kind === 'wait') return reserved;
     if (reserved.kind === 'refused') return errorAnswer(reserved.error, command);
     for (const { table, key } of plan.explicit) this.services.keys.sawExplicitKey(table, key);
-    if (parsed.broken || plan.unread || plan.statements.some(isUnclassified)) this.services.counters.unclassified += 1;
+    if (!plan.plain && (parsed.broken || plan.unread || plan.statements.some(isUnclassified)))
+      this.services.counters.unclassified += 1;
     const edits =
       plan.edits.length === 0 && plan.keyedByTrigger.length === 0
         ? reserved.edits
@@ -122,8 +123,8 @@ export class TextHandler {
   ): CommandOutcome {
     const sentMs = this.state.nowMs;
     this.writes.begin(plan.writes);
-    const ask = plan.effects.some(({ settings }) => settings.sqlMode === 'ask');
-    const barrier = plan.statements.some(changesSession) || ask;
+    const ask = !plan.plain && plan.effects.some(({ settings }) => settings.sqlMode === 'ask');
+    const barrier = !plan.plain && (plan.statements.some(changesSession) || ask);
     const replies: PendingReply[] = [
       serverReply('result', (summary) => this.ended(text, plan, { keys, collected, sentMs }, summary), {
         barrier,
@@ -150,6 +151,7 @@ export class TextHandler {
     this.noteEnd(plan, sentMs, summary);
     if (summary.errorCode === null) collected?.store();
     else collected?.drop();
+    if (plan.plain) return;
     // What followed an error did not run.
     const ran = summary.errorCode === null ? plan.statements.length : summary.affectedRows.length;
     if (plan.parsed.broken) this.reads.lose();
