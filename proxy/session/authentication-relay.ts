@@ -29,6 +29,12 @@ const requestKey: Readonly<Record<string, number>> = { caching_sha2_password: 0x
 /** Plugins that send the password as it is, whatever the link. */
 const clearText: ReadonlySet<string> = new Set(['mysql_clear_password', 'dialog']);
 
+/** Why a client on TLS must not use the plugin, where what it says goes on to the server in clear; null: it may. */
+export function clearTextRefusal(plugin: string): ErrorPacket | null {
+  if (!clearText.has(plugin)) return null;
+  return authenticationRefused(`${plugin} would send the password in clear to the database server`);
+}
+
 /**
  * Steps in where a password would cross two links of which only one is secure: on a secure link clients send it in clear,
  * on others under the server's RSA key (MySQL: "Caching SHA-2 Pluggable Authentication"). Everything else is relayed: the
@@ -51,10 +57,7 @@ export class AuthenticationRelay {
   /** Whether the client may use this plugin first; null when it may. */
   refusal(): ErrorPacket | null {
     const { client, backend } = this.links;
-    const leaks = client === 'tls' && backend === 'plain' && clearText.has(this.plugin);
-    return leaks
-      ? authenticationRefused(`${this.plugin} would send the password in clear to the database server`)
-      : null;
+    return client === 'tls' && backend === 'plain' ? clearTextRefusal(this.plugin) : null;
   }
 
   fromBackend(payload: Buffer): AuthStep {

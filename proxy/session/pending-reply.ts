@@ -1,3 +1,4 @@
+import type { ErrorPacket } from '../wire/response';
 import type { ReplyKind, ReplySummary } from './reply-summary';
 
 /** A reply that is still to come, in the order of the commands. */
@@ -19,6 +20,8 @@ export interface ServerReply {
   readonly collected: ReplySink | null;
   /** See ResponseTracker.expect. */
   readonly sequenceShift: number;
+  /** Of an authentication: why the client must not use this plugin; null: it may. */
+  readonly refusal: ((plugin: string) => ErrorPacket | null) | null;
   /** Called when the reply's end was seen, before the client gets it; null: it will not come, the outcome is unknown. */
   ended(summary: ReplySummary | null): void;
 }
@@ -35,10 +38,10 @@ export interface OwnReply {
 export function serverReply(
   kind: ReplyKind,
   ended: ServerReply['ended'],
-  options: Partial<Pick<ServerReply, 'barrier' | 'sequenceShift' | 'collected'>> = {},
+  options: Partial<Pick<ServerReply, 'barrier' | 'sequenceShift' | 'collected' | 'refusal'>> = {},
 ): ServerReply {
-  const { barrier = false, collected = null, sequenceShift = 0 } = options;
-  return { from: 'server', kind, swallowed: false, barrier, collected, sequenceShift, ended };
+  const { barrier = false, collected = null, sequenceShift = 0, refusal = null } = options;
+  return { from: 'server', kind, swallowed: false, barrier, collected, sequenceShift, refusal, ended };
 }
 
 /** The reply to a command that the client did not send. */
@@ -47,5 +50,14 @@ export function swallowedReply(
   collected: ReplySink | null = null,
   barrier = false,
 ): ServerReply {
-  return { from: 'server', kind: 'result', swallowed: true, barrier, collected, sequenceShift: 0, ended };
+  return {
+    from: 'server',
+    kind: 'result',
+    swallowed: true,
+    barrier,
+    collected,
+    sequenceShift: 0,
+    refusal: null,
+    ended,
+  };
 }

@@ -2,6 +2,7 @@ import type { ProxyCounters } from '../ports';
 import { PACKET_PAYLOAD_MAX } from '../wire/constants';
 import { PayloadTooShortError } from '../wire/payload-reader';
 import type { PendingReply, ServerReply } from './pending-reply';
+import type { ErrorPacket } from '../wire/response';
 import type { SessionEffects } from './session-effects';
 import type { ReplySummary } from './reply-summary';
 import { ResponseTracker } from './response-tracker';
@@ -15,6 +16,9 @@ export class ReplyRelay {
   private readonly tracker: ResponseTracker;
   /** The next packet of the file goes on with the one before. */
   private fileContinues = false;
+
+  /** Ends the session: a step of an authentication that the client must not take, and was not told of. */
+  refusal: ErrorPacket | null = null;
 
   /** Capabilities that both sides agreed on. */
   constructor(
@@ -106,6 +110,13 @@ export class ReplyRelay {
         this.counters.unclassified += 1;
         followed = false;
         break;
+      }
+      if (head.refusal !== null && tracker.switchesTo !== null) {
+        this.refusal = head.refusal(tracker.switchesTo);
+        if (this.refusal !== null) {
+          send(at);
+          return true;
+        }
       }
       head.collected?.push(chunk.subarray(at, end));
       if (head.swallowed) unsent = end;

@@ -6,6 +6,7 @@ import {
   ServerStatus,
 } from '../wire/constants';
 import { PayloadReader } from '../wire/payload-reader';
+import { AuthPacket } from '../wire/handshake';
 import { PROGRESS_REPORT, ReplyHeader } from '../wire/response';
 import { endedPhase, eofBeforeRows, filePhase, firstPhase, type ReplyPhase, rowsPhase } from './reply-phase';
 import { emptySummary, nothingSaid, type ReplyKind, type ReplySummary } from './reply-summary';
@@ -21,6 +22,8 @@ const sharedHead = Buffer.allocUnsafeSlow(HEAD_BYTES);
  */
 export class ResponseTracker {
   private summary: ReplySummary = nothingSaid;
+  /** The plugin that the server asked the client for last, in an authentication; null: none. */
+  switchesTo: string | null = null;
   private kind: ReplyKind = 'result';
   private phase: ReplyPhase = endedPhase;
   private columnsAfterParameters = 0;
@@ -56,6 +59,7 @@ export class ResponseTracker {
     this.kind = kind;
     this.sequenceShift = sequenceShift;
     this.summary = emptySummary();
+    this.switchesTo = null;
     this.rows = 0;
     this.columnsAfterParameters = 0;
     this.phase =
@@ -64,6 +68,13 @@ export class ResponseTracker {
         : kind === 'columns'
           ? { kind: 'definitions', left: Infinity, then: 'end' }
           : firstPhase;
+  }
+
+  /** The name behind the first byte; cut off where it is longer than any that is known. */
+  private pluginName(): string {
+    const name = this.head.toString('latin1', 1, this.headWanted);
+    const end = name.indexOf('\0');
+    return end < 0 ? name : name.slice(0, end);
   }
 
   /** What the reply said, which is forgotten here. */
@@ -223,6 +234,7 @@ export class ResponseTracker {
         return;
       case 'authentication':
         // Everything but OK and error is a step of the exchange.
+        if (first === AuthPacket.switch) this.switchesTo = this.pluginName();
         if (first === ReplyHeader.ok) {
           this.ok();
           this.phase = endedPhase;

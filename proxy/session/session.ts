@@ -126,6 +126,9 @@ export class Session {
         return this.phase.connection.fromBackend(chunk);
       case 'command':
         if (!this.phase.replies.push(chunk)) this.turnRaw();
+        // In place of the packet behind the command's; a client that has said more than that hears it all the same.
+        else if (this.phase.replies.refusal !== null)
+          return this.refuse(frame(encodeError(this.phase.replies.refusal), 1));
         return this.drainHeld();
       case 'raw':
         return this.effects.toClient(chunk);

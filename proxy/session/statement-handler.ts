@@ -1,14 +1,16 @@
 import { Capability, Command } from '../wire/constants';
+import { decodeChangeUser } from '../wire/change-user';
 import type { CommandReply } from '../wire/command';
 import { PayloadReader, PayloadTooShortError } from '../wire/payload-reader';
 import type { Residue } from '../reuse/residue';
 import { accountOfProxy, authenticationRefused } from '../errors';
 import { doubleByteOfCollation, parseServerVersion } from '../sql/sql-mode';
+import { clearTextRefusal } from './authentication-relay';
 import type { ClientCommand } from './client-command';
 import { CachedReads } from './cached-reads';
 import { type CommandOutcome, errorAnswer, type SendOutcome, unreadText } from './command-outcome';
 import { isDenied } from './denied-users';
-import { serverReply } from './pending-reply';
+import { serverReply, type ServerReply } from './pending-reply';
 import { PreparedHandler } from './prepared-handler';
 import { knownSqlMode, type ProxyServices } from './proxy-services';
 import type { ReplySummary } from './reply-summary';
@@ -145,7 +147,7 @@ export class StatementHandler {
     kind: CommandReply,
     scope: WriteScope,
     success: () => void,
-    failure: () => void = () => {},
+    { failure = nothing, refusal = null }: { failure?: () => void; refusal?: ServerReply['refusal'] } = {},
   ): SendOutcome {
     this.writes.begin(scope);
     const reply = serverReply(
@@ -157,7 +159,7 @@ export class StatementHandler {
         else failure();
         this.writes.end(scope, { inTransaction: inTransaction(this.state), commits: scope.kind === 'all' });
       },
-      { barrier: true },
+      { barrier: true, refusal },
     );
     return { kind: 'send', bytes: command.framed, replies: [reply] };
   }
@@ -184,13 +186,13 @@ export class StatementHandler {
       const reason = 'over TLS a change of user needs TLS to the database server too (database.tls); connect anew';
       return errorAnswer(authenticationRefused(reason), command);
     }
-    return this.send(
-      command,
-      kind,
-      writesNothing,
-      () => this.userChanged(payload),
-      () => this.userKept(),
-    );
+    const refusal = this.state.onlyClientSecure ? clearTextRefusal : null;
+    const leak = refusal?.(pluginNamed(payload, this.state.capabilities)) ?? null;
+    if (leak !== null) return errorAnswer(leak, command);
+    return this.send(command, kind, writesNothing, () => this.userChanged(payload), {
+      failure: () => this.userKept(),
+      refusal,
+    });
   }
 
   /**
@@ -216,6 +218,18 @@ export class StatementHandler {
       state.schema = null;
       this.reads.lose();
     }
+  }
+}
+
+const nothing = (): void => {};
+
+/** The plugin by which a COM_CHANGE_USER answers; '' when it names none. */
+function pluginNamed(payload: Buffer, capabilities: number): string {
+  try {
+    return decodeChangeUser(payload, capabilities).authPlugin ?? '';
+  } catch {
+    // The server says what is wrong with it.
+    return '';
   }
 }
 
