@@ -21,7 +21,7 @@ export interface ServerReply {
   /** See ResponseTracker.expect. */
   readonly sequenceShift: number;
   /** Of an authentication: why the client must not use this plugin; null: it may. */
-  readonly refusal: ((plugin: string) => ErrorPacket | null) | null;
+  readonly refusal?: ((plugin: string) => ErrorPacket | null) | null;
   /** Called when the reply's end was seen, before the client gets it; null: it will not come, the outcome is unknown. */
   ended(summary: ReplySummary | null): void;
 }
@@ -57,7 +57,6 @@ export function swallowedReply(
     barrier,
     collected,
     sequenceShift: 0,
-    refusal: null,
     ended,
   };
 }

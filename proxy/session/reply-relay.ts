@@ -111,8 +111,8 @@ export class ReplyRelay {
         followed = false;
         break;
       }
-      if (head.refusal !== null && tracker.switchesTo !== null) {
-        this.refusal = head.refusal(tracker.switchesTo);
+      if (tracker.switchesTo !== null) {
+        this.refusal = head.refusal?.(tracker.switchesTo) ?? null;
         if (this.refusal !== null) {
           send(at);
           return true;
