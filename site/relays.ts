@@ -10,7 +10,7 @@ import type { SqlRow } from './database-pool';
 import { added, type ProxyNumbers, ProxyTally } from './proxy-tally';
 import { openCache } from './thread-cache';
 import { ClientCount } from './threads/client-count';
-import { RelayHost } from './threads/relay-host';
+import type { RelayHost } from './threads/relay-host';
 import type { RelaySettings } from './threads/relay-messages';
 
 export interface RelaysOptions {
@@ -118,7 +118,7 @@ export class Relays {
     await Promise.all([this.own, ...this.others].map((each) => each.close()));
   }
 
-  private another(
+  private async another(
     { settings, replicate, versions, deniedUsers, keys, query, log, onDeath, threads }: RelaysOptions,
     at: number,
     { count, cacheBytes }: { readonly count: ClientCount | null; readonly cacheBytes: number },
@@ -132,6 +132,8 @@ export class Relays {
       clientCount: count?.buffer ?? null,
       deniedUsers: deniedUsers(),
     };
+    // Not held in memory where one thread is enough.
+    const { RelayHost } = await import('./threads/relay-host.js');
     return RelayHost.start({ start, keys, query, log, onDeath });
   }
 }

@@ -80,10 +80,15 @@ export class RelayHost {
     return answer?.kind === 'drained' ? answer.cut : 0;
   }
 
+  /** Ends the thread where it stands. */
+  async terminate(): Promise<void> {
+    await this.worker.terminate();
+  }
+
   /** Ends its sessions and the thread; by force if it does not end in time. */
   async close(): Promise<void> {
     this.closing = true;
-    const force = setTimeout(() => void this.worker.terminate(), CLOSE_WAIT_MS);
+    const force = setTimeout(() => void this.terminate(), CLOSE_WAIT_MS);
     this.tell({ kind: 'close' });
     await this.ended;
     clearTimeout(force);
