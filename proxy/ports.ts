@@ -76,7 +76,13 @@ export type KeyDemand =
 
 export type KeyReservation =
   /** Use `first`, `first + 1`, …; call `settle` with the rows the server reported (0 on error) when the statement ended. */
-  | { readonly kind: 'keys'; readonly first: bigint; settle(affectedRows: bigint): void }
+  | {
+      readonly kind: 'keys';
+      readonly first: bigint;
+      /** How many there are, where nothing but the statement itself keeps it from going on behind them. */
+      readonly count?: bigint;
+      settle(affectedRows: bigint): void;
+    }
   /** No keys at hand; ask again when `ready` resolves (it always does, within the configured wait). */
   | { readonly kind: 'wait'; readonly ready: Promise<void> }
   /** There are none: `message` goes to the client as error 1467 (HY000), and says which table and the cure. */

@@ -19,15 +19,28 @@ interface Outcome {
 const onlyIds = ({ found }: Outcome): boolean =>
   found.every(({ about }) => about === 'insert id' || about === 'LAST_INSERT_ID()');
 
-/** Directly, the row with this key was written by this step. */
-function wroteRow({ step, direct }: Outcome, key: bigint): boolean {
-  const text = step.sql + JSON.stringify(step.executions);
+/** What marks the row that has this key directly, if this step has written it. */
+function tagOf({ step, direct }: Outcome, key: bigint): string | null {
   const row = [...direct.rows.values()].flat().find(({ id }) => BigInt(id ?? 0) === key);
-  return row !== undefined && /\d/.test(row['u'] ?? '') && text.includes(row['u'] ?? '');
+  const tag = row?.['u'] ?? null;
+  return tag !== null && placeOf(step, tag) >= 0 ? tag : null;
 }
 
-/** Some of its rows may bring keys. */
-const bringsKeys = ({ sql }: Step): boolean => /\((?:[^()]*, )?`?id`?[,)]/i.test(sql);
+/** Where a value stands in what the step sends. */
+function placeOf({ sql, executions }: Step, value: string): number {
+  return executions === null ? sql.indexOf(value) : JSON.stringify(executions).indexOf(value);
+}
+
+function isBehindLarge(step: Step, tag: string): boolean {
+  return step.large.some((large) => {
+    const at = placeOf(step, String(large));
+    return at >= 0 ? at < placeOf(step, tag) : step.sql.includes(String(large));
+  });
+}
+
+/** Some of its rows may bring keys, and those of updated rows are told. */
+const tellsKeys = ({ sql }: Step): boolean =>
+  /= LAST_INSERT_ID\(id\)/.test(sql) && /\((?:[^()]*, )?`?id`?[,)]/i.test(sql);
 
 export const explanations: readonly Explanation[] = [
   {
@@ -40,20 +53,21 @@ export const explanations: readonly Explanation[] = [
     applies: (outcome) => {
       const { step, direct } = outcome;
       if (!/\bIGNORE\b|ON DUPLICATE/i.test(step.sql) || !onlyIds(outcome)) return false;
-      const any = /= LAST_INSERT_ID\(id\)/.test(step.sql) && bringsKeys(step);
-      const behindLarge = (id: bigint): boolean => any || step.large.some((large) => id > large && id < large + 2_000n);
       return outcome.found.every(({ about, reply }) => {
         const told = about === 'insert id' ? (direct.told[reply ?? 0]?.insertId ?? 0n) : direct.lastInsertId;
-        return behindLarge(told) && wroteRow(outcome, told);
+        const tag = tagOf(outcome, told);
+        return tag !== null && (tellsKeys(step) || isBehindLarge(step, tag));
       });
     },
   },
   {
-    name: 'bulk execution with large keys among generated ones',
+    name: 'bulk execution with keys among generated ones',
     why:
-      'One text serves all rows of a bulk execution, so that the rows behind a large key cannot be given theirs: it is ' +
-      'refused (1467), and says to send the rows that bring their own key in a statement of their own.',
-    applies: ({ step, proxied }) => step.bulk && step.large.length > 0 && proxied.told[0]?.errno === 1467,
+      'One text serves all rows of a bulk execution, so that the rows behind a large key (with LAST_INSERT_ID(id), any key) ' +
+      'cannot be given theirs: it is refused (1467), and says to send the rows that bring their own key in a statement of ' +
+      'their own.',
+    applies: ({ step, proxied }) =>
+      step.bulk && (step.large.length > 0 || tellsKeys(step)) && proxied.told[0]?.errno === 1467,
   },
   {
     name: 'REPLACE that meets its own keys',

@@ -115,7 +115,11 @@ class Runner {
     if (failed)
       await Promise.all([direct, proxied].map((side) => side.query('ROLLBACK; SET sql_mode = DEFAULT; USE {S}')));
     // What differs once shall not be found again in what follows.
-    if (found.length > 0 || wrong.length > 0) await this.empty();
+    if (found.length > 0 || wrong.length > 0) {
+      await this.empty();
+      // Nor what LAST_INSERT_ID() is.
+      this.disconnect();
+    }
   }
 
   private async connected(): Promise<readonly [Side, Side]> {

@@ -1,4 +1,11 @@
-import { type Connection, createConnection, type ResultSetHeader, type RowDataPacket } from 'mysql2/promise';
+import { Readable } from 'node:stream';
+import {
+  type Connection,
+  createConnection,
+  type QueryOptions,
+  type ResultSetHeader,
+  type RowDataPacket,
+} from 'mysql2/promise';
 import { decomposeKey, isOwn } from '../../proxy/keys/key-ranges';
 import { findServer } from '../../site/lab/find-server';
 import { appAccount } from '../wire/proxied-server';
@@ -145,6 +152,31 @@ const binary = findServer();
     const generated = rows.filter(({ name }) => !['own', 'same'].includes(String(name)));
     expect(generated.map(({ name }) => String(name))).toEqual(['a1', 'a2', 'a3', 'a4', 'b1', 'b2', 'b3', 'b4']);
     expect(generated.filter(({ tid }) => !isOwn(KeyedSite.scope, BigInt(tid as string)))).toEqual([]);
+  });
+
+  const files: [sql: string, line: (n: number) => string, why: string][] = [
+    ['INTO TABLE small (v)', (n) => `${n}`, 'the file brings no keys'],
+    ['IGNORE INTO TABLE small CHARACTER SET utf8mb4 (@a) SET v = @a + 1', (n) => `${n}`, 'other assignments'],
+    ["INTO TABLE small FIELDS TERMINATED BY ',' (v, id)", (n) => `${n},\\N`, 'the file has a place for keys'],
+    ['INTO TABLE small', (n) => `\\N\t${n}`, 'no list'],
+  ];
+  it.each(files)('keeps a file within the keys leased for a narrow column: %s', async (into, line) => {
+    const load = (lines: number): Promise<unknown> =>
+      db.query({
+        sql: `LOAD DATA LOCAL INFILE 'x' ${into}`,
+        infileStreamFactory: () =>
+          Readable.from([Buffer.from(Array.from({ length: lines }, (_, n) => `${line(n)}\n`).join(''))]),
+      } as QueryOptions);
+    await db.query('DELETE FROM small');
+    await load(9);
+    const [rows] = await db.query<RowDataPacket[]>('SELECT id, v FROM small ORDER BY id');
+    expect(rows).toHaveLength(9);
+    const blocks = site.whiteboard.granted.get('app.small') ?? [];
+    const isOurs = (id: bigint): boolean => blocks.some(({ from, to }) => id >= from && id < to);
+    expect(rows.filter(({ id }) => !isOurs(BigInt(id as number)))).toEqual([]);
+    await expect(load(100)).rejects.toMatchObject({ errno: 1690 });
+    expect((await db.query<RowDataPacket[]>('SELECT COUNT(*) AS n FROM small'))[0]).toEqual([{ n: '9' }]);
+    await load(3);
   });
 
   it('refuses ON DUPLICATE KEY UPDATE that changes keys, of more rows than have keys above those of the table', async () => {

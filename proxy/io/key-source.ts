@@ -83,7 +83,7 @@ export class SiteKeySource implements KeySource {
     const written = this.ledger.dirty ? this.writeSoon() : null;
     switch (answer.kind) {
       case 'keys':
-        return { kind: 'keys', first: answer.first, settle: answer.settle ?? settleNothing };
+        return { ...answer, settle: answer.settle ?? settleNothing };
       case 'refused':
         return answer;
       case 'wait':

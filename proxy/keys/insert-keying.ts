@@ -3,6 +3,7 @@ import type { InsertShape } from '../sql/insert-shape';
 import type { SqlMode } from '../sql/sql-mode';
 import type { TextEdit } from '../sql/text-edit';
 import { keyUpdate } from './key-updates';
+import { loadGuard } from './load-guard';
 import { type RowKey, rowKeys } from './row-keys';
 
 /** What an INSERT needs for its auto-increment column. */
@@ -21,10 +22,13 @@ export type KeyingDecision =
       readonly updateEdits: readonly TextEdit[];
       /** The server's count cannot be trusted any more behind a row that brings a key, once they are made. */
       readonly anyKeyJumps: boolean;
+      /** Edits that keep the statement within `count` keys, where it can be told to. */
+      readonly guard: (first: bigint, count: bigint) => readonly TextEdit[];
     }
   /** It cannot be served; the client gets `message`. */
   | { readonly kind: 'refused'; readonly message: string };
 
+const unguarded = (): readonly TextEdit[] => [];
 const nothing: KeyingDecision = { kind: 'none', explicit: [] };
 
 /**
@@ -52,6 +56,7 @@ export function decideKeying(shape: InsertShape, table: TableInfo, text: string,
     rows: rows ?? [],
     // One row may stand for many, of a bulk execution: those cannot be given their keys.
     updateEdits: update.kind === 'told' && (generatesAll || rows.length > 1) ? update.edits : [],
+    guard: column.bits < 64 ? loadGuard(shape, table, mode) : unguarded,
     anyKeyJumps: update.kind === 'told' && !generatesAll,
   };
 }

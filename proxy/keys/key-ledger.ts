@@ -35,8 +35,13 @@ export interface Moment {
 }
 
 export type LedgerAnswer =
-  /** `settle` takes the rows the server reported; present for a run of unknown length. */
-  | { readonly kind: 'keys'; readonly first: bigint; readonly settle?: (affectedRows: bigint) => void }
+  /** `settle` takes the rows the server reported; present for a run of unknown length. `count`: see KeyReservation. */
+  | {
+      readonly kind: 'keys';
+      readonly first: bigint;
+      readonly count?: bigint;
+      readonly settle?: (affectedRows: bigint) => void;
+    }
   | { readonly kind: 'wait'; readonly for: 'read' | 'marks' | 'lease'; readonly id: string }
   | { readonly kind: 'refused'; readonly message: string };
 
@@ -246,7 +251,7 @@ export class KeyLedger {
       leases.giveBack({ first: run.first, count }, affected);
       if (affected === 0n) keys.leasesUnread = true;
     };
-    return { kind: 'keys', first: run.first, settle };
+    return { kind: 'keys', first: run.first, count, settle };
   }
 
   private read(keys: TableKeys, part: 'slice' | 'bulk' | 'leases', range: KeyRange, nowMs: number): LedgerAnswer {

@@ -47,6 +47,11 @@ export function keyUpdate(shape: InsertShape, table: TableInfo): KeyUpdate {
   return { kind: 'told', edits: [{ start: first.start, end: first.end, text }] };
 }
 
+/** True when the assignments from token `from` on give column `name` a value, or cannot be read. */
+export function keyUpdateAssigns(tokens: readonly Token[], from: number, name: string): boolean {
+  return assignments(tokens, from)?.some(({ column }) => indexOf([column], name) === 0) ?? true;
+}
+
 /** In `LAST_INSERT_ID(id)`, the name of the key column as it is written there; null when the value is another. */
 function toldKey(value: readonly Token[], key: string): string | null {
   const [word, open, ...rest] = value;

@@ -25,24 +25,25 @@ export interface KeyNeed {
   /** See KeyingDecision. */
   readonly updateEdits: readonly TextEdit[];
   readonly anyKeyJumps: boolean;
-  /** The edits that give the statement its keys, once there are some. */
-  edits(key: bigint | typeof keyVariable): readonly TextEdit[];
+  /** See KeyingDecision. */
+  readonly guard?: (first: bigint, count: bigint) => readonly TextEdit[];
+  /** The edits that give the statement its keys, once there are some; `count`: see KeyReservation. */
+  edits(key: bigint | typeof keyVariable, count?: bigint): readonly TextEdit[];
 }
 
-export type Need = Pick<KeyNeed, 'table' | 'demand' | 'rows' | 'updateEdits' | 'anyKeyJumps'>;
+export type Need = Pick<KeyNeed, 'table' | 'demand' | 'rows' | 'updateEdits' | 'anyKeyJumps' | 'guard'>;
 
 /** `edited`: makes the edits of the statement's own text; null: it cannot be changed. */
 export function keyNeed(statement: number, need: Need, place: KeyPlace, edited: EditedThrough | null): KeyNeed {
-  const { rows, updateEdits, anyKeyJumps } = need;
-  const edits = (key: bigint | typeof keyVariable): readonly TextEdit[] => {
+  const { rows, updateEdits, anyKeyJumps, guard } = need;
+  const edits = (key: bigint | typeof keyVariable, count?: bigint): readonly TextEdit[] => {
     if (edited === null) return [keyEdit(place, key)];
     if (key === keyVariable)
       return [keyEdit(place, key), ...edited([...updateEdits, ...rowVariableEdits(rows, anyKeyJumps)])];
     // Of one row there is none that the server could count on to.
-    return [
-      keyEdit(place, key),
-      ...edited([...(rows.length === 1 ? [] : updateEdits), ...rowEdits(rows, key, anyKeyJumps)]),
-    ];
+    const updates = rows.length === 1 ? [] : updateEdits;
+    const guarded = count === undefined ? [] : (guard?.(key, count) ?? []);
+    return [keyEdit(place, key), ...edited([...updates, ...rowEdits(rows, key, anyKeyJumps), ...guarded])];
   };
   const demand = edited !== null && updateEdits.length > 0 ? { ...need.demand, updates: false } : need.demand;
   return { ...need, demand, statement, edits };
@@ -89,7 +90,7 @@ export function keysFor(
   if (decision.kind === 'refused') return { kind: 'refused', error: keyRefused(decision.message) };
   const explicit = decision.explicit.map((key) => ({ table, key }));
   if (decision.kind !== 'keys') return { kind: 'known', explicit, need: null, byTrigger: decision.kind === 'trigger' };
-  const { rows, updateEdits, anyKeyJumps } = decision;
+  const { rows, updateEdits, anyKeyJumps, guard } = decision;
   let { demand } = decision;
   if (demand.kind === 'unknown' && alone && (demand.updates === true || (table.autoIncrement?.bits ?? 64) < 64)) {
     const expression = countOf(text, insert);
@@ -97,7 +98,7 @@ export function keysFor(
     if (answer === undefined && expression !== null) return { kind: 'ask', expression };
     if (answer !== null && answer !== undefined) demand = { ...demand, expected: Number(answer) };
   }
-  return { kind: 'known', explicit, need: { table, demand, rows, updateEdits, anyKeyJumps }, byTrigger: false };
+  return { kind: 'known', explicit, need: { table, demand, rows, updateEdits, anyKeyJumps, guard }, byTrigger: false };
 }
 
 /** How many rows the query of an INSERT has, as an expression; null when asking twice would do something. */

@@ -43,7 +43,7 @@ export function reserveKeys(needs: readonly KeyNeed[], source: KeySource | Dista
       settle: (rows) => run.settle(rows),
       settleUnknown: () => run.settle(everything),
     });
-    edits.push(...need.edits(run.first));
+    edits.push(...need.edits(run.first, run.count));
   });
   return { kind: 'reserved', keys, edits };
 }

@@ -26,6 +26,8 @@ export interface VariableRows {
   readonly anyKeyJumps: boolean;
 }
 
+/** Above all keys. */
+const everyKey = 1n << 64n;
 const noRows: VariableRows = { rows: [], anyKeyJumps: false };
 
 /** What one execution of a prepared statement needs, from the values of its parameters. */
@@ -88,7 +90,7 @@ export class PreparedKeys {
           continue;
         }
         explicit.push(row.key);
-        const from = row.key - BigInt(count);
+        const from = need.anyKeyJumps && need.updateEdits.length > 0 ? everyKey : row.key - BigInt(count);
         if (count > 0 && (jump === null || from > jump)) jump = from;
       }
     }

@@ -25,7 +25,11 @@ export type InsertSource =
       /** Token indexes of the query: [from, to). */ readonly from: number;
       readonly to: number;
     }
-  | { readonly kind: 'load' };
+  | {
+      readonly kind: 'load';
+      /** Token index behind its SET; null without one. */
+      readonly assignmentsAt: number | null;
+    };
 
 /** An INSERT, REPLACE or LOAD DATA statement, as far as its keys are concerned. */
 export interface InsertShape {
@@ -158,14 +162,37 @@ function loadShape(cursor: TokenCursor): InsertShape | null {
     verb: replace ? 'replace' : 'load',
     table,
     behindTable: cursor.at,
-    columns: null,
-    source: { kind: 'load' },
+    ...loadedColumns(cursor),
     ignore,
     onDuplicateKey: false,
     updatesAt: null,
     returning: false,
     tokens: cursor.tokens,
   };
+}
+
+/** Behind the table's name: the columns of the file, where they are listed, and what SET gives others. */
+function loadedColumns(cursor: TokenCursor): Pick<InsertShape, 'columns' | 'source'> {
+  let columns: readonly string[] | null = null;
+  let assignmentsAt: number | null = null;
+  if (cursor.accept('PARTITION')) cursor.skipGroup();
+  while (!cursor.done) {
+    if (cursor.acceptSequence('CHARACTER', 'SET')) continue;
+    if (cursor.upper() === '(') {
+      const list = new TokenCursor(cursor.tokens, cursor.at);
+      cursor.skipGroup();
+      columns = fileColumns(list, cursor.at);
+    } else if (cursor.accept('SET')) {
+      assignmentsAt = cursor.at;
+      break;
+    } else cursor.at += 1;
+  }
+  return { columns, source: { kind: 'load', assignmentsAt } };
+}
+
+/** `(a, @b, c)` without the variables. */
+function fileColumns({ tokens, at }: TokenCursor, end: number): string[] {
+  return tokens.slice(at, end).flatMap(({ kind, text }) => (kind === 'word' || kind === 'name' ? [text] : []));
 }
 
 /**

@@ -31,8 +31,9 @@ export class DistantKeys implements DistantKeySource {
     }
     const { answer, id } = asked;
     if (answer.kind === 'refused') return answer;
-    const runs = answer.runs.map(({ first, open }, at) => ({
+    const runs = answer.runs.map(({ first, count, open }, at) => ({
       first,
+      ...(count === undefined ? {} : { count }),
       settle: (rows: bigint) => {
         if (open) this.tell({ kind: 'keysSettled', id, at, rows });
       },

@@ -9,10 +9,15 @@ export type ToKeyDesk =
   | { readonly kind: 'keysSettled'; readonly id: number; readonly at: number; readonly rows: bigint }
   | { readonly kind: 'keysExplicit'; readonly table: TableInfo; readonly keys: readonly bigint[] };
 
+interface ToldRun {
+  readonly first: bigint;
+  readonly count?: bigint;
+  readonly open: boolean;
+}
+
 /** `open`: of unknown length, so that what is left of it comes back. */
 export type KeyAnswer =
-  | { readonly kind: 'keys'; readonly runs: readonly { readonly first: bigint; readonly open: boolean }[] }
-  | { readonly kind: 'refused'; readonly message: string };
+  { readonly kind: 'keys'; readonly runs: readonly ToldRun[] } | { readonly kind: 'refused'; readonly message: string };
 
 type Run = Omit<KeyReservation & { kind: 'keys' }, 'kind'>;
 
@@ -67,12 +72,13 @@ export class KeyDesk {
   }
 
   /** Runs of a known length are never given back, so that nobody needs to be told of their end. */
-  private keep(id: number, wants: readonly KeyWant[], runs: readonly Run[]): { first: bigint; open: boolean }[] {
+  private keep(id: number, wants: readonly KeyWant[], runs: readonly Run[]): ToldRun[] {
     const unsettled = new Map<number, Run>();
     const told = runs.map((run, at) => {
       const open = wants[at]?.demand.kind === 'unknown';
       if (open) unsettled.set(at, run);
-      return { first: run.first, open };
+      const { first, count } = run;
+      return count === undefined ? { first, open } : { first, count, open };
     });
     if (unsettled.size > 0) this.open.set(id, unsettled);
     return told;
