@@ -68,6 +68,22 @@ const sql = 'SELECT w, n FROM words ORDER BY n';
     return Number(rows[0]?.['Value']);
   };
 
+  it('a schema entered anew after REVOKE gives no reply that was kept for those who are still in it', async () => {
+    await direct.query(
+      `CREATE USER clerk@'%' IDENTIFIED BY 'secret'; CREATE USER clerk@localhost IDENTIFIED BY 'secret';
+       GRANT SELECT, INSERT ON app.* TO clerk@'%'; GRANT SELECT, INSERT ON app.* TO clerk@localhost`,
+    );
+    const clerk = { user: 'clerk', password: 'secret' };
+    const [still, again] = [await connect(clerk), await connect(clerk)];
+    const admin = await connect({ user: 'root', password: '' });
+    await admin.query("REVOKE SELECT ON app.* FROM clerk@'%'; REVOKE SELECT ON app.* FROM clerk@localhost");
+    // The server lets those read on that entered the schema before.
+    expect(await numbers(still)).toEqual([1, 2]);
+    expect(await hitsOf(async () => expect(await numbers(again)).toEqual([1, 2]))).toBe(1);
+    await again.query('USE app');
+    await expect(numbers(again)).rejects.toMatchObject({ errno: 1142 });
+  });
+
   it('a repeated SELECT does not reach the server', async () => {
     await numbers(db);
     const before = await selects();

@@ -154,6 +154,11 @@ export class CachedReads {
     }
   }
 
+  /** A USE, or COM_INIT_DB, has ended well. */
+  schemaEntered(): void {
+    this.fingerprint.entersSchema(this.services.versions.settingsGeneration());
+  }
+
   lose(): void {
     this.fingerprint.lose();
   }

@@ -28,12 +28,23 @@ export class SessionFingerprint {
   /** Of the transaction that was begun last. */
   private isolationNow: Isolation = 'unknown';
   private out = false;
+  /** As `globals`, when its rights in the default schema were read. */
+  private rights: number;
 
   /**
    * `globals`: the board's settings generation when the session began (or was reset): sessions inherit the server's
    * variables as they are then.
    */
-  constructor(private globals = 0) {}
+  constructor(private globals = 0) {
+    this.rights = globals;
+  }
+
+  /** The session's rights in its default schema were read anew: the server keeps those until the next USE. */
+  entersSchema(globals: number): void {
+    if (globals === this.rights) return;
+    this.rights = globals;
+    this.cached = null;
+  }
 
   /** False once something happened whose effect on the session is not understood; until `reset`. */
   get understood(): boolean {
@@ -66,11 +77,16 @@ export class SessionFingerprint {
     return this.cached;
   }
 
+  /** Since when its variables are the server's, and its rights. */
+  private get since(): string {
+    return this.rights === this.globals ? `${this.globals}` : `${this.globals}.${this.rights}`;
+  }
+
   private hash(): string {
     // Most sessions change nothing: no hash for them, which no base64url text is equal to.
-    if (this.settings.size === 0) return `${this.globals}`;
+    if (this.settings.size === 0) return this.since;
     return createHash('sha256')
-      .update(JSON.stringify([this.globals, [...this.settings].sort(([a], [b]) => (a < b ? -1 : 1))]))
+      .update(JSON.stringify([this.since, [...this.settings].sort(([a], [b]) => (a < b ? -1 : 1))]))
       .digest('base64url');
   }
 
@@ -83,6 +99,7 @@ export class SessionFingerprint {
   /** COM_RESET_CONNECTION or COM_CHANGE_USER: as new. */
   reset(globals: number): void {
     this.globals = globals;
+    this.rights = globals;
     this.settings = noEntries;
     this.temporaryTables = false;
     this.lockedTables = false;

@@ -92,7 +92,10 @@ export class StatementHandler {
         return { kind: 'send', bytes: framed, replies: [] };
       case Command.initDb: {
         const schema = payload.toString('latin1', 1);
-        const sent = this.send(command, kind, writesNothing, () => (this.state.schema = schema));
+        const sent = this.send(command, kind, writesNothing, () => {
+          this.state.schema = schema;
+          this.reads.schemaEntered();
+        });
         // Later, in another schema, the SELECT before it would mean something else.
         return { ...sent, parsed: unreadText };
       }

@@ -176,7 +176,10 @@ export class TextHandler {
       state.temporary = changedSet(state.temporary, { gone, made: [] });
       if (index === ran) return;
       this.settingsChanged(settings);
-      if (schema !== undefined) state.schema = schema;
+      if (schema !== undefined) {
+        state.schema = schema;
+        this.reads.schemaEntered();
+      }
       state.temporary = changedSet(state.temporary, { gone: [], made });
     }
   }
