@@ -1,6 +1,6 @@
 import { BlockList, type Socket } from 'node:net';
 import type { Link } from '../session/links';
-import { type ClientPlace, isLoopback, placeOf } from './client-place';
+import { type ClientPlace, isLoopback, placeOf, unixSocket } from './client-place';
 import { type Arrival, arrivedAsSocket } from './arrival';
 import { addressBytes, addressText } from '../wire/ip-address';
 import { decodeProxyHeader, encodeProxyHeader, type Endpoint, ProxyHeaderError } from '../wire/proxy-header';
@@ -42,10 +42,10 @@ export function comesFrom(list: BlockList | null, client: Arrival): boolean {
   return bytes !== null && list.check(addressText(bytes), bytes.length === 4 ? 'ipv4' : 'ipv6');
 }
 
-export function acceptedDirectly(arrival: Arrival): AcceptedClient {
-  const { remoteAddress } = arrival;
-  const place = placeOf(remoteAddress);
-  const link = remoteAddress === undefined ? 'local' : linkTo(remoteAddress);
+/** `exactly`: the client's very address is wanted. */
+export function acceptedDirectly(arrival: Arrival, exactly: boolean): AcceptedClient {
+  const place = exactly ? placeOf(arrival.remoteAddress) : arrival.place;
+  const link = place === unixSocket ? 'local' : place.private ? 'loopback' : 'plain';
   // Two calls of the system for each connection, which only a header for the backend needs.
   return { arrival, link, place, ends: endsOfArrival };
 }
@@ -100,7 +100,7 @@ export function readProxyHeader(socket: Socket): Promise<AcceptedClient> {
 }
 
 function throughProxy(socket: Socket, source: Endpoint | null): AcceptedClient {
-  const peer = acceptedDirectly(arrivedAsSocket(socket));
+  const peer = acceptedDirectly(arrivedAsSocket(socket), true);
   const ends = peer.ends();
   if (source === null || ends === null) return peer;
   const place = { name: source.address, private: false };

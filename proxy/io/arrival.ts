@@ -1,11 +1,14 @@
 import type { Socket } from 'node:net';
 import type { Channel } from './channel';
+import { type ClientPlace, loopback, placeOf, unixSocket } from './client-place';
 import { HandleChannel, socketOf } from './handle-channel';
 import { SocketChannel } from './socket-channel';
 import type { HandleAddress, StreamHandle } from './stream-handle';
 
 /** Who has just connected. What comes from `socket` or `channel` is the caller's; one of them, once. */
 export interface Arrival {
+  /** What is known without asking the system. */
+  readonly place: ClientPlace;
   /** undefined: a unix socket, or gone. */
   readonly remoteAddress: string | undefined;
   readonly remotePort: number | undefined;
@@ -18,6 +21,7 @@ export interface Arrival {
 export function arrivedAsSocket(socket: Socket): Arrival {
   const { remoteAddress } = socket;
   return {
+    place: placeOf(remoteAddress),
     remoteAddress,
     get remotePort() {
       return socket.remotePort;
@@ -35,8 +39,9 @@ export function arrivedAsSocket(socket: Socket): Arrival {
 
 /** See acceptHandles. */
 export class HandleArrival implements Arrival {
-  readonly remoteAddress: string | undefined;
+  readonly place: ClientPlace;
 
+  /** `keepAliveSeconds`: null where clients of this machine alone can connect. */
   constructor(
     private readonly handle: StreamHandle,
     keepAliveSeconds: number | null,
@@ -44,7 +49,12 @@ export class HandleArrival implements Arrival {
     // Nagle's delay does no good to replies that are sent whole.
     handle.setNoDelay?.(true);
     if (keepAliveSeconds !== null) handle.setKeepAlive?.(true, keepAliveSeconds);
-    this.remoteAddress = this.remote.address;
+    const near = handle.getpeername === undefined ? unixSocket : loopback;
+    this.place = keepAliveSeconds === null ? near : placeOf(this.remoteAddress);
+  }
+
+  get remoteAddress(): string | undefined {
+    return this.remote.address;
   }
 
   get remotePort(): number | undefined {

@@ -6,7 +6,9 @@ export interface ClientPlace {
   readonly private: boolean;
 }
 
-const unixSocket: ClientPlace = { name: 'unix', private: true };
+export const unixSocket: ClientPlace = { name: 'unix', private: true };
+/** Of this machine, by TCP, whatever its address there. */
+export const loopback: ClientPlace = { name: 'loopback', private: true };
 
 /** `remoteAddress`: as node:net gives it; undefined for a unix socket. */
 export function placeOf(remoteAddress: string | undefined): ClientPlace {

@@ -34,7 +34,7 @@ export class Clients {
       return turnAway(client.socket(), this.draining ? serverShutdown() : tooManyConnections(max));
     }
     if (this.proxies !== null && comesFrom(this.proxies, client)) this.announced(client.socket());
-    else this.begin(acceptedDirectly(client));
+    else this.begin(acceptedDirectly(client, options.proxyProtocol === true));
   }
 
   /** The client is behind a proxy, which says first where it is. */

@@ -244,7 +244,6 @@ export class LentBackend implements Channel {
     const { backend } = this;
     const { greeting } = backend;
     if (greeting === null) return this.destroy();
-    const scramble = scrambleOf(greeting.read.authData);
     // Spelt out, since this is done for most clients: see decodeHandshakeResponse.
     const login = new Relogin(
       {
@@ -269,15 +268,14 @@ export class LentBackend implements Channel {
       {
         signature: backend.signature,
         capabilities: backend.capabilities,
-        scramble,
+        scramble: () => scrambleOf(backend.read?.authData ?? Buffer.alloc(0)),
         repeatingUser: backend.repeatingUser,
         remembered: backend.remembered,
         freshMs: this.supply.rememberMs,
       },
     );
     this.relogin(login);
-    // The session changes it in place.
-    this.events?.data(Buffer.from(greeting.bytes));
+    this.events?.data(greeting);
   }
 
   private relogin(login: Login): void {
@@ -296,7 +294,7 @@ export class LentBackend implements Channel {
 
   /** The connection at hand is no good for this client, who logs in over a new one. */
   private renew(clientLogin: Packet, error: number | null): void {
-    const shown = this.backend.greeting;
+    const shown = this.backend.read;
     if (shown === null) return this.destroy();
     this.supply.counts.renewed += 1;
     const begin = (): void =>
@@ -311,7 +309,7 @@ export class LentBackend implements Channel {
             done: () => this.letIn(),
             harmed,
           },
-          shown.read,
+          shown,
           clientLogin,
         );
         this.relogin({

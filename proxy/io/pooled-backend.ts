@@ -68,11 +68,15 @@ export class PooledBackend implements IdleConnection, ChannelEvents {
     this.receiver.close();
   }
 
-  /** As the server sent it; null when it was not seen in one piece. */
-  get greeting(): { readonly bytes: Buffer; readonly read: Greeting } | null {
-    if (this.greetingText === null) return null;
-    const bytes = Buffer.from(this.greetingText, 'latin1');
-    return { bytes, read: decodeGreeting(bytes.subarray(PACKET_HEADER_BYTES)) };
+  /** The greeting's packet as the server sent it, in memory of its own; null when it was not seen in one piece. */
+  get greeting(): Buffer | null {
+    return this.greetingText === null ? null : Buffer.from(this.greetingText, 'latin1');
+  }
+
+  /** What the greeting says, read anew each time. */
+  get read(): Greeting | null {
+    const { greeting } = this;
+    return greeting === null ? null : decodeGreeting(greeting.subarray(PACKET_HEADER_BYTES));
   }
 
   get signature(): string {

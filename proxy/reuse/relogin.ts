@@ -16,7 +16,7 @@ export interface OfferedConnection {
   /** What both sides agreed on when it was opened. */
   readonly capabilities: number;
   /** Of its greeting, which the client was shown. */
-  readonly scramble: Buffer;
+  scramble(): Buffer;
   /** The user that was let in last with its first answer said twice; null: there is none. See Relogin. */
   readonly repeatingUser: string | null;
   readonly remembered: RememberedLogin | null;
@@ -204,7 +204,7 @@ export class Relogin {
     const { plugin, authData } = decodeAuthSwitchRequest(payload);
     const { authPlugin, authResponse, capabilities } = login.response;
     const spoken = (authPlugin ?? defaultPlugin) === plugin;
-    if (spoken && scrambleOf(authData).equals(this.offered.scramble)) {
+    if (spoken && scrambleOf(authData).equals(this.offered.scramble())) {
       this.step = { kind: 'repeated', login };
       if (!ahead) this.owner.toBackend(Buffer.concat([this.answer(authResponse), askSettings]));
       return;

@@ -74,6 +74,7 @@ export class PacketFramer {
 
 /** The packets that carry `payload`, the first with `sequence`: several when it is PACKET_PAYLOAD_MAX bytes or longer. */
 export function frame(payload: Uint8Array, sequence = 0): Buffer {
+  if (payload.length < PACKET_PAYLOAD_MAX) return framed(payload, sequence);
   const parts: Uint8Array[] = [];
   let at = 0;
   let length: number;
@@ -86,4 +87,15 @@ export function frame(payload: Uint8Array, sequence = 0): Buffer {
     at += length;
   } while (length === PACKET_PAYLOAD_MAX);
   return Buffer.concat(parts);
+}
+
+function framed(payload: Uint8Array, sequence: number): Buffer {
+  const { length } = payload;
+  const packet = Buffer.allocUnsafe(PACKET_HEADER_BYTES + length);
+  packet[0] = length & 0xff;
+  packet[1] = (length >> 8) & 0xff;
+  packet[2] = length >> 16;
+  packet[3] = sequence & 0xff;
+  packet.set(payload, PACKET_HEADER_BYTES);
+  return packet;
 }

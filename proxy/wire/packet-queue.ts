@@ -1,19 +1,21 @@
 import { PACKET_HEADER_BYTES } from './constants';
 import { frame, type Packet } from './packet-framer';
 
+const nothing = Buffer.alloc(0);
+
 /**
  * A byte stream of which one packet is taken at a time, so that what follows it may still turn out to be something else
  * than packets. For the few packets of the connection phase; see PacketFramer for all others.
  */
 export class PacketQueue {
-  private bytes: Buffer = Buffer.alloc(0);
+  private bytes = nothing;
 
   get buffered(): number {
     return this.bytes.length;
   }
 
   push(chunk: Buffer): void {
-    this.bytes = Buffer.concat([this.bytes, chunk]);
+    this.bytes = this.bytes.length === 0 ? Buffer.from(chunk) : Buffer.concat([this.bytes, chunk]);
   }
 
   /** Number of the first packet, of which not all may be there; null before its header is. */
@@ -27,7 +29,7 @@ export class PacketQueue {
     if (bytes.length < PACKET_HEADER_BYTES) return null;
     const end = PACKET_HEADER_BYTES + bytes.readUIntLE(0, 3);
     if (end > bytes.length) return null;
-    this.bytes = bytes.subarray(end);
+    this.bytes = end === bytes.length ? nothing : bytes.subarray(end);
     return { sequence: bytes[3] ?? 0, payload: bytes.subarray(PACKET_HEADER_BYTES, end) };
   }
 
@@ -39,7 +41,7 @@ export class PacketQueue {
   /** All bytes that were not taken, which are forgotten here. */
   takeRest(): Buffer {
     const rest = this.bytes;
-    this.bytes = Buffer.alloc(0);
+    this.bytes = nothing;
     return rest;
   }
 }
