@@ -82,6 +82,14 @@ export class ReadCache {
     return this.options.board.captureHealthy();
   }
 
+  /**
+   * Moves when a table may have become another one, which another thread may see at any moment: what a reply depends on is
+   * known only if this stands still from before the catalog is asked until after `begin`. (Any slot will do: all move then.)
+   */
+  definitions(): number {
+    return this.options.board.version(0);
+  }
+
   /** Where sessions of these parts look; ask once for each state of a session, and again after each miss. */
   space(parts: CacheKeyParts): CacheSpace {
     return this.spaces.of(parts);

@@ -33,8 +33,12 @@ function setUp() {
     counters: { cacheHits: 0, cacheMisses: 0, cacheInvalidations: 0, cacheBypassed: () => {} },
   });
   let loaded = false;
+  const otherThread = { ends: (): void => {} };
   const catalog: Catalog = {
-    find: (_schema, table) => (!loaded ? undefined : table === 'post' ? post : null),
+    find: (_schema, table) => {
+      otherThread.ends();
+      return !loaded ? undefined : table === 'post' ? post : null;
+    },
     load: () => Promise.resolve().then(() => void (loaded = true)),
     forget: () => undefined,
   };
@@ -57,7 +61,7 @@ function setUp() {
     };
     return { ask, own, fingerprint, view };
   };
-  return { cache, session };
+  return { board, cache, otherThread, session };
 }
 
 function parse(text: string) {
@@ -148,4 +152,20 @@ test.each([
   expect(own.sendFirst(parse(text))).toBe(expected);
   // Once the server has seen another command there is nothing to repeat.
   expect(own.sendFirst(parse(text))).toBeNull();
+});
+
+test('what a table was before another thread changed it says nothing of what a reply depends on', async () => {
+  const { board, otherThread, session } = setUp();
+  const { ask } = session();
+  const first = ask('SELECT * FROM post');
+  if (first.kind !== 'unsure') throw new Error(first.kind);
+  await first.confirm();
+  expect(ask('SELECT id FROM post').kind).toBe('miss');
+  board.beginAll();
+  otherThread.ends = () => {
+    otherThread.ends = () => {};
+    board.endAll();
+  };
+  expect(ask('SELECT 1 FROM post')).toEqual({ kind: 'bypass', reason: 'written_meanwhile' });
+  expect(ask('SELECT 2 FROM post').kind).toBe('miss');
 });

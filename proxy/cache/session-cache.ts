@@ -65,10 +65,14 @@ export class SessionCache {
     const session = { schema, autocommit, inTransaction, hasOwnTables, understood, optedOut, readsUncommitted };
     const facts = { ...session, readsCommitted: this.readsCommitted };
     const decide = (): Cacheability => cacheability({ text, parsed }, facts, this.catalog);
+    const definitions = this.cache.definitions();
     const decision = decide();
     switch (decision.cacheable) {
-      case true:
-        return { kind: 'miss', ticket: this.cache.begin(this.space(), text, decision) };
+      case true: {
+        const ticket = this.cache.begin(this.space(), text, decision);
+        if (this.cache.definitions() !== definitions) return { kind: 'bypass', reason: 'written_meanwhile' };
+        return { kind: 'miss', ticket };
+      }
       case false:
         return { kind: 'bypass', reason: decision.reason };
       case 'load':

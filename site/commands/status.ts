@@ -62,7 +62,7 @@ function describe(status: SiteStatus): readonly string[] {
   const behind = new Map(lags(status).map(({ site, changeSets }) => [site, changeSets]));
   const lines = [
     `site ${status.site}: ${status.ready ? 'ready' : `waiting for ${status.waitingFor.join(', ')}`}`,
-    `  proxy      ${proxy.listen ?? proxy.socket ?? 'off'}, ${proxy.connections} connections`,
+    `  proxy      ${proxy.listen ?? proxy.socket ?? 'off'}, ${proxy.connections} connections${byThread(proxy)}`,
     `  cache      ${describeCache(proxy)}`,
     `  database   ${database.reachable ? database.version : 'not reachable'}`,
     `  change sets of its own ${replication?.capture?.localSeq ?? '–'}, safe elsewhere ${ring?.safekept ?? '–'}, log read up to ${replication?.capture?.gtid ?? '–'}`,
@@ -84,6 +84,10 @@ function describe(status: SiteStatus): readonly string[] {
   }
   for (const { last, code, message, count } of status.alarms) lines.push(`alarm ${last} ${code} ×${count}: ${message}`);
   return lines;
+}
+
+function byThread({ connectionsByThread }: SiteStatus['proxy']): string {
+  return connectionsByThread.length > 1 ? ` (by thread: ${connectionsByThread.join(', ')})` : '';
 }
 
 /** Of all SELECTs; the reasons are those of SELECTs that were not kept. */
