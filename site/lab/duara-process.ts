@@ -9,6 +9,8 @@ export interface DuaraProcessOptions {
   readonly logFile: string;
   /** URL of its admin pages. */
   readonly admin: string;
+  /** In a session of its own: a Ctrl-C in the terminal is for the lab, which ends its processes in order. Default true. */
+  readonly detached?: boolean;
   readonly onStart: (pid: number) => void;
   readonly onExit: (pid: number) => void;
 }
@@ -35,12 +37,11 @@ export class DuaraProcess {
 
   start(): void {
     if (this.running) return;
-    const { configFile, logFile, onStart, onExit } = this.options;
+    const { configFile, logFile, detached = true, onStart, onExit } = this.options;
     const log = openSync(logFile, 'a');
     const child = spawn(process.execPath, [...nodeFlags, main, 'serve', '-c', configFile], {
       stdio: ['ignore', log, log],
-      // A Ctrl-C in the terminal is for the lab, which ends its processes in order.
-      detached: true,
+      detached,
       env: withoutDuaraVariables(),
     });
     closeSync(log);
