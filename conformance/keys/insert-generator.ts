@@ -292,9 +292,11 @@ export class InsertGenerator {
     const sql = chance.of([
       `CALL {S}.fill('${this.tag()}', ${chance.below(9)})`,
       `DO {S}.logged('${this.tag()}')`,
+      `INSERT INTO {S}.main (u, ref) VALUES ('${this.tag()}', {S}.logged('${this.tag()}')), ('${this.tag()}', {S}.logged('${this.tag()}'))`,
+      `EXECUTE IMMEDIATE 'REPLACE {S}.narrow SET u = ''${this.tag()}'', ref = {S}.logged(''${this.tag()}'')'`,
       `BEGIN NOT ATOMIC INSERT INTO {S}.log (u) VALUES ('${this.tag()}'); INSERT INTO {S}.hooked (u) VALUES ('${this.tag()}'), ('${this.tag()}'); END`,
     ]);
-    return { ...this.text('routine', table, sql), form: 'routine', tables: ['log', 'hooked'] };
+    return { ...this.text('routine', table, sql), form: 'routine', tables: ['log', 'hooked', 'main', 'narrow'] };
   }
 
   private made(table: TwinTable): Step {

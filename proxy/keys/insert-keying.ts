@@ -5,6 +5,7 @@ import type { TextEdit } from '../sql/text-edit';
 import { keyUpdate } from './key-updates';
 import { loadGuard } from './load-guard';
 import { type RowKey, rowKeys } from './row-keys';
+import { valueKeys } from './value-keys';
 
 /** What an INSERT needs for its auto-increment column. */
 export type KeyingDecision =
@@ -23,6 +24,8 @@ export type KeyingDecision =
       /** The server's count cannot be trusted any more behind a row that brings a key, once they are made. */
       readonly anyKeyJumps: boolean;
       /** Edits that keep the statement within `count` keys, where it can be told to. */
+      /** See valueKeys. */
+      readonly byValue: ((first: bigint) => readonly TextEdit[]) | null;
       readonly guard: (first: bigint, count: bigint) => readonly TextEdit[];
     }
   /** It cannot be served; the client gets `message`. */
@@ -56,6 +59,7 @@ export function decideKeying(shape: InsertShape, table: TableInfo, text: string,
     rows: rows ?? [],
     // One row may stand for many, of a bulk execution: those cannot be given their keys.
     updateEdits: update.kind === 'told' && (generatesAll || rows.length > 1) ? update.edits : [],
+    byValue: valueKeys(shape, column, rows),
     guard: column.bits < 64 ? loadGuard(shape, table, mode) : unguarded,
     anyKeyJumps: update.kind === 'told' && !generatesAll,
   };

@@ -26,20 +26,22 @@ export interface KeyNeed {
   readonly updateEdits: readonly TextEdit[];
   readonly anyKeyJumps: boolean;
   /** See KeyingDecision. */
+  readonly byValue?: ((first: bigint) => readonly TextEdit[]) | null;
   readonly guard?: (first: bigint, count: bigint) => readonly TextEdit[];
   /** The edits that give the statement its keys, once there are some; `count`: see KeyReservation. */
   edits(key: bigint | typeof keyVariable, count?: bigint): readonly TextEdit[];
 }
 
-export type Need = Pick<KeyNeed, 'table' | 'demand' | 'rows' | 'updateEdits' | 'anyKeyJumps' | 'guard'>;
+export type Need = Pick<KeyNeed, 'table' | 'demand' | 'rows' | 'updateEdits' | 'anyKeyJumps' | 'byValue' | 'guard'>;
 
 /** `edited`: makes the edits of the statement's own text; null: it cannot be changed. */
 export function keyNeed(statement: number, need: Need, place: KeyPlace, edited: EditedThrough | null): KeyNeed {
-  const { rows, updateEdits, anyKeyJumps, guard } = need;
+  const { rows, updateEdits, anyKeyJumps, guard, byValue = null } = need;
   const edits = (key: bigint | typeof keyVariable, count?: bigint): readonly TextEdit[] => {
     if (edited === null) return [keyEdit(place, key)];
     if (key === keyVariable)
       return [keyEdit(place, key), ...edited([...updateEdits, ...rowVariableEdits(rows, anyKeyJumps)])];
+    if (byValue !== null) return [keyEdit(place, 0n), ...edited(byValue(key))];
     // Of one row there is none that the server could count on to.
     const updates = rows.length === 1 ? [] : updateEdits;
     const guarded = count === undefined ? [] : (guard?.(key, count) ?? []);
@@ -90,7 +92,7 @@ export function keysFor(
   if (decision.kind === 'refused') return { kind: 'refused', error: keyRefused(decision.message) };
   const explicit = decision.explicit.map((key) => ({ table, key }));
   if (decision.kind !== 'keys') return { kind: 'known', explicit, need: null, byTrigger: decision.kind === 'trigger' };
-  const { rows, updateEdits, anyKeyJumps, guard } = decision;
+  const { rows, updateEdits, anyKeyJumps, byValue, guard } = decision;
   let { demand } = decision;
   if (demand.kind === 'unknown' && alone && (demand.updates === true || (table.autoIncrement?.bits ?? 64) < 64)) {
     const expression = countOf(text, insert);
@@ -98,7 +100,12 @@ export function keysFor(
     if (answer === undefined && expression !== null) return { kind: 'ask', expression };
     if (answer !== null && answer !== undefined) demand = { ...demand, expected: Number(answer) };
   }
-  return { kind: 'known', explicit, need: { table, demand, rows, updateEdits, anyKeyJumps, guard }, byTrigger: false };
+  return {
+    kind: 'known',
+    explicit,
+    need: { table, demand, rows, updateEdits, anyKeyJumps, byValue, guard },
+    byTrigger: false,
+  };
 }
 
 /** How many rows the query of an INSERT has, as an expression; null when asking twice would do something. */
