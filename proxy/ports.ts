@@ -143,6 +143,12 @@ export interface TableVersionBoard {
   /** Raises the version of every table at once, and counts a write of anything in flight, until `endAll`. */
   beginAll(): void;
   endAll(): void;
+  /** A command that may write anything, or be refused unread, is under way: until `endDoubt` nothing is found or kept. */
+  beginDoubt(): void;
+  /** `written`: it was carried out; raises the version of every table at once. */
+  endDoubt(written: boolean): void;
+  /** Between the two. */
+  doubtful(): boolean;
   /** Raises the version of every table at once. */
   flushAll(): void;
   /** False while the binary log reader is behind or away: nothing may be cached. */

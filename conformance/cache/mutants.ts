@@ -43,6 +43,9 @@ export function proxyBoard(real: TableVersions, mutant: Mutant | null): TableVer
       real.endAll();
       if (silentCommit) hide('all');
     },
+    beginDoubt: () => real.beginDoubt(),
+    endDoubt: (written) => real.endDoubt(written),
+    doubtful: () => real.doubtful(),
     flushAll: () => real.flushAll(),
     captureHealthy: () => real.captureHealthy(),
     settingsGeneration: () => real.settingsGeneration(),

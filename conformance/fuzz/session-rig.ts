@@ -108,6 +108,17 @@ class CountedVersions implements TableVersionBoard {
     this.inFlight -= 1;
     this.board.endWrite(slot);
   }
+  beginDoubt(): void {
+    this.inFlight += 1;
+    this.board.beginDoubt();
+  }
+  endDoubt(written: boolean): void {
+    this.inFlight -= 1;
+    this.board.endDoubt(written);
+  }
+  doubtful(): boolean {
+    return this.board.doubtful();
+  }
   beginAll(): void {
     this.inFlight += 1;
     this.board.beginAll();

@@ -84,6 +84,25 @@ const sql = 'SELECT w, n FROM words ORDER BY n';
     await expect(numbers(again)).rejects.toMatchObject({ errno: 1142 });
   });
 
+  it('a text that the server cannot read voids nothing, and what it can read and we cannot voids all', async () => {
+    await numbers(db);
+    for (const text of ['SELEKT 1', "UPDATE words SET n = 'x", 'DELETE FROM words /* where']) {
+      await expect(other.query(text)).rejects.toMatchObject({ errno: 1064 });
+      expect(await hitsOf(() => numbers(db))).toBe(1);
+      // Nor does it part the session that sent it from the others.
+      expect(await hitsOf(() => numbers(other))).toBe(1);
+    }
+    await direct.query(
+      `CREATE PROCEDURE app.refuses() BEGIN UPDATE app.words SET n = n + 10; SIGNAL SQLSTATE '42000' SET MYSQL_ERRNO = 1064; END`,
+    );
+    const third = await connect();
+    await expect(third.query('CALL refuses()')).rejects.toMatchObject({ errno: 1064 });
+    expect(await numbers(db)).toEqual([11, 12]);
+    const block = `UPDATE words SET n = n + 10; SIGNAL SQLSTATE '42000' SET MYSQL_ERRNO = 1064`;
+    await expect(third.query(`BEGIN NOT ATOMIC ${block}; END`)).rejects.toMatchObject({ errno: 1064 });
+    expect(await numbers(db)).toEqual([21, 22]);
+  });
+
   it('a repeated SELECT does not reach the server', async () => {
     await numbers(db);
     const before = await selects();

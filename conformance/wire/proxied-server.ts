@@ -74,6 +74,15 @@ export class RecordingVersions implements TableVersionBoard {
   endWrite(slot: number): void {
     this.calls.push(`end ${this.names[slot]}`);
   }
+  beginDoubt(): void {
+    this.calls.push('begin doubt');
+  }
+  endDoubt(written: boolean): void {
+    this.calls.push(written ? 'end doubt, written' : 'end doubt');
+  }
+  doubtful(): boolean {
+    return false;
+  }
   beginAll(): void {
     this.calls.push('begin all');
   }

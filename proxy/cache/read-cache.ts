@@ -101,7 +101,8 @@ export class ReadCache {
    */
   find(space: CacheSpace, sql: string, inTransaction: boolean): Buffer | null {
     const entry = space.entries.get(sql);
-    if (entry === undefined || !this.isCurrent(entry)) return null;
+    // In this order: who finds no doubt any more finds what was written raised.
+    if (entry === undefined || this.options.board.doubtful() || !this.isCurrent(entry)) return null;
     this.entries.get(entry);
     this.options.counters.cacheHits += 1;
     return inTransaction ? this.inTransaction(entry) : entry.reply;

@@ -21,7 +21,9 @@ const HEALTHY = 1;
 const SETTINGS = 2;
 const DEFINITIONS = 3;
 const DEFAULTS = 4;
-const ALL_IN_FLIGHT = 5;
+/** Commands of clients of which nobody knows yet whether they are read. */
+const DOUBTS = 5;
+const ALL_IN_FLIGHT = 6;
 const VERSIONS = ALL_IN_FLIGHT + OWNER_COUNT;
 const IN_FLIGHT = VERSIONS + SLOTS;
 const WORDS = IN_FLIGHT + SLOTS * OWNER_COUNT;
@@ -84,7 +86,7 @@ export class TableVersions implements TableVersionBoard {
   }
 
   busy(slot: number): boolean {
-    if (!this.captureHealthy()) return true;
+    if (!this.captureHealthy() || this.doubtful()) return true;
     for (let at = ALL_IN_FLIGHT; at < VERSIONS; at++) if (Atomics.load(this.words, at) !== 0) return true;
     for (let at = IN_FLIGHT + slot; at < WORDS; at += SLOTS) {
       if (Atomics.load(this.words, at) !== 0) return true;
@@ -114,6 +116,21 @@ export class TableVersions implements TableVersionBoard {
     this.flushAll();
     const before = Atomics.sub(this.words, this.ownAllInFlight, 1);
     if (before <= 0) throw new Error('endAll without beginAll');
+  }
+
+  beginDoubt(): void {
+    Atomics.add(this.words, DOUBTS, 1);
+  }
+
+  endDoubt(written: boolean): void {
+    // Raised before it is discounted, as in endWrite.
+    if (written) this.flushAll();
+    const before = Atomics.sub(this.words, DOUBTS, 1);
+    if (before <= 0) throw new Error('endDoubt without beginDoubt');
+  }
+
+  doubtful(): boolean {
+    return Atomics.load(this.words, DOUBTS) !== 0;
   }
 
   flushAll(): void {

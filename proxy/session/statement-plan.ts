@@ -15,7 +15,8 @@ import { noChanges, type SettingChanges, settingChanges, withSqlMode } from './s
 import { definitionChanges, isTemporaryDdl } from './table-definitions';
 import { fullName, lookUp, type Scope } from './table-lookup';
 import { redefine } from './table-redefinition';
-import { type WriteScope, writesAnything, writesNothing } from './write-tracker';
+import { isUnheardOf } from '../sql/unheard-of';
+import { type WriteScope, writesAnything, writesNothing, writesPerhaps } from './write-tracker';
 import type { Waiting } from './waits';
 import { changedSet } from './sparse';
 
@@ -123,7 +124,9 @@ export function planText(source: StatementSource, state: SessionState, services:
     }
   }
   const writes: WriteScope = all
-    ? writesAnything
+    ? isUnheardOf(text, parsed)
+      ? writesPerhaps
+      : writesAnything
     : slots.size > 0
       ? { kind: 'tables', slots: [...slots] }
       : writesNothing;

@@ -148,10 +148,12 @@ export class TextHandler {
   ): void {
     settle(plan, keys, summary);
     if (summary === null) return collected?.drop();
-    this.noteEnd(plan, sentMs, summary);
+    const unread =
+      plan.writes.kind === 'doubt' && summary.errorCode === PARSE_ERROR && summary.affectedRows.length === 0;
+    this.noteEnd(plan, sentMs, summary, unread);
     if (summary.errorCode === null) collected?.store();
     else collected?.drop();
-    if (plan.plain) return;
+    if (plan.plain || unread) return;
     // What followed an error did not run.
     const ran = summary.errorCode === null ? plan.statements.length : summary.affectedRows.length;
     if (plan.parsed.broken) this.reads.lose();
@@ -184,11 +186,12 @@ export class TextHandler {
     }
   }
 
-  /** Status and versions at the end of a reply; also for prepared statements. */
+  /** Status and versions at the end of a reply; also for prepared statements. `unread`: see CommandEnd. */
   noteEnd(
     plan: Pick<StatementPlan, 'parsed' | 'statements' | 'writes' | 'unread'>,
     sentMs: number,
     summary: ReplySummary,
+    unread = false,
   ): void {
     this.state.residue = plan.unread ? 'unknown' : worse(this.state.residue, residueOf(plan.parsed));
     const kind = plan.statements.length === 1 ? plan.statements[0]?.kind : undefined;
@@ -198,7 +201,7 @@ export class TextHandler {
     // thread must not keep a reply by what the tables were before.
     for (const statement of plan.statements) this.definitionsChanged(statement);
     const commits = plan.statements.some(({ kind }) => commitKinds.has(kind));
-    this.writes.end(plan.writes, { inTransaction: inTransaction(this.state), commits });
+    this.writes.end(plan.writes, { inTransaction: inTransaction(this.state), commits, unread });
     if (plan.statements.some(({ insert }) => insert !== null)) this.state.ownInsertId = false;
   }
 
@@ -230,6 +233,9 @@ export class TextHandler {
 }
 
 const nothing = (): void => {};
+
+/** ER_PARSE_ERROR */
+const PARSE_ERROR = 1064;
 
 /** DDL that leaves columns, keys and triggers as they are. */
 const keepsDefinitions = new Set(['TRUNCATE', 'OPTIMIZE', 'REPAIR', 'ANALYZE', 'GRANT', 'REVOKE']);

@@ -1,5 +1,5 @@
 import { TableVersions } from '../cache/table-versions';
-import { writesAnything, writesNothing, WriteTracker } from './write-tracker';
+import { writesAnything, writesNothing, writesPerhaps, WriteTracker } from './write-tracker';
 
 function setUp() {
   const board = TableVersions.create();
@@ -60,4 +60,45 @@ test('a lost connection leaves nothing in flight, and all void', () => {
   writes.lost();
   expect(board.busy(user)).toBe(false);
   expect(board.version(user)).not.toBe(during);
+});
+
+test('what the parser may refuse voids nothing when it does; until then nothing is found or kept', () => {
+  const { board, user, writes } = setUp();
+  const before = board.version(user);
+  writes.begin(writesPerhaps);
+  expect([board.doubtful(), board.busy(user), writes.dirty, board.version(user)]).toEqual([true, true, true, before]);
+  writes.end(writesPerhaps, { ...committed, unread: true });
+  expect([board.doubtful(), board.busy(user), writes.dirty, board.version(user)]).toEqual([
+    false,
+    false,
+    false,
+    before,
+  ]);
+});
+
+test('what the parser has read may have written anything, also in a transaction that goes on', () => {
+  const { board, user, writes } = setUp();
+  const before = board.version(user);
+  writes.begin(writesPerhaps);
+  writes.end(writesPerhaps, open);
+  const during = board.version(user);
+  expect([during === before, board.doubtful(), writes.dirty]).toEqual([false, false, true]);
+  writes.begin(writesNothing);
+  expect(board.busy(user)).toBe(true);
+  writes.end(writesNothing, committed);
+  expect([board.version(user) === during, board.busy(user), writes.dirty]).toEqual([false, false, false]);
+});
+
+test('what is sent behind a doubt may commit what it wrote, and a lost connection leaves none', () => {
+  const { board, user, writes } = setUp();
+  const before = board.version(user);
+  writes.begin(writesPerhaps);
+  writes.begin(writesNothing);
+  expect(board.version(user)).not.toBe(before);
+  writes.lost();
+  expect([board.doubtful(), board.busy(user)]).toEqual([false, false]);
+  writes.begin(writesPerhaps);
+  const during = board.version(user);
+  writes.lost();
+  expect([board.doubtful(), board.busy(user), board.version(user) === during]).toEqual([false, false, false]);
 });

@@ -2,10 +2,22 @@ import type { TableVersionBoard } from '../ports';
 
 /** What a command may write. */
 export type WriteScope =
-  { readonly kind: 'none' } | { readonly kind: 'tables'; readonly slots: readonly number[] } | { readonly kind: 'all' };
+  | { readonly kind: 'none' }
+  | { readonly kind: 'tables'; readonly slots: readonly number[] }
+  | { readonly kind: 'all' }
+  /** Anything, or nothing where the server's parser refuses it (isUnheardOf). */
+  | { readonly kind: 'doubt' };
 
 export const writesNothing: WriteScope = { kind: 'none' };
 export const writesAnything: WriteScope = { kind: 'all' };
+export const writesPerhaps: WriteScope = { kind: 'doubt' };
+
+/** What the session is after a command. */
+export interface CommandEnd {
+  readonly inTransaction: boolean;
+  readonly commits: boolean;
+  readonly unread?: boolean;
+}
 
 interface SentScope {
   readonly scope: WriteScope;
@@ -34,25 +46,32 @@ export class WriteTracker {
 
   /** A command is sent; also one that writes nothing: it may be the end of a transaction. */
   begin(scope: WriteScope): void {
-    const all = scope.kind === 'all' || this.heldAll || (this.sent.length > 0 && this.sent.some((each) => each.all));
+    const all =
+      scope.kind === 'all' ||
+      this.heldAll ||
+      (this.sent.length > 0 && this.sent.some((each) => each.all || each.scope.kind === 'doubt'));
     if (scope.kind === 'none' && !all) return;
     this.sent.push({ scope, all });
     if (all) this.versions.beginAll();
+    else if (scope.kind === 'doubt') this.versions.beginDoubt();
     if (scope.kind === 'tables') for (const slot of scope.slots) this.versions.beginWrite(slot);
   }
 
   /**
    * The command's reply ended. `commits`: it may have ended the transaction before it, though the status tells of an open
-   * one: that may be a new one, or the old one still (DDL that failed, UNLOCK TABLES without a lock).
+   * one: that may be a new one, or the old one still (DDL that failed, UNLOCK TABLES without a lock). `unread`: the server's
+   * parser refused it.
    */
-  end(scope: WriteScope, after: { readonly inTransaction: boolean; readonly commits: boolean }): void {
+  end(scope: WriteScope, after: CommandEnd): void {
     const at = this.sent.length === 0 ? -1 : this.sent.findIndex((each) => each.scope === scope);
     const [ended] = at >= 0 ? this.sent.splice(at, 1) : [];
-    if (scope.kind === 'all') this.heldAll = true;
+    const written = scope.kind === 'all' || (scope.kind === 'doubt' && after.unread !== true);
+    if (written) this.heldAll = true;
     else if (scope.kind === 'tables') this.held.push(...scope.slots);
     if (!after.inTransaction) this.release();
     else if (after.commits) this.raise();
     if (ended?.all === true) this.versions.endAll();
+    else if (ended?.scope.kind === 'doubt') this.versions.endDoubt(written);
   }
 
   /** As `end`, of a command that writes nothing and ends no transaction but with its error. */
@@ -67,6 +86,7 @@ export class WriteTracker {
     for (const { scope, all } of this.sent.splice(0)) {
       if (scope.kind === 'tables') this.held.push(...scope.slots);
       if (all) this.versions.endAll();
+      else if (scope.kind === 'doubt') this.versions.endDoubt(true);
     }
     if (!uncertain) return;
     this.heldAll = true;
