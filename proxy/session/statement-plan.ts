@@ -69,7 +69,8 @@ export interface StatementSource {
 export function planText(source: StatementSource, state: SessionState, services: ProxyServices): Planning {
   const { text, parsed } = source;
   if (parsed.tooLong === true) return { kind: 'refused', error: keyRefused(tooLongMessage) };
-  if (onlyReads(parsed)) return planOfRead(parsed);
+  if (onlyReads(parsed)) return planWithoutWrites(parsed, parsed.locks === undefined);
+  if (onlyParts(parsed)) return planWithoutWrites(parsed, false);
   const needs: KeyNeed[] = [];
   const explicit: { table: TableInfo; key: bigint }[] = [];
   const effects: StatementEffects[] = [];
@@ -187,7 +188,15 @@ const readEffects: readonly StatementEffects[] = [
   { settings: noChanges, schema: undefined, made: none, gone: none, prepares: null },
 ];
 
-function planOfRead(parsed: ParsedText): StatementPlan {
+/** One BEGIN, COMMIT or ROLLBACK: two of each transaction's texts. */
+function onlyParts({ statements, broken }: ParsedText): boolean {
+  const [statement] = statements;
+  if (statement === undefined || statements.length !== 1 || broken || statement.prefix !== null) return false;
+  const { kind, effect } = statement;
+  return effect === 'session' && (kind === 'begin' || kind === 'commit' || kind === 'rollback');
+}
+
+function planWithoutWrites(parsed: ParsedText, plain: boolean): StatementPlan {
   return {
     kind: 'plan',
     parsed,
@@ -199,7 +208,7 @@ function planOfRead(parsed: ParsedText): StatementPlan {
     explicit: none,
     writes: writesNothing,
     unread: false,
-    plain: parsed.locks === undefined,
+    plain,
   };
 }
 
