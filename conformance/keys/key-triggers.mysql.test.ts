@@ -121,26 +121,36 @@ const binary = findServer();
       ["REPLACE free SET v = 'a', log_id = logged('a')", 1],
       ["EXECUTE IMMEDIATE 'INSERT INTO free (v, log_id) VALUES (''a'', logged(''a'')), (''b'', 8)'", 2],
     ];
-    it.each(calls)('leave the rows of a statement whose functions insert their own: %s', async (sql, count) => {
-      await db.query(
-        'CREATE TABLE IF NOT EXISTS free (id BIGINT AUTO_INCREMENT PRIMARY KEY, v VARCHAR(50), log_id BIGINT); DELETE FROM free',
-      );
-      const [told] = await db.query<ResultSetHeader>(sql);
-      const [[last]] = await db.query<RowDataPacket[]>('SELECT LAST_INSERT_ID() AS id');
-      const found = await rows(
-        'SELECT free.id, log_id, log.id AS joined FROM free LEFT JOIN log ON log.id = log_id ORDER BY 1',
-      );
-      expect(found).toHaveLength(count);
-      for (const { id } of found) {
-        expect(decomposeKey(BigInt(id as string))).toMatchObject({ scope: KeyedSite.scope });
-        expect(isOurs(String(id)) && decomposeKey(BigInt(id as string)).n >= ISSUED_KEYS).toBe(false);
-      }
-      expect(found.some(({ joined }) => joined !== null)).toBe(true);
-      expect(String(last?.['id'])).toBe(String(found[0]?.['id']));
-      // Of a function behind the key in the last row the server forgets, for the OK packet, what it was told before.
-      const first = sql.includes('VALUES (NULL') ? found[count - 1] : found[0];
-      expect(String(told.insertId)).toBe(String(first?.['id']));
-    });
+    const sent = calls.flatMap(([sql, count]) => [
+      [sql, count, 'as text'] as const,
+      ...(sql.startsWith('EXECUTE') ? [] : [[sql, count, 'prepared'] as const]),
+    ]);
+    it.each(sent)(
+      'leave the rows of a statement whose functions insert their own: %s (%d, %s)',
+      async (sql, count, how) => {
+        await db.query(
+          'CREATE TABLE IF NOT EXISTS free (id BIGINT AUTO_INCREMENT PRIMARY KEY, v VARCHAR(50), log_id BIGINT); DELETE FROM free',
+        );
+        const [told] =
+          how === 'prepared'
+            ? await db.execute<ResultSetHeader>(sql.replace("'a'", '?'), ['a'])
+            : await db.query<ResultSetHeader>(sql);
+        const [[last]] = await db.query<RowDataPacket[]>('SELECT LAST_INSERT_ID() AS id');
+        const found = await rows(
+          'SELECT free.id, log_id, log.id AS joined FROM free LEFT JOIN log ON log.id = log_id ORDER BY 1',
+        );
+        expect(found).toHaveLength(count);
+        for (const { id } of found) {
+          expect(decomposeKey(BigInt(id as string))).toMatchObject({ scope: KeyedSite.scope });
+          expect(isOurs(String(id)) && decomposeKey(BigInt(id as string)).n >= ISSUED_KEYS).toBe(false);
+        }
+        expect(found.some(({ joined }) => joined !== null)).toBe(true);
+        expect(String(last?.['id'])).toBe(String(found[0]?.['id']));
+        // Of a function behind the key in the last row the server forgets, for the OK packet, what it was told before.
+        const first = sql.includes('VALUES (NULL') ? found[count - 1] : found[0];
+        expect(String(told.insertId)).toBe(String(first?.['id']));
+      },
+    );
 
     it('follow one another in a statement, wherever in its second it begins', async () => {
       await db.query('CREATE TABLE once (id BIGINT AUTO_INCREMENT PRIMARY KEY, v VARCHAR(50) UNIQUE)');

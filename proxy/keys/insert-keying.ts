@@ -5,7 +5,7 @@ import type { TextEdit } from '../sql/text-edit';
 import { keyUpdate } from './key-updates';
 import { loadGuard } from './load-guard';
 import { type RowKey, rowKeys } from './row-keys';
-import { valueKeys } from './value-keys';
+import { type ValueKeys, valueKeys } from './value-keys';
 
 /** What an INSERT needs for its auto-increment column. */
 export type KeyingDecision =
@@ -25,7 +25,7 @@ export type KeyingDecision =
       readonly anyKeyJumps: boolean;
       /** Edits that keep the statement within `count` keys, where it can be told to. */
       /** See valueKeys. */
-      readonly byValue: ((first: bigint) => readonly TextEdit[]) | null;
+      readonly byValue: ValueKeys | null;
       readonly guard: (first: bigint, count: bigint) => readonly TextEdit[];
     }
   /** It cannot be served; the client gets `message`. */

@@ -3,7 +3,14 @@ import type { InsertShape } from '../sql/insert-shape';
 import { callsStored } from '../sql/routine-body';
 import type { TextEdit } from '../sql/text-edit';
 import { TokenCursor } from '../sql/token-cursor';
+import { keyVariable } from './key-edits';
 import { indexOf, type RowKey } from './row-keys';
+
+/** Of a prepared INSERT: the last key that was given as a value. */
+export const countVariable = '@duara_i';
+
+/** Edits by the first key, or for one that takes it from `keyVariable` and the others from `countVariable`. */
+export type ValueKeys = (first: bigint | typeof keyVariable) => readonly TextEdit[];
 
 /**
  * Edits that give every row its key as a value, from `first` on; null: the server may generate them. An INSERT that runs inside
@@ -14,16 +21,20 @@ export function valueKeys(
   shape: InsertShape,
   column: AutoIncrementColumn,
   rows: readonly RowKey[] | null,
-): ((first: bigint) => readonly TextEdit[]) | null {
+): ValueKeys | null {
   if (rows === null || shape.ignore || shape.onDuplicateKey || !callsStored(shape)) return null;
   const places = rows.map((row, at) => placeOf(shape, column, row, at));
   const known = places.flatMap((place) => (place === null ? [] : [place]));
   const list = listEdit(shape, column);
   if (known.length < rows.length || list === null) return null;
   // Told again for each row: a function behind it makes the server forget.
+  const keyOf = (first: bigint | typeof keyVariable, at: number): string =>
+    first === keyVariable
+      ? `IF(${keyVariable}=0,NULL,LAST_INSERT_ID(${keyVariable})*0+(${countVariable}:=${countVariable}+1))`
+      : `LAST_INSERT_ID(${first})+${at}`;
   return (first) => [
     ...list,
-    ...known.map(({ start, end, before }, at) => ({ start, end, text: `${before}LAST_INSERT_ID(${first})+${at}` })),
+    ...known.map(({ start, end, before }, at) => ({ start, end, text: before + keyOf(first, at) })),
   ];
 }
 

@@ -2,6 +2,7 @@ import type { ErrorPacket } from '../wire/response';
 import { keyRefused, tableUnreadable } from '../errors';
 import { decideKeying } from '../keys/insert-keying';
 import { keyEdit, type KeyPlace, keyVariable } from '../keys/key-edits';
+import type { ValueKeys } from '../keys/value-keys';
 import { rowEdits, rowVariableEdits } from '../keys/row-edits';
 import type { RowKey } from '../keys/row-keys';
 import type { KeyDemand, TableInfo } from '../ports';
@@ -26,7 +27,7 @@ export interface KeyNeed {
   readonly updateEdits: readonly TextEdit[];
   readonly anyKeyJumps: boolean;
   /** See KeyingDecision. */
-  readonly byValue?: ((first: bigint) => readonly TextEdit[]) | null;
+  readonly byValue?: ValueKeys | null;
   readonly guard?: (first: bigint, count: bigint) => readonly TextEdit[];
   /** The edits that give the statement its keys, once there are some; `count`: see KeyReservation. */
   edits(key: bigint | typeof keyVariable, count?: bigint): readonly TextEdit[];
@@ -39,9 +40,9 @@ export function keyNeed(statement: number, need: Need, place: KeyPlace, edited: 
   const { rows, updateEdits, anyKeyJumps, guard, byValue = null } = need;
   const edits = (key: bigint | typeof keyVariable, count?: bigint): readonly TextEdit[] => {
     if (edited === null) return [keyEdit(place, key)];
+    if (byValue !== null) return [keyEdit(place, 0n), ...edited(byValue(key))];
     if (key === keyVariable)
       return [keyEdit(place, key), ...edited([...updateEdits, ...rowVariableEdits(rows, anyKeyJumps)])];
-    if (byValue !== null) return [keyEdit(place, 0n), ...edited(byValue(key))];
     // Of one row there is none that the server could count on to.
     const updates = rows.length === 1 ? [] : updateEdits;
     const guarded = count === undefined ? [] : (guard?.(key, count) ?? []);

@@ -12,6 +12,7 @@ import {
   usesValueVariables,
   valueVariable,
 } from '../keys/row-edits';
+import { countVariable } from '../keys/value-keys';
 import { type RowKey, withParameters } from '../keys/row-keys';
 import { type SwallowedCommand } from './command-outcome';
 import { swallowedReply } from './pending-reply';
@@ -24,11 +25,13 @@ export interface VariableRows {
   readonly rows: readonly RowKey[];
   /** See KeyNeed. */
   readonly anyKeyJumps: boolean;
+  /** See ValueKeys. */
+  readonly counted: boolean;
 }
 
 /** Above all keys. */
 const everyKey = 1n << 64n;
-const noRows: VariableRows = { rows: [], anyKeyJumps: false };
+const noRows: VariableRows = { rows: [], anyKeyJumps: false, counted: false };
 
 /** What one execution of a prepared statement needs, from the values of its parameters. */
 export interface ExecutionKeys {
@@ -70,7 +73,10 @@ export class PreparedKeys {
     const explicit = rows.flatMap((row) => (row.kind === 'explicit' ? [row.key] : []));
     const count = rows.length - explicit.length;
     const own = count === 0 ? [] : [{ ...need, demand: { ...need.demand, kind: 'rows' as const, count } }];
-    const variable = usesRowVariables(need.rows) ? { rows, anyKeyJumps: need.anyKeyJumps } : noRows;
+    const counted = typeof need.byValue === 'function';
+    const variable = usesRowVariables(need.rows)
+      ? { rows, anyKeyJumps: need.anyKeyJumps, counted }
+      : { ...noRows, counted };
     return { needs: own, explicit, rows: variable, jumpsAt: null };
   }
 
@@ -95,7 +101,8 @@ export class PreparedKeys {
       }
     }
     const own = count === 0 ? [] : [{ ...need, demand: { ...need.demand, kind: 'rows' as const, count } }];
-    return { needs: own, explicit, rows: noRows, jumpsAt };
+    const counted = typeof need.byValue === 'function';
+    return { needs: own, explicit, rows: { ...noRows, counted }, jumpsAt };
   }
 
   /**
@@ -117,7 +124,7 @@ export class PreparedKeys {
     return this.swallowed(`SET ${keyVariable}=0`);
   }
 
-  private assignments({ rows, anyKeyJumps }: VariableRows, first: bigint | null): string {
+  private assignments({ rows, anyKeyJumps, counted }: VariableRows, first: bigint | null): string {
     // Without a key at hand the variable must not hold an old one. 0: no key, the server's own.
     const list = [`${keyVariable}=${first ?? 0n}`];
     const given = first === null ? [] : givenKeys(rows, first, anyKeyJumps);
@@ -125,6 +132,7 @@ export class PreparedKeys {
     const count = Math.max(this.rowVariablesSet, ...[...keys.keys()].map((row) => row + 1));
     for (let row = 0; row < count; row++) list.push(`${rowVariable(row)}=${keys.get(row) ?? 'NULL'}`);
     this.rowVariablesSet = keys.size === 0 ? 0 : count;
+    if (counted && first !== null) list.push(`${countVariable}=${first - 1n}`);
     if (usesValueVariables(rows)) {
       const sure = given.find((one) => one.sure)?.row ?? 'NULL';
       list.push(`${sureVariable}=${sure},${valueVariable}=NULL,${jumpVariable}=0`);
