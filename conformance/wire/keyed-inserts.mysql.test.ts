@@ -96,6 +96,18 @@ const base = 1_000_000_000_000n;
     expect(await ids()).toEqual([99n, ...keysFrom(3)]);
   });
 
+  it('gives keys to prepared statements that are too long to be kept read apart', async () => {
+    const rows = 13_000;
+    const text = `INSERT INTO post (v) VALUES ${Array.from({ length: rows }, () => '(?)').join()}`;
+    for (let times = 1; times <= 2; times++) {
+      const values = Array.from({ length: rows }, (_, at) => `${times} ${at}`);
+      const [result] = await db.execute(text, values);
+      expect((result as ResultSetHeader).affectedRows).toBe(rows);
+      const [own] = await db.query(`SELECT COUNT(*) AS n FROM post WHERE id >= ${base}`);
+      expect(own).toEqual([{ n: String(times * rows) }]);
+    }
+  });
+
   it('leaves own keys alone and reports them', async () => {
     await db.query("INSERT INTO post (id, v) VALUES (70, 'a'), (71, 'b')");
     expect(await ids()).toEqual([70n, 71n]);

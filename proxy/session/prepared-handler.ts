@@ -8,6 +8,7 @@ import { type HeldKeys, reserveKeys } from './key-reservations';
 import { type CommandOutcome, errorAnswer } from './command-outcome';
 import { serverReply } from './pending-reply';
 import { type ExecutionKeys, PreparedKeys } from './prepared-keys';
+import type { ParsedText } from '../sql/classifier';
 import type { ProxyServices } from './proxy-services';
 import { withEntry, withoutEntry } from './sparse';
 import { askExpression } from './sql-mode-question';
@@ -19,6 +20,8 @@ import type { WriteTracker } from './write-tracker';
 
 /** MariaDB: the statement that was prepared last. */
 const lastPreparedId = 0xffffffff;
+/** Of all prepared statements of a session together: about 5 MB. */
+const KEPT_TOKENS_MAX = 50_000;
 /** No statement has it: the server counts from 1. */
 const noStatement = 0;
 
@@ -43,8 +46,8 @@ export class PreparedHandler {
 
   prepare(command: ClientCommand): CommandOutcome {
     const text = command.payload.toString('latin1', 1);
-    const { schema } = this.state;
-    const parsed = this.services.statements.parse(text, this.state.mode);
+    const { schema, mode } = this.state;
+    const parsed = this.services.statements.parse(text, mode);
     const plan = planText({ text, parsed, schema }, this.state, this.services);
     if (plan.kind === 'wait') return plan;
     if (plan.kind === 'ask') return askExpression(plan.expression, this.state);
@@ -65,7 +68,8 @@ export class PreparedHandler {
         const { parameterCount, statementId } = summary;
         this.state.lastPrepared = failed ? noStatement : statementId;
         if (failed) return;
-        const statement = { text, parsed, schema, parameterCount, keyed, types: null, long: new Set<number>() };
+        const read = { text, schema, mode, ...this.keptOf(parsed) };
+        const statement = { ...read, parameterCount, keyed, types: null, long: new Set<number>() };
         this.state.prepared = withEntry(this.state.prepared, statementId, statement);
       },
       { barrier: true, sequenceShift },
@@ -95,9 +99,23 @@ export class PreparedHandler {
     return this.run(command, prepared, (plan) => this.keys.bulkExecution(plan, rows));
   }
 
+  /**
+   * What a session keeps of its statements. The server bounds their number and keeps each text, as we do; but read apart, a
+   * text takes many times its length.
+   */
+  private keptOf(parsed: ParsedText): { readonly parsed: ParsedText | null; readonly tokens: number } {
+    const tokens = parsed.statements.reduce((sum, statement) => sum + statement.tokens.length, 1);
+    if (this.state.preparedTokens + tokens > KEPT_TOKENS_MAX) return { parsed: null, tokens: 0 };
+    this.state.preparedTokens += tokens;
+    return { parsed, tokens };
+  }
+
   /** COM_STMT_CLOSE. */
   close(payload: Buffer): void {
-    this.state.prepared = withoutEntry(this.state.prepared, this.statementId(payload));
+    const { state } = this;
+    const id = this.statementId(payload);
+    state.preparedTokens -= state.prepared.get(id)?.tokens ?? 0;
+    state.prepared = withoutEntry(state.prepared, id);
   }
 
   /** The statement a command means; `noStatement` when it is too short to say. */
@@ -112,7 +130,9 @@ export class PreparedHandler {
     prepared: PreparedStatement,
     keysFor: (plan: StatementPlan) => ExecutionKeys,
   ): CommandOutcome {
-    const plan = planText(prepared, this.state, this.services);
+    const { text, schema, mode } = prepared;
+    const parsed = prepared.parsed ?? this.services.statements.parse(text, mode);
+    const plan = planText({ text, schema, parsed }, this.state, this.services);
     if (plan.kind === 'wait') return plan;
     if (plan.kind === 'ask') return askExpression(plan.expression, this.state);
     if (plan.kind === 'refused') return errorAnswer(plan.error, command);
@@ -156,7 +176,7 @@ export class PreparedHandler {
       kind: 'send',
       bytes: [...before.map(({ bytes }) => bytes), ...command.framed, ...after.map(({ bytes }) => bytes)],
       replies: [...before.map((own) => own.reply), reply, ...after.map((own) => own.reply)],
-      parsed: prepared.parsed,
+      parsed: plan.parsed,
     };
   }
 

@@ -1,3 +1,4 @@
+import { defaultSqlMode } from '../sql/sql-mode';
 import type { Token } from '../sql/tokenizer';
 import { PreparedKeys } from './prepared-keys';
 import { newSessionState, type PreparedStatement } from './session-state';
@@ -8,7 +9,9 @@ test('an execution that waits for its keys is read alike when it is judged again
   const prepared: PreparedStatement = {
     text: 'INSERT INTO post (text, id) VALUES (?, ?)',
     schema: null,
+    mode: defaultSqlMode,
     parsed: { statements: [], broken: false },
+    tokens: 1,
     parameterCount: 2,
     keyed: true,
     types: null,

@@ -29,6 +29,8 @@ export interface SessionState {
   ownInsertId: boolean;
   /** Prepared by COM_STMT_PREPARE, by statement id. */
   prepared: ReadonlyMap<number, PreparedStatement>;
+  /** Tokens kept in `prepared`, about 100 bytes each. */
+  preparedTokens: number;
   /** Prepared by PREPARE … FROM, by name in lower case; null: the text is not known. */
   named: ReadonlyMap<string, NamedStatement | null>;
   /** Temporary tables, as schema.table: they hide tables of that name. */
@@ -57,7 +59,11 @@ export interface PreparedStatement {
   readonly text: string;
   /** The default schema when it was prepared, which its names stay with. */
   readonly schema: string | null;
-  readonly parsed: ParsedText;
+  readonly mode: SqlMode;
+  /** null: to be read anew for each execution, since the session has prepared too much to keep it. */
+  readonly parsed: ParsedText | null;
+  /** Those of `parsed`, as SessionState.preparedTokens counts them. */
+  readonly tokens: number;
   readonly parameterCount: number;
   /** The text was changed to take its key from `keyVariable`. */
   readonly keyed: boolean;
@@ -82,6 +88,7 @@ export function newSessionState(): SessionState {
     status: 0,
     ownInsertId: false,
     prepared: noEntries,
+    preparedTokens: 0,
     named: noEntries,
     temporary: noMembers,
     locks: 0,
@@ -118,6 +125,7 @@ export function reset(state: SessionState, mode: SqlMode): void {
   state.mode = { ...mode, doubleByte: doubleByteOfCollation(-1 - state.charset) };
   state.ownInsertId = false;
   state.prepared = noEntries;
+  state.preparedTokens = 0;
   state.named = noEntries;
   state.temporary = noMembers;
   state.locks = 0;
