@@ -1,3 +1,5 @@
+// The global of that name is a getter, which costs more than the call.
+import { performance } from 'node:perf_hooks';
 import { backendAway, serverShutdown } from '../errors';
 import { Command } from '../wire/constants';
 import { frame } from '../wire/packet-framer';
