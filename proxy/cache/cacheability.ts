@@ -147,6 +147,8 @@ function knownTables(
   if (bases.kind === 'load') return { cacheable: 'load', load: bases.load, reads };
   if (bases.kind === 'unknown') return no('view');
   const { tables } = bases;
+  // A view of no table: nothing would tell that it was made anew.
+  if (tables.length === 0) return no('no_table');
   for (const { schema, table } of tables) {
     if (serverSchemas.has(schema.toLowerCase())) return no('system_schema');
     const info = catalog.find(schema, table);
