@@ -7,7 +7,7 @@ import { packAndUnpack } from './packed-package';
   async () => {
     const packed = packAndUnpack();
     try {
-      const lab = await LabProcess.start(['--sites', '2'], packed.duara);
+      const lab = await LabProcess.start(['--sites', '2'], [packed.duara]);
       try {
         const client = await lab.connect('a');
         await client.query("INSERT INTO mdl_user (username, firstname) VALUES ('tumaini', 'Tumaini')");

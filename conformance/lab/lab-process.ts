@@ -52,12 +52,14 @@ export class LabProcess {
     this.ended = new Promise((resolve) => child.once('close', () => resolve()));
   }
 
-  /** Starts a lab in a fresh directory and resolves when every site is ready. `command`: whose `duara` runs it. */
-  static async start(args: readonly string[] = [], command: string = main): Promise<LabProcess> {
+  /** Starts a lab in a fresh directory and resolves when every site is ready. `command`: the `duara` that runs it. */
+  static async start(
+    args: readonly string[] = [],
+    command: readonly [string, ...string[]] = [process.execPath, main],
+  ): Promise<LabProcess> {
     const dir = join(mkdtempSync(join(tmpdir(), 'duara-lab-')), 'a folder');
-    const child = spawn(process.execPath, [command, 'lab', '--dir', dir, ...args], {
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
+    const [program, ...before] = command;
+    const child = spawn(program, [...before, 'lab', '--dir', dir, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
     const lab = new LabProcess(dir, child);
     await until(
       () => existsSync(join(dir, 'lab.json')),
