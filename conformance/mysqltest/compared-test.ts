@@ -1,7 +1,7 @@
 import { explanationOf } from './explanations';
 import { runTest, type TestOutcome } from './mysqltest-program';
 import type { ProxiedMtrServer } from './proxied-mtr-server';
-import { skipReason, type TestFile } from './test-files';
+import { skipReason, speaksTls, type TestFile } from './test-files';
 
 export interface ComparedTest {
   readonly name: string;
@@ -23,6 +23,7 @@ export async function compareTest(test: TestFile, site: ProxiedMtrServer, second
   const { name } = test;
   const skipped = skipReason(test);
   if (skipped !== null) return { name, direct: null, proxied: null, note: skipped, tries: 0 };
+  const target = speaksTls(test) ? site.proxiedTls : site.proxied;
   for (let tries = 1; ; tries++) {
     await cleanUp(site, tries > 1);
     const direct = await runTest(test, site.server, site.direct, secondsMax);
@@ -30,7 +31,7 @@ export async function compareTest(test: TestFile, site: ProxiedMtrServer, second
     if (direct.result !== 'passed') return { name, direct, proxied: null, note: null, tries };
     await cleanUp(site, tries > 1);
     const proxiedSecondsMax = secondsMax + (10 * direct.milliseconds) / 1000;
-    const proxied = await runTest(test, site.server, site.proxied, proxiedSecondsMax);
+    const proxied = await runTest(test, site.server, target, proxiedSecondsMax);
     const errors = site.errors.splice(0);
     if (errors.length > 0) {
       const output = `${proxied.output}\nthe proxy failed: ${errors.join('\n')}`;

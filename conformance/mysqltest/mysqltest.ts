@@ -2,9 +2,10 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Command } from 'commander';
-import { findOrInstallServer } from '../../site/lab/find-server';
+import { findOrInstallServer, type ServerBinary } from '../../site/lab/find-server';
 import { available } from '../clients/client-needs';
 import { type ComparedTest, compareTest, type Verdict, verdict } from './compared-test';
+import { KeptResults, runBasis } from './kept-results';
 import { mysqltest } from './mysqltest-program';
 import { startProxiedMtrServer } from './proxied-mtr-server';
 import { findTests, quickTests, type TestFile } from './test-files';
@@ -15,6 +16,7 @@ interface Options {
   readonly json?: string;
   readonly only?: string;
   readonly output?: string;
+  readonly resume?: string;
   readonly cache: boolean;
   readonly quick?: boolean;
 }
@@ -32,13 +34,18 @@ async function main(): Promise<void> {
     .option('--timeout <seconds>', 'the longest a test may take direct', '120')
     .option('--no-cache', 'with the read cache switched off')
     .option('--output <dir>', 'keep what failing tests printed')
+    .option('--resume <file>', 'keep each result there, and do not run again what is kept there already')
     .option('--json <file>', 'write the results as JSON too')
     .parse();
   const options = command.opts<Options>();
   const tests = chosen(options, command.args);
-  findOrInstallServer((line) => process.stderr.write(`${line}\n`));
+  const binary = findOrInstallServer((line) => process.stderr.write(`${line}\n`));
   if (!available(mysqltest)) throw new Error(`install ${mysqltest.packages.join(' ')}`);
-  const results = await runAll(tests, options);
+  const kept = keptResults(options, binary);
+  const done = (kept?.results ?? []).filter(({ name }) => tests.some((test) => test.name === name));
+  const left = tests.filter(({ name }) => !done.some((result) => result.name === name));
+  if (done.length > 0) process.stdout.write(`${done.length} tests were run before, ${left.length} are left\n`);
+  const results = [...done, ...(await runAll(left, binary, kept, options))];
   const complete = options.quick !== true && options.only === undefined && command.args.length === 0;
   report(results, complete, options.json);
 }
@@ -54,19 +61,25 @@ function chosen(options: Options, args: readonly string[]): TestFile[] {
   );
 }
 
-async function runAll(tests: readonly TestFile[], options: Options): Promise<ComparedTest[]> {
+function keptResults({ resume, cache, timeout }: Options, { version }: ServerBinary): KeptResults | null {
+  return resume === undefined ? null : KeptResults.open(resume, runBasis(cache, Number(timeout), version));
+}
+
+async function runAll(
+  tests: readonly TestFile[],
+  binary: ServerBinary,
+  kept: KeptResults | null,
+  options: Options,
+): Promise<ComparedTest[]> {
   const queue = [...tests];
   const results: ComparedTest[] = [];
   const root = mkdtempSync(join(tmpdir(), 'duara-mtr-'));
   const worker = async (index: number): Promise<void> => {
-    const site = await startProxiedMtrServer(
-      findOrInstallServer(() => {}),
-      join(root, String(index)),
-      options.cache,
-    );
+    const site = await startProxiedMtrServer(binary, join(root, String(index)), options.cache);
     for (let test = queue.shift(); test !== undefined; test = queue.shift()) {
       const result = await compareTest(test, site, Number(options.timeout));
       results.push(result);
+      kept?.add(result);
       process.stdout.write(`${line(result)}\n`);
       if (options.output !== undefined) keepOutput(options.output, result);
     }

@@ -1,4 +1,5 @@
 import { type Connection, createConnection, type RowDataPacket } from 'mysql2/promise';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ReadCache } from '../../proxy/cache/read-cache';
 import { TableVersions } from '../../proxy/cache/table-versions';
@@ -8,6 +9,7 @@ import { InformationSchemaCatalog } from '../../site/catalog';
 import type { ServerBinary } from '../../site/lab/find-server';
 import { MtrServer } from './mtr-server';
 import type { TestTarget } from './mysqltest-program';
+import { testDirectory } from './test-files';
 import { zeroCounters } from '../wire/zero-counters';
 
 /** Nothing here is replicated, so nobody may ask. */
@@ -22,6 +24,8 @@ export interface ProxiedMtrServer {
   readonly server: MtrServer;
   readonly direct: TestTarget;
   readonly proxied: TestTarget;
+  /** The same with TLS to the server too, whatever the client speaks: who asks the server for TLS finds it. */
+  readonly proxiedTls: TestTarget;
   readonly counters: ProxyCounters;
   /** What the proxy logged as an error: bugs. Taken out by whoever reports them. */
   readonly errors: string[];
@@ -50,20 +54,26 @@ export async function startProxiedMtrServer(
   const cache = withCache ? new ReadCache({ board: versions, maxBytes: 64 << 20, counters }) : null;
   const errors: string[] = [];
   const log = { warn: () => {}, error: (message: string) => void errors.push(message) };
-  const common = { catalog, keys: noKeys, versions, cache, counters, log, backendWaitMs: 2_000 };
+  const pem = (name: string): Buffer => readFileSync(join(testDirectory, 'std_data', `${name}.pem`));
+  // The certificate of mtr's own servers, so that clients find what they find direct.
+  const ca = pem('cacert');
+  const tls = { cert: pem('server-cert'), key: pem('server-key'), ca, required: false };
+  const common = { catalog, keys: noKeys, versions, cache, counters, log, tls, backendWaitMs: 2_000 };
   const socket = join(dir, 'proxy.sock');
+  const tlsSocket = join(dir, 'proxy-tls.sock');
+  const listen = { host: '127.0.0.1', port: 0 };
+  const backend = { host: '127.0.0.1', port: server.port };
   // Two, so that a client's address is to the server what it would be without us: local, or 127.0.0.1.
   const overSocket = await startProxy({ ...common, listen: null, socket, backend: { path: server.socket } });
-  const overTcp = await startProxy({
-    ...common,
-    listen: { host: '127.0.0.1', port: 0 },
-    socket: null,
-    backend: { host: '127.0.0.1', port: server.port },
-  });
+  const overTcp = await startProxy({ ...common, listen, socket: null, backend });
+  // The certificate names no host that a test could use: only who signed it counts.
+  const backendTls = { ca, verify: 'ca' } as const;
+  const overTls = await startProxy({ ...common, listen, socket: tlsSocket, backend, backendTls });
   return {
     server,
     direct: { name: 'direct', socket: server.socket, port: server.port },
     proxied: { name: 'proxied', socket, port: portOf(overTcp) },
+    proxiedTls: { name: 'proxied', socket: tlsSocket, port: portOf(overTls) },
     counters,
     errors,
     forget: () => {
@@ -71,7 +81,7 @@ export async function startProxiedMtrServer(
       versions.flushAll();
     },
     stop: async () => {
-      await Promise.all([overSocket.close(), overTcp.close()]);
+      await Promise.all([overSocket.close(), overTcp.close(), overTls.close()]);
       await server.stop();
     },
   };

@@ -70,6 +70,13 @@ export function skipReason(test: TestFile, root = testDirectory): string | null 
   return needs.find(([pattern]) => pattern.test(text))?.[1] ?? null;
 }
 
+/** True when clients of the test speak TLS: it is run with TLS at both ends of the proxy. */
+export function speaksTls(test: TestFile, root = testDirectory): boolean {
+  return /^\s*connect\b.*\bSSL\b|\$\w+.*--ssl\b|--let \$ssl|let \$ssl/im.test(
+    readFileSync(join(root, test.test), 'latin1'),
+  );
+}
+
 const disabledLists = new Map<string, ReadonlySet<string>>();
 
 function disabled(directory: string): ReadonlySet<string> {
