@@ -1,3 +1,4 @@
+import { coalesced } from './coalesced';
 import { isKeyTrigger, keyTrigger, type KeyTrigger, placeOfSecond } from '../proxy/keys/key-trigger';
 import { decomposeKey, type KeyRange, keySeconds, searchedRange } from '../proxy/keys/key-ranges';
 import type { KeyBoard } from '../proxy/keys/key-board';
@@ -47,9 +48,7 @@ export class KeyTriggers {
   }
 
   /** After DDL. Never rejects: what goes wrong is an alarm. */
-  reconcile(): Promise<void> {
-    return this.serially(() => this.install());
-  }
+  readonly reconcile = coalesced(() => this.serially(() => this.install()));
 
   /** Moves sequences behind what was seen applied and behind the clock; about four times a second. */
   advance(): Promise<void> {

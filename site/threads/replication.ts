@@ -12,6 +12,7 @@ import { databaseAddress, parseBytes } from '../config/values';
 import { LeasedBlocks } from '../leased-blocks';
 import { firstPosition, forgetFirstPosition, rememberFirstPosition, rememberedScope } from '../incarnation';
 import { rulesOf } from '../rules';
+import { coalesced } from '../coalesced';
 import { cascadeAlarms } from './cascades';
 import { leaseKeys } from './key-leasing';
 import type { FromWorker, LeaseAnswer, ReplicationStatus, WorkerStart } from './messages';
@@ -135,7 +136,9 @@ export class Replication {
     };
   }
 
-  private async watchCascades(): Promise<void> {
+  private readonly watchCascades = coalesced(() => this.lookAtCascades());
+
+  private async lookAtCascades(): Promise<void> {
     const { config } = this.start;
     try {
       for (const alarm of await cascadeAlarms(databaseAddress(config), config.replicate.schemas)) {
