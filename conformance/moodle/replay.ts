@@ -45,8 +45,8 @@ export async function replay(options: ReplayOptions): Promise<ReplayResult> {
   try {
     for (const [at, line] of lines.entries()) {
       options.onLine?.(at, lines.length);
-      const begin = process.hrtime.bigint();
       const sql = line.cmd === 'Query' ? ids.rewrite(line.sql) : '';
+      const begin = process.hrtime.bigint();
       const { outcome, rows } = await step(options, connections, line.conn, line.cmd, sql);
       sqlNanos += process.hrtime.bigint() - begin;
       outcomes.push(outcome);

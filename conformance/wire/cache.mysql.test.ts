@@ -289,7 +289,8 @@ const sql = 'SELECT w, n FROM words ORDER BY n';
   });
 
   it('a view made anew shows what it is now, also one that reads no table', async () => {
-    const shown = async (): Promise<unknown> => (await other.query<RowDataPacket[]>('SELECT * FROM made'))[0][0]?.['it'];
+    const shown = async (): Promise<unknown> =>
+      (await other.query<RowDataPacket[]>('SELECT * FROM made'))[0][0]?.['it'];
     for (const [from, values] of [
       ['', [1, 2]],
       [' FROM words WHERE n = 1', [10, 20]],
