@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
+import { phpMyAdminFolder } from './phpmyadmin/php-site';
 import { installPackages } from '../../site/lab/find-server';
 
 /** Something a client's script needs on the machine, and the Debian packages that have it. */
@@ -64,3 +65,8 @@ export const java: Need = {
   works: () => existsSync(connectorJar) && succeeds('javac', '-version'),
 };
 export const sysbench: Need = { packages: ['sysbench'], works: () => succeeds('sysbench', '--version') };
+/** In a browser without a screen. */
+export const phpMyAdmin: Need = {
+  packages: ['phpmyadmin', 'php-cli', 'php-mysql', 'chromium'],
+  works: () => existsSync(phpMyAdminFolder) && succeeds('chromium', '--version'),
+};

@@ -19,7 +19,7 @@ export interface ClientTarget {
   readonly folder: string;
 }
 
-/** A server and the proxy before it, read cache included. Users `app` and `app2`, password `secret`, own schema `app`. */
+/** A server and the proxy before it, read cache included. Users `app` and `app2`, password `secret`, own schema `app`; `app` may make schema `app_shule`. */
 export interface ClientRig {
   readonly direct: ClientTarget;
   readonly proxied: ClientTarget;
@@ -43,6 +43,8 @@ export async function startClientRig(binary: ServerBinary): Promise<ClientRig> {
   const admin = await createConnection({ socketPath: server.socket, user: 'root', multipleStatements: true });
   for (const host of anyHost) {
     await admin.query(`CREATE USER app2@'${host}' IDENTIFIED BY 'secret'; GRANT ALL ON app.* TO app2@'${host}'`);
+    // As hosters do: an account may make databases whose names begin with its own.
+    await admin.query(`GRANT ALL ON \`app\\_%\`.* TO app@'${host}'`);
   }
   const log = { warn: () => {}, error: (message: string) => void errors.push(message) };
   const cache = new ReadCache({ board: versions, maxBytes: 16 << 20, counters });
@@ -61,7 +63,9 @@ export async function startClientRig(binary: ServerBinary): Promise<ClientRig> {
     errors,
     hits: () => counters.cacheHits,
     reset: async () => {
-      await admin.query('DROP DATABASE IF EXISTS app; CREATE DATABASE app CHARACTER SET utf8mb4');
+      await admin.query(
+        'DROP DATABASE IF EXISTS app_shule; DROP DATABASE IF EXISTS app; CREATE DATABASE app CHARACTER SET utf8mb4',
+      );
       catalog.forget();
       versions.flushAll();
       rmSync(folder, { recursive: true, force: true });

@@ -1,7 +1,18 @@
 import { join } from 'node:path';
 import type { ClientTarget } from './client-rig';
 import type { ClientScript } from './client-session';
-import { connectorJar, java, mysqlclient, type Need, nothing, perl, php, pymysql, sysbench } from './client-needs';
+import {
+  connectorJar,
+  java,
+  mysqlclient,
+  type Need,
+  nothing,
+  perl,
+  php,
+  phpMyAdmin,
+  pymysql,
+  sysbench,
+} from './client-needs';
 
 /** A script and what it needs on the machine. */
 export interface NeededScript extends ClientScript {
@@ -53,4 +64,5 @@ export const clientScripts: readonly NeededScript[] = [
       file('Session.java'),
     ),
   ),
+  heavy(session('phpMyAdmin', phpMyAdmin, process.execPath, file('phpmyadmin/session.js'))),
 ];
