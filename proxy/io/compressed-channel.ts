@@ -1,3 +1,4 @@
+import { PACKET_HEADER_BYTES } from '../wire/constants';
 import { packetsOutOfOrder } from '../errors';
 import type { Compression } from '../session/links';
 import { type CompressedFrame, FrameCutter, InnerPackets } from '../wire/compressed-frame';
@@ -32,8 +33,8 @@ export class CompressedChannel implements Channel {
   private readonly inner = new InnerPackets();
   /** Frames that were not handed on yet. */
   private readonly frames: CompressedFrame[] = [];
-  /** Number of the last frame that came. */
-  private sequenceRead = 0xff;
+  /** Number of the last frame that came; null: none did. */
+  private sequenceRead: number | null = null;
   private uncompressing = false;
   private stopped = false;
   private isPaused = true;
@@ -172,10 +173,12 @@ export class CompressedChannel implements Channel {
 
   private take(next: CompressedFrame): void {
     if (!this.inOrder(next.sequence)) return this.outOfOrder();
+    // At 255 a long file may go on with 0.
+    const begins = next.sequence === 0 && this.sequenceRead !== 0xff && !this.inner.inside;
     this.sequenceRead = next.sequence;
     this.writer.sequence = (next.sequence + 1) & 0xff;
     const { body, uncompressedLength } = next;
-    if (uncompressedLength === 0) return this.plain(body);
+    if (uncompressedLength === 0) return this.plain(begins ? numberedFromZero(body) : body);
     if (uncompressedLength > AT_ONCE_BYTES_MAX) return this.uncompressLater(body, uncompressedLength);
     let bytes: Buffer;
     try {
@@ -183,7 +186,7 @@ export class CompressedChannel implements Channel {
     } catch {
       return this.fail('data that cannot be uncompressed', null);
     }
-    this.plain(bytes);
+    this.plain(begins ? numberedFromZero(bytes) : bytes);
   }
 
   private uncompressLater(body: Buffer, bytesMax: number): void {
@@ -205,7 +208,7 @@ export class CompressedChannel implements Channel {
   }
 
   private inOrder(sequence: number): boolean {
-    const next = (this.sequenceRead + 1) & 0xff;
+    const next = ((this.sequenceRead ?? 0xff) + 1) & 0xff;
     if (this.inner.inside) return sequence === next;
     // A command begins anew; a file that was asked for goes on after the request for it.
     return sequence === 0 || sequence === next || sequence === this.writer.sequence;
@@ -213,7 +216,7 @@ export class CompressedChannel implements Channel {
 
   private outOfOrder(): void {
     // The numbers that the server was seen to give.
-    const inside = this.inner.inside ? this.sequenceRead + 1 : 0;
+    const inside = this.inner.inside ? (this.sequenceRead ?? 0) + 1 : 0;
     this.writer.sequence = inside === 0 ? 2 : inside;
     this.fail('frames out of order', frame(encodeError(packetsOutOfOrder()), inside));
   }
@@ -223,4 +226,13 @@ export class CompressedChannel implements Channel {
     this.frames.length = 0;
     this.events?.error(new CompressionError(message, answer));
   }
+}
+
+/**
+ * A server that speaks compression looks at the numbers of frames only, and MariaDB's connector for Java gives a long
+ * command the number 1; ours goes on without compression, to a server that looks.
+ */
+function numberedFromZero(command: Buffer): Buffer {
+  if (command[PACKET_HEADER_BYTES - 1] === 1) command[PACKET_HEADER_BYTES - 1] = 0;
+  return command;
 }
