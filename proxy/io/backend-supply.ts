@@ -80,12 +80,12 @@ export class BackendSupply implements BackendCounts {
   /** A new connection for a client of this place. */
   open(place: string): BackendAttempt<LentBackend> {
     this.counts.opened += 1;
-    const { connected, abandon } = this.connect(place);
+    const { connected, abandon } = this.connect();
     return { connected: connected.then((backend) => new LentBackend(backend, this, place, false)), abandon };
   }
 
   /** A new connection. */
-  connect(_place: string): BackendAttempt<PooledBackend> {
+  connect(): BackendAttempt<PooledBackend> {
     const { connected, abandon } = this.connectNew();
     return {
       connected: connected.then((channel: Channel) => {

@@ -4,10 +4,7 @@ import { binding, systemError, type WriteRequest } from './direct-write';
 import type { StreamHandle } from './stream-handle';
 import { isLent, sharedMemory, take } from './read-memory';
 import { SocketChannel } from './socket-channel';
-import { gather, keepGathered } from './write-memory';
-
-/** When so many bytes wait, whoever writes should pause. */
-const waitingBytesMax = 16 * 1024;
+import { gather, keepGathered, waitingBytesMax } from './write-memory';
 
 const channelOf = Symbol('channelOf');
 type ChannelHandle = StreamHandle & { [channelOf]: HandleChannel };

@@ -328,7 +328,7 @@ export class LentBackend implements Channel {
 
   private connectAgain(then: () => void): void {
     if (this.over) return;
-    this.attempt = this.supply.connect(this.place);
+    this.attempt = this.supply.connect();
     this.attempt.connected.then(
       (backend) => {
         this.attempt = null;

@@ -3,12 +3,10 @@ import { TLSSocket } from 'node:tls';
 import type { Channel, ChannelEvents } from './channel';
 import { waitingBytes, type WriteOwner, writeDirectly } from './direct-write';
 import { isLent, readDirectly, stopReadingDirectly, take } from './read-memory';
-import { gather, keepGathered } from './write-memory';
+import { gather, keepGathered, waitingBytesMax } from './write-memory';
 
 /** Up to so many bytes, what was gathered is joined: one call of the system costs more than the copy. */
 const joinedBytesMax = 16 * 1024;
-/** When so many bytes wait, whoever writes should pause. */
-const waitingBytesMax = 16 * 1024;
 
 /** The channel of a socket. Listeners that all sockets share cost no memory for each. */
 const channelOf = Symbol('channelOf');

@@ -1,4 +1,6 @@
 const memoryBytes = 64 * 1024;
+/** When so many bytes wait for the system, whoever writes should pause. */
+export const waitingBytesMax = 16 * 1024;
 
 /** Bytes that must not stay where they are go out from here, one write after another; null: a write still needs it. */
 let memory: Buffer | null = null;
