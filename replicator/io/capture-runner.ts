@@ -18,6 +18,7 @@ import {
 import type { CaptureOptions, LogReader } from './capture-options';
 import { DatabaseConnection } from './database-connection';
 import { OwnStream } from './own-stream';
+import { Pause } from './pause';
 import { readPosition, writePosition } from './position-file';
 import { SchemaReader } from './schema-reader';
 import { firstState, serverPosition } from './server-position';
@@ -93,9 +94,10 @@ class CaptureRunner implements Capture {
   /** The last transaction's repeat is not in the log any more. */
   private comparePurged = false;
   private stopped: Error | null = null;
-  private wake: () => void = () => undefined;
-  /** Ends the wait for more commits. */
-  private hurry: () => void = () => undefined;
+  /** Before the log is opened again. */
+  private readonly pause = new Pause();
+  /** The wait for more commits. */
+  private readonly collecting = new Pause();
 
   constructor(
     private readonly options: CaptureOptions,
@@ -120,7 +122,7 @@ class CaptureRunner implements Capture {
     const target = parsePosition(gtid);
     if (reaches(this.line.state.position, target)) return Promise.resolve();
     if (this.stopped !== null) return Promise.reject(this.stopped);
-    this.hurry();
+    this.collecting.end();
     return new Promise((resolve, reject) => this.waiters.add({ target, resolve, reject }));
   }
 
@@ -153,7 +155,7 @@ class CaptureRunner implements Capture {
       this.options.board.setCaptureHealthy(false);
       if (this.stopped !== null) break;
       waitMs = this.line.state === before ? Math.min(waitMs * 2, RECONNECT_MS_MAX) : RECONNECT_MS_MIN;
-      await this.pause(waitMs * (0.5 + Math.random() / 2));
+      await this.pause.for(waitMs * (0.5 + Math.random() / 2));
     }
     this.options.board.setCaptureHealthy(false);
   }
@@ -214,9 +216,7 @@ class CaptureRunner implements Capture {
       batchMs = transactions.length > 1 ? Math.min(batchMs * 2, BATCH_MS_MAX) : BATCH_MS_MIN;
       const left = bytes < BATCH_BYTES_MAX ? batchMs - (performance.now() - began) : 0;
       if (left > 0 && transactions.length > 0 && this.waiters.size === 0) {
-        const paused = this.pause(left);
-        this.hurry = this.wake;
-        await paused;
+        await this.collecting.for(left);
       }
     }
   }
@@ -287,19 +287,10 @@ class CaptureRunner implements Capture {
 
   private stop(error: Error): void {
     this.stopped ??= error;
-    this.wake();
+    this.pause.end();
+    this.collecting.end();
     for (const waiter of this.waiters) waiter.reject(this.stopped);
     this.waiters.clear();
-  }
-
-  private pause(ms: number): Promise<void> {
-    return new Promise((resolve) => {
-      const timer = setTimeout(resolve, ms);
-      this.wake = () => {
-        clearTimeout(timer);
-        resolve();
-      };
-    });
   }
 }
 

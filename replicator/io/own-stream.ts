@@ -6,6 +6,7 @@ import { NO_HASH, hashRecord } from '../codec/change-set-format';
 import { decodeChangeSet } from '../codec/decode';
 import { encodeChangeSet } from '../codec/encode';
 import type { Alarm } from '../ports';
+import { Pause } from './pause';
 import { writePosition } from './position-file';
 import type { SpoolFiles } from './spool-files';
 
@@ -34,7 +35,7 @@ export class OwnStream {
   private timer: NodeJS.Timeout | null = null;
   private writing: Promise<void> = Promise.resolve();
   private closed = false;
-  private wake: () => void = () => undefined;
+  private readonly pause = new Pause();
 
   constructor(private readonly options: OwnStreamOptions) {
     this.stream = options.incarnation as number as StreamId;
@@ -83,7 +84,7 @@ export class OwnStream {
           throw error;
         }
         this.options.alarm({ code: 'DUARA_SPOOL_WRITE_FAILED', message: (error as Error).message });
-        await this.pause(retryMs);
+        await this.pause.for(retryMs);
         retryMs = Math.min(retryMs * 2, RETRY_MS_MAX);
       }
     }
@@ -95,7 +96,7 @@ export class OwnStream {
   /** A flush that waits for a disk rejects from now on; what it held is read from the log again. */
   stopRetrying(): void {
     this.closed = true;
-    this.wake();
+    this.pause.end();
   }
 
   /** Writes the position that is due. No flush may be under way. */
@@ -118,15 +119,5 @@ export class OwnStream {
         // The old position stands: harmless, but the disk is not well.
         alarm({ code: 'DUARA_POSITION_WRITE_FAILED', message: `${positionFile}: ${(error as Error).message}` });
       });
-  }
-
-  private pause(ms: number): Promise<void> {
-    return new Promise((resolve) => {
-      const timer = setTimeout(resolve, ms);
-      this.wake = () => {
-        clearTimeout(timer);
-        resolve();
-      };
-    });
   }
 }

@@ -1,5 +1,6 @@
 import type { Logger, WriteBoard, WrittenRows } from '../ports';
 import { type DatabaseAddress, DatabaseConnection } from './database-connection';
+import { Pause } from './pause';
 
 /** One transaction that arrived in the log. */
 export interface ArrivedWrite {
@@ -30,7 +31,7 @@ export class VisibilityBarrier {
   private running: Promise<void> | null = null;
   private connection: DatabaseConnection | null = null;
   private closed = false;
-  private wake: () => void = () => undefined;
+  private readonly pause = new Pause();
 
   constructor(
     private readonly address: DatabaseAddress,
@@ -53,7 +54,7 @@ export class VisibilityBarrier {
 
   async close(): Promise<void> {
     this.closed = true;
-    this.wake();
+    this.pause.end();
     this.connection?.destroy();
     await this.running;
     this.end(this.pending.splice(0));
@@ -83,7 +84,7 @@ export class VisibilityBarrier {
       const denied = DENIED.has(errno);
       if (!denied)
         this.log.warn({ code, errno }, 'capture: cannot ask if writes are visible; their tables stay uncached');
-      await this.pause(denied ? UNREADABLE_MS : RETRY_MS);
+      await this.pause.for(denied ? UNREADABLE_MS : RETRY_MS);
       return denied;
     }
   }
@@ -98,16 +99,6 @@ export class VisibilityBarrier {
       'SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED; SET SESSION innodb_lock_wait_timeout = 1',
     );
     return connection;
-  }
-
-  private pause(ms: number): Promise<void> {
-    return new Promise((resolve) => {
-      const timer = setTimeout(resolve, ms);
-      this.wake = () => {
-        clearTimeout(timer);
-        resolve();
-      };
-    });
   }
 
   private end(writes: readonly ArrivedWrite[]): void {
