@@ -6,6 +6,7 @@ import { until } from '../lab/lab-process';
 import { leftSessions } from './left-sessions';
 import { type ProxiedServer, startProxiedServer } from './proxied-server';
 import { baseCapabilities, type LoginOptions, RawClient } from './raw-client';
+import { asked, ReuseClient } from './reuse-client';
 import { type Answer, SessionClient } from './session-client';
 
 const binary = findServer();
@@ -37,33 +38,14 @@ const user = (name: string): LoginOptions => ({ user: name });
     expect(site.errors).toEqual([]);
   });
 
-  const proxied = (options: LoginOptions = {}): Promise<SessionClient> => SessionClient.open(site.proxySocket, options);
-  const direct = (options: LoginOptions = {}): Promise<SessionClient> =>
-    SessionClient.open(site.server.socket, options);
+  const { proxied, direct, becomesIdle, leaveOne } = new ReuseClient(() => site);
   const rememberedSoFar = (): number => site.proxy.backends.counts.remembered;
-  const becomesIdle = (count: number): Promise<void> =>
-    until(
-      async () => Promise.resolve(site.proxy.backends.idle === count),
-      20_000,
-      () => `${site.proxy.backends.idle} connections are idle, not ${count}`,
-    );
   /** Exactly one connection waits, and remembers this login, if logins like it are remembered. */
   const primed = async (options: LoginOptions = {}): Promise<void> => {
     for (let times = 0; times < 4; times++) await (await proxied(options)).quit();
-    while (site.proxy.backends.idle > 1) {
-      const before = site.proxy.backends.idle;
-      const client = await proxied(options);
-      await client.ask('SET net_write_timeout = 61');
-      await client.quit();
-      await becomesIdle(before - 1);
-    }
+    await leaveOne(options);
     for (let times = 0; times < 2; times++) await (await proxied(options)).quit();
     await becomesIdle(1);
-  };
-  const asked = async (client: SessionClient, texts: readonly string[]): Promise<Answer[]> => {
-    const answers: Answer[] = [];
-    for (const text of texts) answers.push(await client.ask(text));
-    return answers;
   };
   const account = async (name: string): Promise<LoginOptions> => {
     await admin.query(`CREATE USER ${name}@localhost IDENTIFIED BY 'secret'; GRANT ALL ON *.* TO ${name}@localhost`);

@@ -7,6 +7,7 @@ import { decodeGreeting } from '../../proxy/wire/handshake';
 import { frame } from '../../proxy/wire/packet-framer';
 import { leftSessions } from './left-sessions';
 import { baseCapabilities, type LoginOptions, loginPacket, RawClient } from './raw-client';
+import { asked, ReuseClient } from './reuse-client';
 import { type Answer, SessionClient } from './session-client';
 
 const binary = findServer();
@@ -35,17 +36,8 @@ const idle = { connectionsMax: 4, idleMs: 600_000, lifeMs: 600_000, rememberMs: 
     expect(site.errors).toEqual([]);
   });
 
-  const proxied = (options: LoginOptions = {}): Promise<SessionClient> => SessionClient.open(site.proxySocket, options);
-  const direct = (options: LoginOptions = {}): Promise<SessionClient> =>
-    SessionClient.open(site.server.socket, options);
+  const { proxied, direct, idleNow, becomesIdle, leaveOne } = new ReuseClient(() => site);
   const counts = (): { reused: number; opened: number; renewed: number } => ({ ...site.proxy.backends.counts });
-  const idleNow = (): number => site.proxy.backends.idle;
-  const becomesIdle = (count: number): Promise<void> =>
-    until(
-      async () => Promise.resolve(idleNow() === count),
-      20_000,
-      () => `${idleNow()} connections are idle, not ${count}`,
-    );
   /** Exactly one connection waits, and clients are known to log in like this. */
   const primed = async (options: LoginOptions = {}): Promise<void> => {
     const several = await Promise.all([proxied(options), proxied(options), proxied(options)]);
@@ -55,19 +47,7 @@ const idle = { connectionsMax: 4, idleMs: 600_000, lifeMs: 600_000, rememberMs: 
       20_000,
       () => 'no connection is idle',
     );
-    while (idleNow() > 1) {
-      const before = idleNow();
-      // It ends with an order that does not let it be used again.
-      const client = await proxied(options);
-      await client.ask('SET net_write_timeout = 61');
-      await client.quit();
-      await becomesIdle(before - 1);
-    }
-  };
-  const asked = async (client: SessionClient, texts: readonly string[]): Promise<Answer[]> => {
-    const answers: Answer[] = [];
-    for (const text of texts) answers.push(await client.ask(text));
-    return answers;
+    await leaveOne(options);
   };
 
   it.each(leftSessions)('shows nothing of the session before: %s', async (_, before, ask, kept) => {

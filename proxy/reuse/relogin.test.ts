@@ -1,30 +1,16 @@
-import { Capability, Command } from '../wire/constants';
+import { Command } from '../wire/constants';
 import { encodeHandshakeResponse, type HandshakeResponse } from '../wire/handshake-response';
 import { type Packet, PacketFramer } from '../wire/packet-framer';
 import { encodeError, encodeOk } from '../wire/response';
 import { loginSignature } from './login';
+import { loginSample } from './login-sample';
 import { type Agreed, Relogin } from './relogin';
 import type { Moment, RememberedLogin } from './remembered-login';
 
-const capabilities =
-  Capability.protocol41 | Capability.secureConnection | Capability.pluginAuth | Capability.connectWithDb;
+const { capabilities } = loginSample;
 const scramble = Buffer.from('abcdefghijklmnopqrst');
 
-function response(changes: Partial<HandshakeResponse> = {}): HandshakeResponse {
-  return {
-    capabilities,
-    mariaDbCapabilities: 0,
-    maxPacketBytes: 0xffffff,
-    charset: 45,
-    user: Buffer.from('app'),
-    authResponse: Buffer.alloc(20, 7),
-    database: Buffer.from('moodle'),
-    authPlugin: 'mysql_native_password',
-    connectAttributes: null,
-    zstdLevel: null,
-    ...changes,
-  };
-}
+const response = (changes: Partial<HandshakeResponse> = {}): HandshakeResponse => ({ ...loginSample, ...changes });
 
 const login = (changes: Partial<HandshakeResponse> = {}): Packet => ({
   sequence: 1,

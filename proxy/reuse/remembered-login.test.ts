@@ -1,29 +1,17 @@
 import { Capability } from '../wire/constants';
 import { encodeHandshakeResponse, type HandshakeResponse } from '../wire/handshake-response';
+import { loginSample } from './login-sample';
 import { type Moment, recalls, type RememberedLogin, rememberLogin } from './remembered-login';
 
-const capabilities =
-  Capability.protocol41 |
-  Capability.secureConnection |
-  Capability.pluginAuth |
-  Capability.connectWithDb |
-  Capability.connectAttrs;
+const capabilities = loginSample.capabilities | Capability.connectAttrs;
 
-function login(changes: Partial<HandshakeResponse> = {}): Buffer {
-  return encodeHandshakeResponse({
+const login = (changes: Partial<HandshakeResponse> = {}): Buffer =>
+  encodeHandshakeResponse({
+    ...loginSample,
     capabilities,
-    mariaDbCapabilities: 0,
-    maxPacketBytes: 0xffffff,
-    charset: 45,
-    user: Buffer.from('app'),
-    authResponse: Buffer.alloc(20, 7),
-    database: Buffer.from('moodle'),
-    authPlugin: 'mysql_native_password',
     connectAttributes: [[Buffer.from('_pid'), Buffer.from('1')]],
-    zstdLevel: null,
     ...changes,
   });
-}
 
 const freshMs = 1_000;
 const asked: Moment = { ms: 5_000, changes: 3 };
