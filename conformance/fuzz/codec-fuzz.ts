@@ -89,7 +89,7 @@ function frames(chance: Chance): void {
   for (const piece of chopped(stream, chance)) {
     for (const { uncompressedLength, body } of cutter.push(piece)) {
       const bytes = uncompressedLength === 0 ? body : uncompressed(() => codec.uncompress(body, uncompressedLength));
-      inner.push(bytes);
+      inner.push(bytes, () => {});
       framer.push(Buffer.from(bytes));
       if (inner.inside !== framer.buffered > 0) throw new FuzzFinding('two opinions on where a packet ends');
       received.push(Buffer.from(bytes));

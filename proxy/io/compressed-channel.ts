@@ -1,7 +1,7 @@
-import { PACKET_HEADER_BYTES } from '../wire/constants';
 import { packetsOutOfOrder } from '../errors';
 import type { Compression } from '../session/links';
-import { type CompressedFrame, FrameCutter, InnerPackets } from '../wire/compressed-frame';
+import { type CompressedFrame, FrameCutter } from '../wire/compressed-frame';
+import { InnerNumbers } from '../wire/inner-numbers';
 import { frame } from '../wire/packet-framer';
 import { encodeError } from '../wire/response';
 import type { Channel, ChannelEvents } from './channel';
@@ -30,7 +30,7 @@ export class CompressedChannel implements Channel {
   private readonly codec;
   private readonly writer: FrameWriter;
   private readonly cutter = new FrameCutter();
-  private readonly inner = new InnerPackets();
+  private readonly numbers = new InnerNumbers();
   /** Frames that were not handed on yet. */
   private readonly frames: CompressedFrame[] = [];
   /** Number of the last frame that came; null: none did. */
@@ -84,6 +84,7 @@ export class CompressedChannel implements Channel {
   };
 
   write(bytes: Buffer): boolean {
+    this.numbers.fromServer(bytes);
     this.writer.push(bytes);
     this.full ||= this.needsDrain;
     return !this.needsDrain;
@@ -173,12 +174,12 @@ export class CompressedChannel implements Channel {
 
   private take(next: CompressedFrame): void {
     if (!this.inOrder(next.sequence)) return this.outOfOrder();
-    // At 255 a long file may go on with 0.
-    const begins = next.sequence === 0 && this.sequenceRead !== 0xff && !this.inner.inside;
+    // A long file goes on with 0 behind 255.
+    this.numbers.begin(next.sequence !== 0 || (this.writer.sequence === 0 && this.numbers.fileAsked));
     this.sequenceRead = next.sequence;
     this.writer.sequence = (next.sequence + 1) & 0xff;
     const { body, uncompressedLength } = next;
-    if (uncompressedLength === 0) return this.plain(begins ? numberedFromZero(body) : body);
+    if (uncompressedLength === 0) return this.plain(body);
     if (uncompressedLength > AT_ONCE_BYTES_MAX) return this.uncompressLater(body, uncompressedLength);
     let bytes: Buffer;
     try {
@@ -186,7 +187,7 @@ export class CompressedChannel implements Channel {
     } catch {
       return this.fail('data that cannot be uncompressed', null);
     }
-    this.plain(begins ? numberedFromZero(bytes) : bytes);
+    this.plain(bytes);
   }
 
   private uncompressLater(body: Buffer, bytesMax: number): void {
@@ -203,20 +204,20 @@ export class CompressedChannel implements Channel {
   }
 
   private plain(bytes: Buffer): void {
-    this.inner.push(bytes);
+    this.numbers.fromClient(bytes);
     if (bytes.length > 0) this.events?.data(bytes);
   }
 
   private inOrder(sequence: number): boolean {
     const next = ((this.sequenceRead ?? 0xff) + 1) & 0xff;
-    if (this.inner.inside) return sequence === next;
+    if (this.numbers.inside) return sequence === next;
     // A command begins anew; a file that was asked for goes on after the request for it.
     return sequence === 0 || sequence === next || sequence === this.writer.sequence;
   }
 
   private outOfOrder(): void {
     // The numbers that the server was seen to give.
-    const inside = this.inner.inside ? (this.sequenceRead ?? 0) + 1 : 0;
+    const inside = this.numbers.inside ? (this.sequenceRead ?? 0) + 1 : 0;
     this.writer.sequence = inside === 0 ? 2 : inside;
     this.fail('frames out of order', frame(encodeError(packetsOutOfOrder()), inside));
   }
@@ -226,13 +227,4 @@ export class CompressedChannel implements Channel {
     this.frames.length = 0;
     this.events?.error(new CompressionError(message, answer));
   }
-}
-
-/**
- * A server that speaks compression looks at the numbers of frames only, and MariaDB's connector for Java gives a long
- * command the number 1; ours goes on without compression, to a server that looks.
- */
-function numberedFromZero(command: Buffer): Buffer {
-  if (command[PACKET_HEADER_BYTES - 1] === 1) command[PACKET_HEADER_BYTES - 1] = 0;
-  return command;
 }

@@ -1,3 +1,5 @@
+import { PACKET_HEADER_BYTES } from './constants';
+
 /** Numbers of the compressed protocol (MySQL: "Compression"; MariaDB: "Compressed packet"). */
 
 export const FRAME_HEADER_BYTES = 7;
@@ -58,33 +60,39 @@ export class FrameCutter {
   }
 }
 
-/**
- * Follows the headers of the packets inside the frames, to know whether a packet goes on in the next frame: only then that
- * must have the next number, since a command begins at 0.
- */
+/** Follows the packets that lie in frames, which cut them anywhere. */
 export class InnerPackets {
-  private readonly header: number[] = [];
+  /** Of the payload of the packet that began last. */
+  length = 0;
+  /** First byte of that payload; null: it has none, or it has not come yet. */
+  first: number | null = null;
+  /** Bytes of a header that has come in part, and the length as far as it is known. */
+  private headerBytes = 0;
+  private headerLength = 0;
+  /** Bytes of the payload that are to come. */
   private skip = 0;
 
   /** The last packet is not complete. */
   get inside(): boolean {
-    return this.header.length > 0 || this.skip > 0;
+    return this.headerBytes > 0 || this.skip > 0;
   }
 
-  push(bytes: Buffer): void {
-    let at = 0;
-    while (at < bytes.length) {
+  /** `begun` is told where the number of each packet lies; `length` is then still that of the packet before it. */
+  push(bytes: Buffer, begun: (numberAt: number) => void): void {
+    for (let at = 0; at < bytes.length;) {
       if (this.skip > 0) {
+        this.first ??= bytes[at] ?? null;
         const passed = Math.min(this.skip, bytes.length - at);
         this.skip -= passed;
         at += passed;
-        continue;
+      } else if (this.headerBytes < PACKET_HEADER_BYTES - 1) {
+        this.headerLength |= (bytes[at++] ?? 0) << (8 * this.headerBytes++);
+      } else {
+        begun(at++);
+        this.length = this.skip = this.headerLength;
+        this.first = null;
+        this.headerBytes = this.headerLength = 0;
       }
-      this.header.push(bytes[at++] ?? 0);
-      if (this.header.length < 4) continue;
-      const [low = 0, middle = 0, high = 0] = this.header;
-      this.skip = low | (middle << 8) | (high << 16);
-      this.header.length = 0;
     }
   }
 }
