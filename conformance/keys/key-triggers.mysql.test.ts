@@ -152,6 +152,39 @@ const binary = findServer();
       },
     );
 
+    const updating: [how: string, run: (sql: string) => Promise<unknown>][] = [
+      ['text', (sql) => db.query(sql)],
+      ['prepared', (sql) => db.execute(sql.replace("'far'", '?'), ['far'])],
+      ['dynamic', (sql) => db.query(`EXECUTE IMMEDIATE '${sql.replaceAll("'", "''")}'`)],
+    ];
+    const far = 2n ** 60n;
+    const told: [sql: string, own: string[], why: string][] = [
+      ["(v) VALUES ('far'), ('a'), ('b')", ['a', 'b'], 'behind a row that is updated and has a large key'],
+      [
+        `(id, v) VALUES (NULL, 'a'), (NULL, 'far'), (NULL, 'b'), (7, 'far'), (0, 'c')`,
+        ['a', 'b', 'c'],
+        'and a small one',
+      ],
+      [`(id, v) VALUES (NULL, 'a'), ((SELECT ${far + 9n}), 'x'), (NULL, 'far'), (NULL, 'b')`, ['a', 'b'], 'a subquery'],
+      ["(v) SELECT * FROM (SELECT 'far' AS v UNION ALL SELECT 'a' UNION ALL SELECT 'b') AS q", ['a', 'b'], 'a query'],
+    ];
+    const ways = updating.flatMap(([how, run]) => told.map(([sql, own, why]) => [how, sql, own, why, run] as const));
+    it.each(ways)(
+      'are of this site where ON DUPLICATE KEY UPDATE tells them: %s, %s',
+      async (_how, sql, own, _why, run) => {
+        await direct.query(
+          'CREATE TABLE IF NOT EXISTS noted (id BIGINT AUTO_INCREMENT PRIMARY KEY, v VARCHAR(50) UNIQUE, n INT)',
+        );
+        await direct.query('CREATE OR REPLACE PROCEDURE note() INSERT INTO noted (v) VALUES (1)');
+        await site.schemaChanged();
+        await direct.query(`DELETE FROM noted; INSERT INTO noted (id, v) VALUES (${far}, 'far')`);
+        await run(`INSERT INTO noted ${sql} ON DUPLICATE KEY UPDATE id = LAST_INSERT_ID(id), n = 8`);
+        const found = await rows('SELECT id, v FROM noted ORDER BY v');
+        expect(found.filter(({ id }) => isOurs(String(id))).map(({ v }) => String(v))).toEqual(own);
+        expect(found.find(({ v }) => v === 'far')).toEqual({ id: String(far), v: 'far' });
+      },
+    );
+
     it('follow one another in a statement, wherever in its second it begins', async () => {
       await db.query('CREATE TABLE once (id BIGINT AUTO_INCREMENT PRIMARY KEY, v VARCHAR(50) UNIQUE)');
       await db.query(

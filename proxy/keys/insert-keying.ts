@@ -11,8 +11,13 @@ import { type ValueKeys, valueKeys } from './value-keys';
 export type KeyingDecision =
   /** Nothing: no such column, not replicated, or the statement brings all its keys (those that can be read stand here). */
   | { readonly kind: 'none'; readonly explicit: readonly bigint[] }
-  /** The table's own trigger gives the keys. */
-  | { readonly kind: 'trigger'; readonly explicit: readonly bigint[] }
+  /** The table's own trigger gives the keys; `updateEdits`, `anyKeyJumps`: as below. */
+  | {
+      readonly kind: 'trigger';
+      readonly explicit: readonly bigint[];
+      readonly updateEdits: readonly TextEdit[];
+      readonly anyKeyJumps: boolean;
+    }
   /** Keys of this site. `rows` is empty when they cannot be seen. */
   | {
       readonly kind: 'keys';
@@ -44,10 +49,14 @@ export function decideKeying(shape: InsertShape, table: TableInfo, text: string,
   const rows = rowKeys(shape, column, text, mode);
   const explicit = rows?.flatMap((row) => (row.kind === 'explicit' ? [row.key] : [])) ?? [];
   if (rows !== null && explicit.length === rows.length) return { kind: 'none', explicit };
-  if (table.keyedByTrigger === true) return { kind: 'trigger', explicit };
+  const update = keyUpdate(shape, table);
+  if (table.keyedByTrigger === true) {
+    // A trigger can give keys to all rows of a bulk execution too.
+    const told = update.kind === 'told';
+    return { kind: 'trigger', explicit, updateEdits: told ? update.edits : [], anyKeyJumps: told };
+  }
   if (table.hasBeforeInsertTrigger) return { kind: 'refused', message: triggerMessage(table) };
   const count = rows === null ? null : rows.length - explicit.length;
-  const update = keyUpdate(shape, table);
   const updates = update.kind !== 'none';
   // Where rows bring keys, a clause that does not assign the key column may set the server's count back to a key it has given
   // (MariaDB 10.11): behind a row that was updated but not changed, and one with a key of its own that was.

@@ -1,5 +1,5 @@
 import type { TextEdit } from '../sql/text-edit';
-import { NESTED_OFFSET } from './key-trigger';
+import { OffsetSign } from './key-trigger';
 
 /** User variable that carries the first key of a prepared INSERT: a literal would be frozen when it is prepared. */
 export const keyVariable = '@duara_nid';
@@ -19,6 +19,8 @@ export interface KeyPlace {
   readonly listStart: number | null;
   /** Its table's trigger gives the keys, and must know that other inserts may run between its rows. */
   readonly nested?: boolean;
+  /** Besides, that the server's count cannot be trusted behind a row that brings a key. */
+  readonly anyKeyJumps?: boolean;
 }
 
 /**
@@ -26,7 +28,9 @@ export interface KeyPlace {
  * its table's trigger sets is forgotten behind it.
  */
 export function keyEdit(place: KeyPlace, key: bigint | typeof keyVariable): TextEdit {
-  const list = assignments(String(key), place.nested === true ? NESTED_OFFSET : 1);
+  const { nested = false, anyKeyJumps = false } = place;
+  const offset = 1 + (nested ? OffsetSign.nested : 0) + (anyKeyJumps ? OffsetSign.anyKeyJumps : 0);
+  const list = assignments(String(key), offset);
   // An outer SET STATEMENT around the client's own would be lost: both go into one list.
   if (place.listStart !== null) return { start: place.listStart, end: place.listStart, text: `${list},` };
   return { start: place.start, end: place.start, text: `SET STATEMENT ${list} FOR ` };

@@ -32,10 +32,15 @@ export interface KeyTrigger {
 }
 
 /**
- * auto_increment_offset by which the proxy says that a statement calls stored functions, so that inserts may run between its
- * rows. The server does not look at it when the key is given.
+ * What the proxy says of a statement by auto_increment_offset: 1, and what of these holds. The server does not look at it when
+ * the key is given.
  */
-export const NESTED_OFFSET = 2;
+export const OffsetSign = {
+  /** It calls stored functions: inserts may run between its rows. */
+  nested: 1,
+  /** The server's count cannot be trusted any more behind a row that brings a key, however small. */
+  anyKeyJumps: 2,
+} as const;
 
 const PREFIX = 'duara_keys_';
 
@@ -69,7 +74,7 @@ export function keyTrigger(table: TriggerTable, scope: number, nested: boolean):
     ...draw.map((line) => `    ${line}`),
     ...giveKey(column, id, nested).map((line) => `    ${line}`),
     // A client's key above ours makes the server count on from there: the rest of the statement gets its keys one by one.
-    `  ELSEIF @duara_s_${id} = NOW(6) AND ${column} > @duara_l_${id} THEN SET @duara_x_${id} = NOW(6);`,
+    `  ELSEIF @duara_s_${id} = NOW(6) AND (${column} > @duara_l_${id} OR ${signed(OffsetSign.anyKeyJumps)}) THEN SET @duara_x_${id} = NOW(6);`,
     '  END IF;',
     'END',
   ].join('\n');
@@ -90,10 +95,14 @@ function drawPlace(next: string, scope: number, same: string): string[] {
 
 /** True for a row that is not the first of its statement; see `giveKey`. */
 function sameStatement(id: string, nested: boolean): string {
-  const mayBeWiped = `@@auto_increment_offset = ${NESTED_OFFSET}`;
+  const mayBeWiped = signed(OffsetSign.nested);
   return nested
     ? `@duara_s_${id} = NOW(6)`
     : `@duara_s_${id} = NOW(6) AND (@@insert_id = @duara_f_${id} OR ${mayBeWiped})`;
+}
+
+function signed(sign: number): string {
+  return `(@@auto_increment_offset - 1 & ${sign}) <> 0`;
 }
 
 function drawLeased(next: readonly string[], { schema, table, bits }: TriggerTable): string[] {
@@ -110,7 +119,7 @@ function drawLeased(next: readonly string[], { schema, table, bits }: TriggerTab
  *
  * Whether a row belongs to the same statement as the one before: its NOW(6) is the same, and insert_id is still what was
  * set for it. An INSERT that runs between two rows of this statement wipes insert_id: where that may happen (`nested`, or
- * NESTED_OFFSET), NOW(6) must do, and the first row of a statement that is run for each row of another may not count as first.
+ * OffsetSign.nested), NOW(6) must do, and the first row of a statement that is run for each row of another may not count as first.
  */
 function giveKey(column: string, id: string, nested: boolean): string[] {
   const [first, last, since, jumped] = ['f', 'l', 's', 'x'].map((letter) => `@duara_${letter}_${id}`);

@@ -57,14 +57,15 @@ export type Keyed =
       readonly kind: 'known';
       readonly explicit: readonly { readonly table: TableInfo; readonly key: bigint }[];
       readonly need: Need | null;
-      readonly byTrigger: boolean;
+      /** Its table's trigger gives the keys. */
+      readonly byTrigger: Pick<Need, 'updateEdits' | 'anyKeyJumps'> | null;
     }
   | Waiting
   /** See Planning. */
   | { readonly kind: 'ask'; readonly expression: string }
   | { readonly kind: 'refused'; readonly error: ErrorPacket };
 
-const noKeys: Keyed = { kind: 'known', explicit: [], need: null, byTrigger: false };
+const noKeys: Keyed = { kind: 'known', explicit: [], need: null, byTrigger: null };
 
 const systemSchema = /^(mysql|sys|performance_schema|information_schema)$/i;
 
@@ -92,7 +93,8 @@ export function keysFor(
   const decision = decideKeying(insert, target.seen ?? table, text, scope.mode);
   if (decision.kind === 'refused') return { kind: 'refused', error: keyRefused(decision.message) };
   const explicit = decision.explicit.map((key) => ({ table, key }));
-  if (decision.kind !== 'keys') return { kind: 'known', explicit, need: null, byTrigger: decision.kind === 'trigger' };
+  if (decision.kind !== 'keys')
+    return { kind: 'known', explicit, need: null, byTrigger: decision.kind === 'trigger' ? decision : null };
   const { rows, updateEdits, anyKeyJumps, byValue, guard } = decision;
   let { demand } = decision;
   if (demand.kind === 'unknown' && alone && (demand.updates === true || (table.autoIncrement?.bits ?? 64) < 64)) {
@@ -105,7 +107,7 @@ export function keysFor(
     kind: 'known',
     explicit,
     need: { table, demand, rows, updateEdits, anyKeyJumps, byValue, guard },
-    byTrigger: false,
+    byTrigger: null,
   };
 }
 

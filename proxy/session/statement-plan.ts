@@ -105,8 +105,12 @@ export function planText(source: StatementSource, state: SessionState, services:
       const keyed = keysFor(run.text, inner, scope, { state, services, alone });
       if (keyed.kind !== 'known') return keyed;
       for (const key of keyed.explicit) explicit.push(key);
-      if (keyed.byTrigger)
-        keyedByTrigger.push({ ...place, nested: inner.insert !== null && callsStored(inner.insert) });
+      if (keyed.byTrigger !== null) {
+        const { updateEdits, anyKeyJumps } = keyed.byTrigger;
+        const nested = inner.insert !== null && callsStored(inner.insert);
+        keyedByTrigger.push({ ...place, nested, anyKeyJumps: anyKeyJumps && run.edited !== null });
+        edits.push(...(run.edited?.(updateEdits) ?? []));
+      }
       if (keyed.need !== null) needs.push(keyNeed(index, keyed.need, place, run.edited));
       const filled = redefine(inner, scope, state, services);
       if (filled?.kind === 'wait') return filled;
