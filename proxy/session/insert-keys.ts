@@ -52,13 +52,15 @@ export function keyNeed(statement: number, need: Need, place: KeyPlace, edited: 
   return { ...need, demand, statement, edits };
 }
 
+export type ByTrigger = Pick<KeyNeed, 'updateEdits' | 'anyKeyJumps'>;
+
 export type Keyed =
   | {
       readonly kind: 'known';
       readonly explicit: readonly { readonly table: TableInfo; readonly key: bigint }[];
       readonly need: Need | null;
       /** Its table's trigger gives the keys. */
-      readonly byTrigger: Pick<Need, 'updateEdits' | 'anyKeyJumps'> | null;
+      readonly byTrigger: ByTrigger | null;
     }
   | Waiting
   /** See Planning. */

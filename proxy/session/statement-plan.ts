@@ -7,8 +7,8 @@ import type { TableInfo } from '../ports';
 import { onlyReads, type ParsedText, type Statement } from '../sql/classifier';
 import { callsStored } from '../sql/routine-body';
 import type { TextEdit } from '../sql/text-edit';
-import { executed, type PreparedText } from './dynamic-text';
-import { keyNeed, type KeyNeed, keysFor } from './insert-keys';
+import { type EditedThrough, executed, type PreparedText } from './dynamic-text';
+import { type ByTrigger, keyNeed, type KeyNeed, keysFor } from './insert-keys';
 import type { ProxyServices } from './proxy-services';
 import type { NamedStatement, SessionState } from './session-state';
 import { noChanges, type SettingChanges, settingChanges, withSqlMode } from './settings';
@@ -106,10 +106,8 @@ export function planText(source: StatementSource, state: SessionState, services:
       if (keyed.kind !== 'known') return keyed;
       for (const key of keyed.explicit) explicit.push(key);
       if (keyed.byTrigger !== null) {
-        const { updateEdits, anyKeyJumps } = keyed.byTrigger;
-        const nested = inner.insert !== null && callsStored(inner.insert);
-        keyedByTrigger.push({ ...place, nested, anyKeyJumps: anyKeyJumps && run.edited !== null });
-        edits.push(...(run.edited?.(updateEdits) ?? []));
+        keyedByTrigger.push({ ...place, ...forTrigger(keyed.byTrigger, inner, run.edited) });
+        edits.push(...(run.edited?.(keyed.byTrigger.updateEdits) ?? []));
       }
       if (keyed.need !== null) needs.push(keyNeed(index, keyed.need, place, run.edited));
       const filled = redefine(inner, scope, state, services);
@@ -128,13 +126,7 @@ export function planText(source: StatementSource, state: SessionState, services:
       ];
     }
   }
-  const writes: WriteScope = all
-    ? isUnheardOf(text, parsed)
-      ? writesPerhaps
-      : writesAnything
-    : slots.size > 0
-      ? { kind: 'tables', slots: [...slots] }
-      : writesNothing;
+  const writes = writeScope({ all, slots }, text, parsed);
   return {
     kind: 'plan',
     parsed,
@@ -148,6 +140,24 @@ export function planText(source: StatementSource, state: SessionState, services:
     unread,
     plain: isPlain(parsed, effects),
   };
+}
+
+function writeScope(
+  { all, slots }: { readonly all: boolean; readonly slots: ReadonlySet<number> },
+  text: string,
+  parsed: ParsedText,
+): WriteScope {
+  if (all) return isUnheardOf(text, parsed) ? writesPerhaps : writesAnything;
+  return slots.size > 0 ? { kind: 'tables', slots: [...slots] } : writesNothing;
+}
+
+/** What the table's trigger is told of the statement. */
+function forTrigger(
+  { anyKeyJumps }: ByTrigger,
+  { insert }: Statement,
+  edited: EditedThrough | null,
+): Pick<KeyPlace, 'nested' | 'anyKeyJumps'> {
+  return { nested: insert !== null && callsStored(insert), anyKeyJumps: anyKeyJumps && edited !== null };
 }
 
 const plainKinds = new Set<Statement['kind']>(['select', 'insert', 'replace', 'update', 'delete']);
