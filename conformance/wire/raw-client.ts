@@ -29,6 +29,15 @@ export interface LoginOptions {
   readonly compressed?: boolean;
 }
 
+/** What was waited for did not come in a time that is long for any server. */
+export class NoReplyError extends Error {
+  readonly code = 'NO_REPLY';
+
+  constructor(packets: number) {
+    super(`waited too long; ${packets} packets are here`);
+  }
+}
+
 /** A client that sends exactly the bytes it is told to, and keeps every packet that comes. */
 export class RawClient {
   readonly packets: Packet[] = [];
@@ -122,7 +131,7 @@ export class RawClient {
   async until(condition: () => boolean): Promise<void> {
     const deadline = Date.now() + 20_000;
     while (!condition()) {
-      if (Date.now() > deadline) throw new Error(`waited too long; ${this.packets.length} packets are here`);
+      if (Date.now() > deadline) throw new NoReplyError(this.packets.length);
       await new Promise<void>((resolve) => {
         const timer = setTimeout(resolve, 100);
         this.wake = () => {

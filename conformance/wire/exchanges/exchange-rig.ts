@@ -6,6 +6,7 @@ import type { RunningProxy } from '../../../proxy/io/proxy-server';
 import type { ServerBinary } from '../../../site/lab/find-server';
 import { makeCertificate, opensslAvailable } from '../certificate';
 import { anotherProxy, type ProxiedServer, startProxiedServer } from '../proxied-server';
+import { NoReplyError } from '../raw-client';
 import { type Difference, differences } from './compare-records';
 import type { Exchange } from './exchange';
 import { FIRST_KEY } from './first-key';
@@ -73,8 +74,17 @@ export async function startExchangeRig(binary: ServerBinary): Promise<ExchangeRi
     site.catalog.forget();
     return runExchange(route, exchange);
   };
-  const compare = async ({ direct, proxied }: Transport, exchange: Exchange): Promise<Difference[]> =>
-    differences(await record(direct, exchange), await record(proxied, exchange), direct.compressed === true);
+  const compare = async ({ direct, proxied }: Transport, exchange: Exchange): Promise<Difference[]> => {
+    const compressed = direct.compressed === true;
+    if (!compressed || exchange.hangsCompressed === undefined) {
+      return differences(await record(direct, exchange), await record(proxied, exchange), compressed);
+    }
+    if (await isAnswered(() => record(direct, exchange))) {
+      return [{ step: 'the exchange itself', direct: 'is answered', proxied: 'was meant to hang' }];
+    }
+    const plain = await record({ ...direct, compressed: false }, exchange);
+    return differences(plain, await record(proxied, exchange), compressed);
+  };
   const hear = async (exchange: Exchange): Promise<SessionRecord> => {
     await record({ target: { path: recordingSocket } }, exchange);
     return recording.take();
@@ -87,6 +97,16 @@ export async function startExchangeRig(binary: ServerBinary): Promise<ExchangeRi
     rmSync(dir, { recursive: true, force: true });
   };
   return { site, transports: transportsOf(site, overTcp, certificate !== null), compare, hear, stop };
+}
+
+async function isAnswered(exchange: () => Promise<ExchangeRecord>): Promise<boolean> {
+  try {
+    await exchange();
+    return true;
+  } catch (error) {
+    if (error instanceof NoReplyError) return false;
+    throw error;
+  }
 }
 
 /** Without a certificate there is no TLS. */

@@ -46,6 +46,8 @@ export interface Exchange {
   readonly large?: true;
   /** The connection ends with it, so that nothing more is asked. */
   readonly ends?: true;
+  /** Why a server that speaks compression never answers it. Through the proxy its replies are those without compression. */
+  readonly hangsCompressed?: string;
 }
 
 type StepOptions = Partial<Pick<Step, 'files' | 'mask'>>;
