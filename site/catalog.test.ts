@@ -1,31 +1,59 @@
 import { TableVersions } from '../proxy/cache/table-versions';
-import { InformationSchemaCatalog } from './catalog';
+import { type CatalogLimits, InformationSchemaCatalog } from './catalog';
 
-/** A table whose columns change; `waiting` holds up the answers until it is let go. */
+/** Tables whose columns change. */
 class Server {
   columns = ['id'];
+  tables = ['t', 'u', 'v'];
+  /** Questions for one table, and for all. */
   reads = 0;
+  passes = 0;
   private release: (() => void)[] = [];
-  holding = false;
+  /** Of which questions the answers are held up: those with these words in them. */
+  holds: string | null = null;
+  failures = 0;
+  /** How often it was counted how many tables there are. */
+  counts = 0;
 
   async query(sql: string): Promise<readonly Record<string, unknown>[]> {
+    if (this.failures-- > 0) throw new Error('away');
     const answer = this.answer(sql);
-    if (this.holding) await new Promise<void>((resolve) => this.release.push(resolve));
+    if (this.holds !== null && sql.includes(this.holds))
+      await new Promise<void>((resolve) => this.release.push(resolve));
     return answer;
   }
 
+  get held(): number {
+    return this.release.length;
+  }
+
   letGo(): void {
-    this.holding = false;
+    this.holds = null;
     for (const resolve of this.release.splice(0)) resolve();
   }
 
   private answer(sql: string): readonly Record<string, unknown>[] {
+    if (sql.includes('COUNT(*)')) {
+      this.counts += 1;
+      return [{ n: this.tables.length }];
+    }
+    const names = sql.includes('table_name = ?') ? ['t'] : this.tables;
     if (sql.includes('information_schema.tables')) {
-      this.reads += 1;
-      return [{ kind: 'BASE TABLE', engine: 'InnoDB' }];
+      if (names === this.tables) this.passes += 1;
+      else this.reads += 1;
+      return names.map((t) => ({ t, kind: 'BASE TABLE', engine: 'InnoDB' }));
     }
     if (!sql.includes('information_schema.columns')) return [];
-    return this.columns.map((name) => ({ name, type: 'int', fullType: 'int(11)', extra: '', expression: null }));
+    const column = { type: 'int', fullType: 'int(11)', extra: '', expression: null };
+    return names.flatMap((t) => this.columns.map((name) => ({ t, name, ...column })));
+  }
+}
+
+/** Waits for what the catalog does in the background. */
+async function until(done: () => boolean): Promise<void> {
+  for (const deadlineMs = Date.now() + 20_000; !done();) {
+    if (Date.now() > deadlineMs) throw new Error('it did not come');
+    await new Promise((resolve) => setImmediate(resolve));
   }
 }
 
@@ -65,7 +93,7 @@ test('what was read before another thread saw a change is not kept', async () =>
   const { own, other } = twoThreads(server);
   await own.load('app', 't');
   own.forget();
-  server.holding = true;
+  server.holds = '';
   const loading = own.load('app', 't');
   server.columns = ['id', 'more'];
   other.forget();
@@ -82,4 +110,86 @@ test('without others a table is read once', async () => {
   await catalog.load('app', 't');
   expect(catalog.find('app', 't')?.columns).toEqual(['id']);
   expect(server.reads).toBe(1);
+});
+
+describe('a schema is read ahead', () => {
+  const open = (server: Server, limits?: CatalogLimits): InformationSchemaCatalog =>
+    new InformationSchemaCatalog({
+      query: (sql) => server.query(sql),
+      isReplicated: () => true,
+      ...(limits === undefined ? {} : { limits }),
+    });
+
+  test('as soon as its tables are expected: nobody asks for one of them', async () => {
+    const server = new Server();
+    const catalog = open(server);
+    catalog.expect('app');
+    await until(() => catalog.find('app', 'v') !== undefined);
+    expect(catalog.find('app', 'u')?.columns).toEqual(['id']);
+    expect([server.passes, server.reads]).toEqual([1, 0]);
+  });
+
+  test('and again after DDL, once for many statements', async () => {
+    const server = new Server();
+    const catalog = open(server);
+    await catalog.load('app', 't');
+    await until(() => catalog.find('app', 'v') !== undefined);
+    server.columns = ['id', 'more'];
+    for (let statement = 0; statement < 50; statement++) catalog.forget();
+    await until(() => catalog.find('app', 'v') !== undefined);
+    expect(catalog.find('app', 'v')?.columns).toEqual(['id', 'more']);
+    expect(server.passes).toBe(2);
+  });
+
+  test('what was read while definitions changed is not kept, and read again', async () => {
+    const server = new Server();
+    const catalog = open(server);
+    server.holds = 'information_schema.views';
+    catalog.expect('app');
+    await until(() => server.held > 0);
+    server.columns = ['id', 'more'];
+    catalog.forget();
+    server.letGo();
+    await until(() => catalog.find('app', 'v') !== undefined);
+    expect(catalog.find('app', 'v')?.columns).toEqual(['id', 'more']);
+  });
+
+  test('a table that is waited for does not wait for the rest', async () => {
+    const server = new Server();
+    const catalog = open(server);
+    catalog.expect('app');
+    server.holds = 'ORDER BY table_name';
+    await catalog.load('app', 't');
+    expect(catalog.find('app', 't')?.columns).toEqual(['id']);
+    expect(catalog.find('app', 'v')).toBeUndefined();
+    server.letGo();
+    await until(() => catalog.find('app', 'v') !== undefined);
+  });
+
+  test('not one with too many tables, and not more tables are kept than may be', async () => {
+    const server = new Server();
+    const catalog = open(server, { aheadMax: 2, tablesMax: 2 });
+    await catalog.load('app', 't');
+    await until(() => server.counts > 0);
+    for (const table of ['a', 'b', 'c']) await catalog.load('app', table);
+    expect(server.passes).toBe(0);
+    expect(['t', 'a', 'b', 'c'].filter((table) => catalog.find('app', table) !== undefined)).toEqual(['b', 'c']);
+  });
+
+  test('a server that is away is asked again', async () => {
+    const server = new Server();
+    const catalog = open(server);
+    server.failures = 1;
+    catalog.expect('app');
+    await until(() => catalog.find('app', 'v') !== undefined);
+  });
+
+  test('the schemas of the server itself are not', async () => {
+    const server = new Server();
+    const catalog = open(server);
+    catalog.expect('mysql');
+    catalog.expect('app');
+    await until(() => catalog.find('app', 'v') !== undefined);
+    expect(catalog.find('mysql', 'v')).toBeUndefined();
+  });
 });

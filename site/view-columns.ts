@@ -1,42 +1,42 @@
-import type { ViewColumn } from '../proxy/ports';
+import type { FullName, ViewColumn } from '../proxy/ports';
 import { defaultSqlMode } from '../proxy/sql/sql-mode';
 import { viewColumns } from '../proxy/sql/view-definition';
-import type { CatalogOptions } from './catalog';
 
 /** Views of views of views … */
 const DEPTH_MAX = 16;
 
+/** The text of a view; null: it is none. */
+export type ViewText = (view: FullName) => Promise<string | null>;
+
 /** The base table's column behind each of a view's columns, through other views; null for what has none. */
 export async function baseColumns(
-  query: CatalogOptions['query'],
-  view: { readonly schema: string; readonly table: string },
+  textOf: ViewText,
+  view: FullName,
   columns: readonly string[],
   depth = 0,
 ): Promise<readonly (ViewColumn | null)[]> {
-  const sources = await definedColumns(query, view);
+  const sources = await definedColumns(textOf, view);
   if (sources === null || depth > DEPTH_MAX) return columns.map(() => null);
   const found: (ViewColumn | null)[] = [];
   for (const name of columns) {
     const source = sources.get(name) ?? null;
-    const isView = source !== null && (await definedColumns(query, source)) !== null;
+    const isView = source !== null && (await textOf(source)) !== null;
     if (!isView) found.push(source);
-    else found.push(...(await baseColumns(query, source, [source.column], depth + 1)));
+    else found.push(...(await baseColumns(textOf, source, [source.column], depth + 1)));
   }
   return found;
 }
 
 /** null: it is no view. */
 async function definedColumns(
-  query: CatalogOptions['query'],
-  { schema, table }: { readonly schema: string; readonly table: string },
+  textOf: ViewText,
+  view: FullName,
 ): Promise<ReadonlyMap<string, ViewColumn | null> | null> {
-  const sql = 'SELECT view_definition AS body FROM information_schema.views WHERE table_schema = ? AND table_name = ?';
-  const [row] = await query(sql, [schema, table]);
-  if (row === undefined) return null;
+  const body = await textOf(view);
+  if (body === null) return null;
   const text = (latin1: string): string => Buffer.from(latin1, 'latin1').toString('utf8');
-  const body = Buffer.from(String(row['body']), 'utf8').toString('latin1');
   const columns = new Map<string, ViewColumn | null>();
-  for (const [name, source] of viewColumns(body, defaultSqlMode)) {
+  for (const [name, source] of viewColumns(Buffer.from(body, 'utf8').toString('latin1'), defaultSqlMode)) {
     const column =
       source === null ? null : { schema: text(source.schema), table: text(source.table), column: text(source.column) };
     columns.set(text(name), column);

@@ -197,6 +197,7 @@ export class Site {
       onDeath: (reason) => this.onRelayDeath(reason),
     });
     this.relays = relays;
+    for (const schema of this.config.replicate.schemas) this.catalog.expect(schema);
     // The answer may have come while the threads started.
     relays.deny(this.socketAccount?.deniedUsers ?? nobodyDenied);
     this.certificates = new CertificateWatch(this.config, relays, {

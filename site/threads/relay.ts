@@ -40,6 +40,11 @@ export class Relay {
     const { start, tally } = this;
     const versions = TableVersions.attach(start.tableVersions, 'proxy');
     const rules = rulesOf(start);
+    const catalog = new InformationSchemaCatalog({
+      query: (sql, values) => this.ask(sql, values),
+      isReplicated: (schema, table) => rules.schemas.includes(schema) && !rules.isLocalTable(schema, table),
+      shared: versions,
+    });
     const handles = await copyListeners(start.listeners.map(({ fd }) => fd));
     const proxy = await startProxy({
       ...start.settings,
@@ -49,11 +54,7 @@ export class Relay {
       socket: null,
       inherited: handles.map((handle, at) => ({ handle, keepAlive: start.listeners[at]?.keepAlive ?? false })),
       ...(start.clientCount === null ? {} : { clientCount: new ClientCount(start.clientCount) }),
-      catalog: new InformationSchemaCatalog({
-        query: (sql, values) => this.ask(sql, values),
-        isReplicated: (schema, table) => rules.schemas.includes(schema) && !rules.isLocalTable(schema, table),
-        shared: versions,
-      }),
+      catalog,
       keys: this.keys,
       versions,
       sharedDefaults: versions,
@@ -69,6 +70,7 @@ export class Relay {
     tally.backends = proxy.backends;
     this.proxy = proxy;
     this.tell({ kind: 'listening' });
+    for (const schema of rules.schemas) catalog.expect(schema);
   }
 
   handle(message: ToRelay): void {
