@@ -9,6 +9,20 @@ export interface AutoIncrementColumn {
   readonly unsigned: boolean;
 }
 
+/**
+ * What sessions begin with on this server. Read over a connection of the site's own: a question among a client's own
+ * commands shows there, in SHOW PROFILES, FOUND_ROWS(), ROW_COUNT(), counters, and an account's MAX_QUERIES_PER_HOUR.
+ */
+export interface ServerDefaults {
+  readonly sqlMode: string;
+  /** max_allowed_packet. */
+  readonly commandBytesMax: number;
+  /** As the server writes it, REPEATABLE-READ. */
+  readonly isolation: string;
+  /** One character a byte. */
+  readonly initConnect: string;
+}
+
 /** A table or view by its full name. */
 export interface FullName {
   readonly schema: string;

@@ -8,6 +8,7 @@ import type { DeniedUsers } from '../proxy/session/denied-users';
 import type { ConfigFile } from './config/schema';
 import type { SqlRow } from './database-pool';
 import { added, type ProxyNumbers, ProxyTally } from './proxy-tally';
+import { readServerDefaults } from './server-defaults';
 import { openCache } from './thread-cache';
 import { ClientCount } from './threads/client-count';
 import type { RelayHost } from './threads/relay-host';
@@ -26,7 +27,7 @@ export interface RelaysOptions {
   readonly catalog: Catalog;
   readonly keys: KeySource;
   readonly log: ProxyLog;
-  /** For the catalogs of the other threads. */
+  /** For the catalogs of the other threads, and what sessions begin with. */
   readonly query: (sql: string, values: readonly unknown[]) => Promise<readonly SqlRow[]>;
   readonly deniedUsers: () => DeniedUsers;
   /** A thread died: its clients are gone, and what they had begun counts as in flight for ever. The process is to end. */
@@ -59,6 +60,7 @@ export class Relays {
       sharedDefaults: versions,
       cache: openCache(versions, cacheBytes, tally),
       counters: tally,
+      readDefaults: () => readServerDefaults(options.query),
       log: options.log,
       refused: (reason) => tally.refused(reason),
       deniedUsers: options.deniedUsers,

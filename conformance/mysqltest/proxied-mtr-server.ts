@@ -4,8 +4,9 @@ import { join } from 'node:path';
 import { ReadCache } from '../../proxy/cache/read-cache';
 import { TableVersions } from '../../proxy/cache/table-versions';
 import { type RunningProxy, startProxy } from '../../proxy/io/proxy-server';
-import type { KeySource, ProxyCounters } from '../../proxy/ports';
+import type { KeySource, ProxyCounters, ServerDefaults } from '../../proxy/ports';
 import { InformationSchemaCatalog } from '../../site/catalog';
+import { readServerDefaults } from '../../site/server-defaults';
 import type { ServerBinary } from '../../site/lab/find-server';
 import { MtrServer } from './mtr-server';
 import type { TestTarget } from './mysqltest-program';
@@ -43,8 +44,11 @@ export async function startProxiedMtrServer(
   const server = new MtrServer(binary, dir);
   await server.prepare();
   const questions = new BriefConnection(server.socket);
+  const query = (sql: string, values: readonly unknown[]): Promise<readonly RowDataPacket[]> =>
+    questions.rows(sql, values);
+  const readDefaults = (): Promise<ServerDefaults> => readServerDefaults(query);
   const catalog = new InformationSchemaCatalog({
-    query: (sql, values) => questions.rows(sql, values),
+    query,
     isReplicated: () => false,
   });
   const versions = TableVersions.create();
@@ -58,7 +62,7 @@ export async function startProxiedMtrServer(
   // The certificate of mtr's own servers, so that clients find what they find direct.
   const ca = pem('cacert');
   const tls = { cert: pem('server-cert'), key: pem('server-key'), ca, required: false };
-  const common = { catalog, keys: noKeys, versions, cache, counters, log, tls, backendWaitMs: 2_000 };
+  const common = { catalog, readDefaults, keys: noKeys, versions, cache, counters, log, tls, backendWaitMs: 2_000 };
   const socket = join(dir, 'proxy.sock');
   const tlsSocket = join(dir, 'proxy-tls.sock');
   const listen = { host: '127.0.0.1', port: 0 };

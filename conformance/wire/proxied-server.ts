@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Connection, createConnection } from 'mysql2/promise';
+import { type Connection, createConnection, type RowDataPacket } from 'mysql2/promise';
 import type { ProxyOptions } from '../../proxy/io/proxy-options';
 import { type RunningProxy, startProxy } from '../../proxy/io/proxy-server';
 import type {
@@ -15,6 +15,7 @@ import type {
 } from '../../proxy/ports';
 import { DatabaseServer } from '../../site/lab/database-server';
 import type { ServerBinary } from '../../site/lab/find-server';
+import { readServerDefaults } from '../../site/server-defaults';
 import { zeroCounters } from './zero-counters';
 
 /** Counts up from `next`, for all tables alike; a bulk run takes a million. Settles are kept for the tests to look at. */
@@ -216,6 +217,7 @@ export async function startProxiedServer(
     keys,
     versions,
     counters,
+    readDefaults: () => readServerDefaults(async (sql) => (await admin.query<RowDataPacket[]>(sql))[0]),
     log: { warn: () => {}, error: (message) => void errors.push(message) },
     backendWaitMs: 2_000,
     ...changes.proxy,

@@ -6,7 +6,7 @@ import { frame } from '../wire/packet-framer';
 import { encodeError } from '../wire/response';
 import { Session } from '../session/session';
 import type { SessionEffects } from '../session/session-effects';
-import type { ProxyServices } from '../session/proxy-services';
+import { doubtDefaults, type ProxyServices } from '../session/proxy-services';
 import { nobodyDenied } from '../session/denied-users';
 import type { SessionLinks, Upgrade } from '../session/links';
 import { newSessionState } from '../session/session-state';
@@ -134,7 +134,7 @@ export class ClientConnection implements SessionEffects, TwoSides {
     this.options.log.warn(`backend ${name} is away: ${error.message}`);
     this.options.refused?.('backend_away');
     // When it comes back, its settings may be others.
-    this.services.defaultSqlMode = null;
+    doubtDefaults(this.services);
     this.refuse(frame(encodeError(backendAway(name, error.message))));
   }
 
@@ -245,7 +245,7 @@ export class ClientConnection implements SessionEffects, TwoSides {
   /** A server that says no more listens no more either; and a client that is held back would not tell us of its end. */
   backendHasEnded(): void {
     // Unless its client had said goodbye, the server may be going down, and come back with other settings.
-    if (!this.clientEnded && !this.left && !(this.session?.saidGoodbye ?? false)) this.services.defaultSqlMode = null;
+    if (!this.clientEnded && !this.left && !(this.session?.saidGoodbye ?? false)) doubtDefaults(this.services);
     this.backend?.destroy();
   }
 

@@ -1,5 +1,5 @@
 import type { ReadCache } from '../cache/read-cache';
-import type { Catalog, DistantKeySource, KeySource, ProxyCounters, TableVersionBoard } from '../ports';
+import type { Catalog, DistantKeySource, KeySource, ProxyCounters, ServerDefaults, TableVersionBoard } from '../ports';
 import type { IdleLimits } from '../reuse/idle-pool';
 import type { DeniedUsers } from '../session/denied-users';
 import type { SharedDefaults } from '../session/proxy-services';
@@ -36,6 +36,8 @@ export interface ProxyOptions {
   readonly counters: ProxyCounters;
   /** Where several threads relay: what one of them saw changed. */
   readonly sharedDefaults?: SharedDefaults;
+  /** Absent: a session is asked now and then, which its client can see. */
+  readonly readDefaults?: () => Promise<ServerDefaults>;
   readonly log: ProxyLog;
   /** null or absent: clients are not offered TLS. */
   readonly tls?: ClientTlsOptions | null;

@@ -14,6 +14,7 @@ import { isLoopback } from './client-place';
 import { descriptorOf, inherited, listening, type SharedListener, wantsKeepAlive } from './listeners';
 import { OwnPasswordKey } from './password-key';
 import type { ProxyOptions } from './proxy-options';
+import { ServerDefaultsReader } from './server-defaults';
 import { ClientTls, type ClientTlsOptions } from './tls-channel';
 
 export interface RunningProxy {
@@ -38,7 +39,7 @@ const COMMAND_BYTES_MAX = 1 << 30;
 
 /** Starts to accept clients. Rejects with the system's error (EADDRINUSE, EACCES) when it cannot listen. */
 export async function startProxy(options: ProxyOptions): Promise<RunningProxy> {
-  const { catalog, keys, versions, counters } = options;
+  const { catalog, keys, versions, counters, readDefaults } = options;
   const services: ProxyServices = {
     catalog,
     keys,
@@ -53,6 +54,7 @@ export async function startProxy(options: ProxyOptions): Promise<RunningProxy> {
     defaultIsolation: 'unknown',
     commandBytesMax: COMMAND_BYTES_MAX,
     ...(options.sharedDefaults === undefined ? {} : { sharedDefaults: options.sharedDefaults }),
+    ...(readDefaults === undefined ? {} : { defaultsReader: new ServerDefaultsReader(() => services, readDefaults) }),
   };
   const supply = new BackendSupply(
     () => connectBackend(options.backend, options.backendWaitMs),

@@ -75,8 +75,12 @@ export class CachedReads {
   }
 
   /** The session has begun, with the rights and settings of now. */
-  inherits(isolation: Isolation): void {
+  begins(): void {
     this.fingerprint.reset(this.services.versions.settingsGeneration());
+  }
+
+  /** The isolation level that it begins with. */
+  inherits(isolation: Isolation): void {
     this.fingerprint.inherits(isolation);
   }
 

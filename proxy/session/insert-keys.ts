@@ -12,6 +12,7 @@ import type { TextEdit } from '../sql/text-edit';
 import { type EditedThrough, isHarmless } from './dynamic-text';
 import type { ProxyServices } from './proxy-services';
 import type { SessionState } from './session-state';
+import { sqlModeExpression } from './settings';
 import { type Found, lookUp, nameOf, type Scope } from './table-lookup';
 import type { Waiting } from './waits';
 
@@ -92,6 +93,8 @@ export function keysFor(
   if (target.kind === 'unreadable') return { kind: 'refused', error: tableUnreadable(target.name) };
   if (target.kind !== 'table' || target.info === null) return noKeys;
   const table = target.info;
+  const keyed = table.replicated && table.autoIncrement !== null;
+  if (keyed && scope.mode.noAutoValueOnZero === null) return { kind: 'ask', expression: sqlModeExpression };
   const decision = decideKeying(insert, target.seen ?? table, text, scope.mode);
   if (decision.kind === 'refused') return { kind: 'refused', error: keyRefused(decision.message) };
   const explicit = decision.explicit.map((key) => ({ table, key }));

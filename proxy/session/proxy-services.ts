@@ -29,7 +29,19 @@ export interface ProxyServices {
   readonly sharedDefaults?: SharedDefaults;
   /** Its count when they were asked. */
   defaultsGeneration?: number;
+  /** Reads them over a connection of the site's own; absent: a session asks on its own. */
+  readonly defaultsReader?: DefaultsReader;
+  /** How often `doubtDefaults` was called. */
+  defaultsDoubted?: number;
 }
+
+export interface DefaultsReader {
+  /** Resolves when `knownSqlMode` tells, or will not be told so: then each session asks for itself. `nowMs`: the sessions' clock. */
+  load(nowMs: number): Promise<void>;
+}
+
+/** A server may be restarted with other settings, or be told of them by others, without our seeing it. */
+const DEFAULTS_FRESH_MS = 10_000;
 
 /** A count that all threads see; TableVersions has one. */
 export interface SharedDefaults {
@@ -37,7 +49,7 @@ export interface SharedDefaults {
   defaultsChanged(): void;
 }
 
-type Defaults = Pick<ProxyServices, 'defaultSqlMode' | 'sharedDefaults' | 'defaultsGeneration'>;
+type Defaults = Pick<ProxyServices, 'defaultSqlMode' | 'sharedDefaults' | 'defaultsGeneration' | 'defaultsDoubted'>;
 
 /** sql_mode of new sessions; null: to be asked. */
 export function knownSqlMode({ defaultSqlMode, defaultsGeneration, sharedDefaults }: Defaults): string | null {
@@ -46,8 +58,19 @@ export function knownSqlMode({ defaultSqlMode, defaultsGeneration, sharedDefault
     : defaultSqlMode;
 }
 
+/** The same for a session that begins now. */
+export function freshSqlMode(services: ProxyServices, nowMs: number): string | null {
+  return nowMs - services.defaultsAskedMs < DEFAULTS_FRESH_MS ? knownSqlMode(services) : null;
+}
+
+/** They may be others now: the next session asks. */
+export function doubtDefaults(services: Defaults): void {
+  services.defaultSqlMode = null;
+  services.defaultsDoubted = (services.defaultsDoubted ?? 0) + 1;
+}
+
 /** A session has changed what new ones begin with: every thread asks again. */
 export function forgetDefaults(services: Defaults): void {
-  services.defaultSqlMode = null;
+  doubtDefaults(services);
   services.sharedDefaults?.defaultsChanged();
 }

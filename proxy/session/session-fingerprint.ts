@@ -210,7 +210,7 @@ function isLiteral(kind: string): boolean {
 /** Values of @duara_cache that leave the cache on; any other one turns it off. */
 const switchedOn = new Set(['1', "'1'", 'TRUE', 'true', 'NULL', 'null']);
 
-interface TransactionSetting {
+export interface TransactionSetting {
   readonly isolation: Isolation | null;
   /** For the session, not for the next transaction only. */
   readonly lasting: boolean;
@@ -219,7 +219,7 @@ interface TransactionSetting {
 }
 
 /** SET [SESSION | LOCAL] TRANSACTION …; null for any other SET. GLOBAL is left to be not understood. */
-function transactionSetting({ tokens, body }: Statement): TransactionSetting | null {
+export function transactionSetting({ tokens, body }: Statement): TransactionSetting | null {
   const cursor = new TokenCursor(tokens, body + 1);
   const lasting = cursor.accept('SESSION', 'LOCAL');
   if (!cursor.accept('TRANSACTION')) return null;

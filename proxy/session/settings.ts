@@ -1,8 +1,9 @@
 import type { Statement } from '../sql/classifier';
 import { type Assignment, prefixAssignments, setAssignments } from '../sql/set-assignments';
-import { type DoubleByte, doubleByteOfCharset, type SqlMode } from '../sql/sql-mode';
+import { type DoubleByte, doubleByteOfCharset, type ServerVersion, type SqlMode } from '../sql/sql-mode';
 import type { TextEdit } from '../sql/text-edit';
 import { stringValue } from '../sql/tokenizer';
+import { ServerStatus } from '../wire/constants';
 
 /** The sites' key ranges rest on an increment of 1. */
 const pinned = new Set(['auto_increment_increment', 'auto_increment_offset']);
@@ -68,7 +69,7 @@ function lastingChanges(text: string, assignments: readonly Assignment[], mode: 
     if (scope === 'global' && inherited.has(name)) changes = { ...changes, globalSqlMode: true };
     else if (name === 'sql_mode' && scope === 'session') {
       const value = literal(text, assignment, mode);
-      const plain = value !== null && /^[A-Z_,]*$/.test(value) && !combined.test(value);
+      const plain = value !== null && /^[A-Z_,]*$/.test(value) && !/(^|,)DEFAULT(,|$)/.test(value);
       changes = { ...changes, sqlMode: plain ? value : 'ask' };
     } else if (scope === 'session' && (name === 'names' || name === 'character_set_client')) {
       const value = literal(text, assignment, mode);
@@ -81,10 +82,10 @@ function lastingChanges(text: string, assignments: readonly Assignment[], mode: 
 }
 
 /** What new sessions begin with, as far as the first of them asks for it. */
-const inherited = new Set(['sql_mode', 'tx_isolation', 'transaction_isolation', 'max_allowed_packet']);
+const inherited = new Set(['sql_mode', 'tx_isolation', 'transaction_isolation', 'max_allowed_packet', 'init_connect']);
 
-/** Modes that stand for several: the server says which. */
-const combined = /(^|,)(ANSI|DB2|MAXDB|MSSQL|MYSQL323|MYSQL40|ORACLE|POSTGRESQL|TRADITIONAL|DEFAULT)(,|$)/;
+/** ANSI_QUOTES, and the modes that stand for several, this one among them. */
+const quoting = ['ANSI_QUOTES', 'ANSI', 'DB2', 'MAXDB', 'MSSQL', 'ORACLE', 'POSTGRESQL'];
 
 /** A value that is one literal or word, in upper case; null for anything else. SET NAMES x COLLATE y gives x. */
 function literal(text: string, assignment: Assignment, mode: SqlMode): string | null {
@@ -92,6 +93,27 @@ function literal(text: string, assignment: Assignment, mode: SqlMode): string | 
   if (token === undefined || (assignment.value.length > 1 && assignment.name !== 'names')) return null;
   if (token.kind === 'string') return stringValue(text, token, mode)?.toUpperCase() ?? null;
   return token.kind === 'word' || token.kind === 'number' ? token.upper : null;
+}
+
+/**
+ * Whether the status flags of a SET's reply tell what sql_mode is then, as far as texts are read by it. Not those of a CALL:
+ * a procedure's own SET is taken back without them.
+ */
+export function statusTellsMode({ flavour, number }: ServerVersion): boolean {
+  return flavour === 'mariadb' && number >= 100_400;
+}
+
+/** What is asked for the rest. */
+export const sqlModeExpression = '@@SESSION.sql_mode';
+
+/** `mode` with what these flags say; the rest of it is asked for when it matters. */
+export function withStatus(mode: SqlMode, status: number): SqlMode {
+  return {
+    ...mode,
+    ansiQuotes: (status & ServerStatus.ansiQuotes) !== 0,
+    noBackslashEscapes: (status & ServerStatus.noBackslashEscapes) !== 0,
+    noAutoValueOnZero: null,
+  };
 }
 
 type TextModes = Pick<SqlMode, 'ansiQuotes' | 'noBackslashEscapes' | 'noAutoValueOnZero'>;
@@ -110,7 +132,7 @@ export function withSqlMode(mode: SqlMode, value: string): SqlMode {
 function textModes(value: string): TextModes {
   const parts = value.toUpperCase().split(',');
   return {
-    ansiQuotes: parts.includes('ANSI_QUOTES'),
+    ansiQuotes: quoting.some((mode) => parts.includes(mode)),
     noBackslashEscapes: parts.includes('NO_BACKSLASH_ESCAPES'),
     noAutoValueOnZero: parts.includes('NO_AUTO_VALUE_ON_ZERO'),
   };

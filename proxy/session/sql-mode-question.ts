@@ -5,7 +5,7 @@ import type { CommandOutcome } from './command-outcome';
 import { type ServerReply, swallowedReply } from './pending-reply';
 import { type Isolation, isolationOf } from './session-fingerprint';
 import { queryAttributes, type SessionState } from './session-state';
-import { withSqlMode } from './settings';
+import { sqlModeExpression, withSqlMode } from './settings';
 import { withEntry } from './sparse';
 
 /** What sessions begin with. */
@@ -47,6 +47,11 @@ export function askExpression(expression: string, state: SessionState): Extract<
   const ended: ServerReply['ended'] = (summary) => {
     const [value] = summary?.errorCode === null ? rowOf(Buffer.concat(collected)) : [];
     state.answers = withEntry(state.answers, expression, value ?? null);
+    // An answer that cannot be had is not waited for again.
+    if (expression === sqlModeExpression) {
+      const { ansiQuotes, noBackslashEscapes } = state.mode;
+      state.mode = { ...withSqlMode(state.mode, value ?? ''), ansiQuotes, noBackslashEscapes };
+    }
   };
   // As bytes of UTF-8, whatever the session's character sets are.
   const sql = `SELECT CAST(CONVERT(${expression} USING utf8mb4) AS BINARY)`;

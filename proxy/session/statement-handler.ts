@@ -12,7 +12,7 @@ import { type CommandOutcome, errorAnswer, type SendOutcome, unreadText } from '
 import { isDenied } from './denied-users';
 import { serverReply, type ServerReply } from './pending-reply';
 import { PreparedHandler } from './prepared-handler';
-import { knownSqlMode, type ProxyServices } from './proxy-services';
+import { doubtDefaults, freshSqlMode, knownSqlMode, type ProxyServices } from './proxy-services';
 import type { ReplySummary } from './reply-summary';
 import { inTransaction, noteStatus, reset, residueLeft, type SessionState } from './session-state';
 import { withSqlMode } from './settings';
@@ -20,15 +20,14 @@ import { askSqlMode, sqlModeReply } from './sql-mode-question';
 import { TextHandler } from './text-handler';
 import { WriteTracker, writesAnything, writesNothing, type WriteScope } from './write-tracker';
 
-/** A server may be restarted with other settings, or be told of them by others, without our seeing it. */
-const DEFAULTS_FRESH_MS = 10_000;
-
 /** Judges the commands of one session, and keeps what it learns from their replies. */
 export class StatementHandler {
   private readonly writes: WriteTracker;
   private readonly reads: CachedReads;
   private readonly texts: TextHandler;
   private readonly prepared: PreparedHandler;
+  /** Whether its first text has to wait for what sessions begin with, or has done so. */
+  private defaults: 'known' | 'due' | 'awaited' = 'known';
 
   constructor(
     private readonly state: SessionState,
@@ -47,27 +46,52 @@ export class StatementHandler {
   /** Authenticated. The first session of all asks what sql_mode new sessions have, and then now and then one. */
   ready(summary: ReplySummary): Exclude<CommandOutcome, { kind: 'wait' }> {
     this.state.status = summary.status ?? 0;
-    const known = knownSqlMode(this.services);
-    if (known !== null && this.state.nowMs - this.services.defaultsAskedMs < DEFAULTS_FRESH_MS) {
-      this.state.mode = withSqlMode(this.state.mode, known);
-      this.reads.inherits(this.services.defaultIsolation);
-      return { kind: 'send', bytes: [], replies: [] };
+    this.reads.begins();
+    if (this.takesDefaults()) return { kind: 'send', bytes: [], replies: [] };
+    if (this.services.defaultsReader === undefined) return { kind: 'send', ...this.question() };
+    this.defaults = 'due';
+    return { kind: 'send', bytes: [], replies: [] };
+  }
+
+  private takesDefaults(): boolean {
+    const known = freshSqlMode(this.services, this.state.nowMs);
+    if (known === null) return false;
+    this.state.mode = withSqlMode(this.state.mode, known);
+    this.reads.inherits(this.services.defaultIsolation);
+    return true;
+  }
+
+  /** Before the session's first text; null: it can be judged. */
+  private beginning({ defaultsReader }: ProxyServices): CommandOutcome | null {
+    if (this.defaults === 'due' && defaultsReader !== undefined && !this.takesDefaults()) {
+      this.defaults = 'awaited';
+      return { kind: 'wait', what: 'what sessions begin with', ready: defaultsReader.load(this.state.nowMs) };
     }
+    const asks = this.defaults === 'awaited' && !this.takesDefaults();
+    this.defaults = 'known';
+    return asks ? { kind: 'ask', ...this.question() } : null;
+  }
+
+  /** Asks on the client's own session. */
+  private question(): { readonly bytes: readonly Buffer[]; readonly replies: readonly ServerReply[] } {
     const generation = this.services.sharedDefaults?.defaultsGeneration() ?? 0;
     const reply = sqlModeReply(this.state, ({ sqlMode, commandBytesMax, isolation }) => {
+      this.reads.inherits(isolation);
+      // What one session was told says nothing of the others when its account decides what it begins with (init_connect).
+      if (this.services.defaultsReader !== undefined) return;
       this.services.defaultSqlMode = sqlMode;
       this.services.defaultsGeneration = generation;
       this.services.defaultsAskedMs = this.state.nowMs;
       this.services.defaultIsolation = isolation;
       this.services.commandBytesMax = commandBytesMax ?? this.services.commandBytesMax;
-      this.reads.inherits(isolation);
     });
-    return { kind: 'send', bytes: [askSqlMode(this.state)], replies: [reply] };
+    return { bytes: [askSqlMode(this.state)], replies: [reply] };
   }
 
   /** `idle`: no reply is to come, so that the cache may answer. */
   handle(command: ClientCommand, kind: Exclude<CommandReply, 'unknown'>, idle: boolean): CommandOutcome {
-    const outcome = this.reads.withUnsent(this.judge(command, kind, idle));
+    const first = this.defaults === 'known' || !bringsText(command) ? null : this.beginning(this.services);
+    const outcome = first ?? this.reads.withUnsent(this.judge(command, kind, idle));
     if (outcome.kind !== 'wait') this.keysDone();
     return outcome;
   }
@@ -126,7 +150,7 @@ export class StatementHandler {
 
   /** A command was larger than that: the server may have been told to take larger ones, so the next session asks. */
   commandRefused(): void {
-    this.services.defaultSqlMode = null;
+    doubtDefaults(this.services);
   }
 
   /** The backend's replies are not followed any more. */
@@ -177,6 +201,7 @@ export class StatementHandler {
     this.writes.end(writesNothing, { inTransaction: false, commits: true });
     this.reads.reset();
     reset(this.state, defaultSqlMode === null ? this.state.mode : withSqlMode(this.state.mode, defaultSqlMode));
+    if (defaultSqlMode === null && this.services.defaultsReader !== undefined) this.defaults = 'due';
   }
 
   private changeUser(command: ClientCommand, kind: CommandReply): CommandOutcome {
@@ -225,6 +250,10 @@ export class StatementHandler {
 }
 
 const nothing = (): void => {};
+
+function bringsText({ payload }: ClientCommand): boolean {
+  return payload[0] === Command.query || payload[0] === Command.stmtPrepare;
+}
 
 /** The plugin by which a COM_CHANGE_USER answers; '' when it names none. */
 function pluginNamed(payload: Buffer, capabilities: number): string {

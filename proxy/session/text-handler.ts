@@ -4,6 +4,7 @@ import { frame } from '../wire/packet-framer';
 import { queryTextAt } from '../wire/statement-parameters';
 import { onlyReads, type ParsedText, type Statement } from '../sql/classifier';
 import { keyEdit } from '../keys/key-edits';
+import { setAssignments } from '../sql/set-assignments';
 import { type TextEdit, withEdits } from '../sql/text-edit';
 import type { CachedReads } from './cached-reads';
 import type { ClientCommand } from './client-command';
@@ -15,7 +16,7 @@ import { ReadReply } from './read-reply';
 import type { ReplyCollector } from './reply-collector';
 import type { ReplySummary } from './reply-summary';
 import { inTransaction, noteStatus, queryAttributes, type SessionState } from './session-state';
-import { type SettingChanges, withSqlMode } from './settings';
+import { type SettingChanges, statusTellsMode, withSqlMode, withStatus } from './settings';
 import { askExpression, askSqlMode, sqlModeReply } from './sql-mode-question';
 import type { PreparedText } from './dynamic-text';
 import { type Planning, planText, type StatementPlan } from './statement-plan';
@@ -123,7 +124,7 @@ export class TextHandler {
   ): CommandOutcome {
     const sentMs = this.state.nowMs;
     this.writes.begin(plan.writes);
-    const ask = !plan.plain && plan.effects.some(({ settings }) => settings.sqlMode === 'ask');
+    const ask = !plan.plain && plan.effects.some(({ settings }) => settings.sqlMode === 'ask') && !this.isTold(plan);
     const barrier = !plan.plain && (plan.statements.some(changesSession) || ask);
     const replies: PendingReply[] = [
       serverReply('result', (summary) => this.ended(text, plan, { keys, collected, sentMs }, summary), {
@@ -134,6 +135,13 @@ export class TextHandler {
     ];
     if (ask) replies.push(sqlModeReply(this.state));
     return { kind: 'send', bytes: ask ? [...bytes, askSqlMode(this.state)] : bytes, replies, parsed: plan.parsed };
+  }
+
+  /** A lone SET of nothing else: the status of its reply tells the new sql_mode. */
+  private isTold({ statements }: StatementPlan): boolean {
+    const [statement] = statements;
+    if (statements.length !== 1 || statement?.kind !== 'set' || statement.prefix !== null) return false;
+    return setAssignments(statement)?.length === 1 && statusTellsMode(this.state.mode.server);
   }
 
   private ended(
@@ -207,7 +215,9 @@ export class TextHandler {
 
   private settingsChanged(change: SettingChanges): void {
     const { state } = this;
-    if (change.sqlMode !== null && change.sqlMode !== 'ask') state.mode = withSqlMode(state.mode, change.sqlMode);
+    if (change.sqlMode === 'ask') {
+      if (statusTellsMode(state.mode.server)) state.mode = withStatus(state.mode, state.status);
+    } else if (change.sqlMode !== null) state.mode = withSqlMode(state.mode, change.sqlMode);
     if (change.doubleByte !== undefined) state.mode = { ...state.mode, doubleByte: change.doubleByte };
     if (change.globalSqlMode) forgetDefaults(this.services);
     // Also from inside an EXECUTE.

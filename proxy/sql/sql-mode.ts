@@ -4,8 +4,8 @@ export interface SqlMode {
   readonly ansiQuotes: boolean;
   /** sql_mode NO_BACKSLASH_ESCAPES. */
   readonly noBackslashEscapes: boolean;
-  /** sql_mode NO_AUTO_VALUE_ON_ZERO: a 0 in the key column is a key. */
-  readonly noAutoValueOnZero: boolean;
+  /** sql_mode NO_AUTO_VALUE_ON_ZERO: a 0 in the key column is a key. null: to be asked before it matters. */
+  readonly noAutoValueOnZero: boolean | null;
   /** The client's character set, if it has characters whose second byte may look like a backslash or a backtick. */
   readonly doubleByte: DoubleByte | null;
   readonly server: ServerVersion;

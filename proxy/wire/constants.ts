@@ -87,4 +87,6 @@ export const ServerStatus = {
   psOutParams: 0x1000,
   inReadOnlyTransaction: 0x2000,
   sessionStateChanged: 0x4000,
+  /** MariaDB since 10.3. */
+  ansiQuotes: 0x8000,
 } as const;

@@ -6,6 +6,7 @@ import type { SqlRow } from '../database-pool';
 import { ProxyTally } from '../proxy-tally';
 import { openCache } from '../thread-cache';
 import { rulesOf } from '../rules';
+import { readServerDefaults } from '../server-defaults';
 import { ClientCount } from './client-count';
 import { DistantKeys } from './distant-keys';
 import { copyListeners } from './listener-copies';
@@ -60,6 +61,7 @@ export class Relay {
       sharedDefaults: versions,
       cache: openCache(versions, start.cacheBytes, tally),
       counters: tally,
+      readDefaults: () => readServerDefaults((sql, values) => this.ask(sql, values)),
       log: {
         warn: (message) => this.tell({ kind: 'log', level: 'warn', message }),
         error: (message) => this.tell({ kind: 'log', level: 'error', message }),
