@@ -42,6 +42,14 @@ function isBehindLarge(step: Step, tag: string): boolean {
 const tellsKeys = ({ sql }: Step): boolean =>
   /= LAST_INSERT_ID\(id\)/.test(sql) && /\((?:[^()]*, )?`?id`?[,)]/i.test(sql);
 
+/** The key of some row of the list stands in its text. */
+function keysInText({ sql }: Step): boolean {
+  const columns = (/\(([^()]*)\) VALUES? /i.exec(sql)?.[1] ?? '').toLowerCase().replace(/[` ]/g, '').split(',');
+  const list = /VALUES? (.*?)(?: ON DUPLICATE.*)?$/is.exec(sql)?.[1] ?? '';
+  const rows = list.replace(/\(SELECT [^()]*\)|NULLIF\([^()]*\)/g, 'x').matchAll(/\(([^()]*)\)/g);
+  return [...rows].some(([, row]) => row?.split(', ')[columns.indexOf('id')] !== '?');
+}
+
 export const explanations: readonly Explanation[] = [
   {
     name: 'first generated row behind a key of its own',
@@ -61,13 +69,13 @@ export const explanations: readonly Explanation[] = [
     },
   },
   {
-    name: 'bulk execution with keys among generated ones',
+    name: 'bulk execution of a list whose keys are not all parameters',
     why:
-      'One text serves all rows of a bulk execution, so that the rows behind a large key (with LAST_INSERT_ID(id), any key) ' +
-      'cannot be given theirs: it is refused (1467), and says to send the rows that bring their own key in a statement of ' +
-      'their own.',
+      'Behind a large key (with LAST_INSERT_ID(id), any key) of an earlier row, the parameters of a bulk execution are given ' +
+      'the keys. A row of the list that has no parameter for its key cannot be given one, since its text is one for all ' +
+      'executions: it is refused (1467), and says to send the rows that bring their own key in a statement of their own.',
     applies: ({ step, proxied }) =>
-      step.bulk && (step.large.length > 0 || tellsKeys(step)) && proxied.told[0]?.errno === 1467,
+      step.bulk && (step.large.length > 0 || tellsKeys(step)) && keysInText(step) && proxied.told[0]?.errno === 1467,
   },
   {
     name: 'REPLACE that meets its own keys',

@@ -66,8 +66,9 @@ export function decideKeying(shape: InsertShape, table: TableInfo, text: string,
     demand: count === null ? { kind: 'unknown', updates } : { kind: 'rows', count, updates },
     explicit,
     rows: rows ?? [],
-    // One row may stand for many, of a bulk execution: those cannot be given their keys.
-    updateEdits: update.kind === 'told' && (generatesAll || rows.length > 1) ? update.edits : [],
+    // A parameter's row may stand for many, of a bulk execution; one that is computed could not be given its key there.
+    updateEdits:
+      update.kind === 'told' && (generatesAll || rows.length > 1 || rows[0]?.kind === 'parameter') ? update.edits : [],
     byValue: valueKeys(shape, column, rows),
     guard: column.bits < 64 ? loadGuard(shape, table, mode) : unguarded,
     anyKeyJumps: update.kind === 'told' && !generatesAll,

@@ -1,5 +1,6 @@
 import { resultOf } from '../wire/command';
-import { bulkRows, type BulkRow, decodeBulkExecute } from '../wire/bulk-execute';
+import { decodeBulkExecute } from '../wire/bulk-execute';
+import { frame } from '../wire/packet-framer';
 import { keyRefused } from '../errors';
 import { keyEdit, keyVariable } from '../keys/key-edits';
 import type { CachedReads } from './cached-reads';
@@ -7,7 +8,7 @@ import type { ClientCommand } from './client-command';
 import { type HeldKeys, reserveKeys } from './key-reservations';
 import { type CommandOutcome, errorAnswer } from './command-outcome';
 import { serverReply } from './pending-reply';
-import { type ExecutionKeys, PreparedKeys } from './prepared-keys';
+import { type BulkKeys, type ExecutionKeys, PreparedKeys } from './prepared-keys';
 import type { ParsedText } from '../sql/classifier';
 import type { ProxyServices } from './proxy-services';
 import { withEntry, withoutEntry } from './sparse';
@@ -95,8 +96,7 @@ export class PreparedHandler {
     const types = bulk?.types ?? prepared?.types ?? null;
     if (prepared === undefined || bulk === null || types === null) return this.texts.unreadable(command);
     prepared.types = types;
-    const rows = (): Iterable<BulkRow> => bulkRows(payload, bulk, types);
-    return this.run(command, prepared, (plan) => this.keys.bulkExecution(plan, rows));
+    return this.run(command, prepared, (plan) => this.keys.bulkExecution(plan, { payload, head: bulk, types }));
   }
 
   /**
@@ -143,21 +143,30 @@ export class PreparedHandler {
     const [held = null, ...others] = reserved.keys;
     // A server prepares one statement; of one that let more pass, nobody could tell which row took which key.
     for (const other of others) other.settleUnknown();
-    if (held !== null && execution.jumpsAt !== null && execution.jumpsAt >= held.first) {
-      held.settle(0n);
+    const bytes = withGivenKeys(command, execution.bulk, held);
+    if (bytes === null) {
+      held?.settle(0n);
       return errorAnswer(keyRefused(mixedBulkMessage), command);
     }
     for (const { table, key } of plan.explicit) this.services.keys.sawExplicitKey(table, key);
     const [need] = plan.needs;
     if (need !== undefined) for (const key of execution.explicit) this.services.keys.sawExplicitKey(need.table, key);
-    return this.send(command, prepared, plan, { held, rows: execution.rows });
+    return this.send(command, prepared, plan, { held, bytes, rows: execution.rows });
   }
 
   private send(
     command: ClientCommand,
     prepared: PreparedStatement,
     plan: StatementPlan,
-    { held, rows }: { readonly held: HeldKeys | null; readonly rows: ExecutionKeys['rows'] },
+    {
+      held,
+      bytes,
+      rows,
+    }: {
+      readonly held: HeldKeys | null;
+      readonly bytes: readonly Buffer[];
+      readonly rows: ExecutionKeys['rows'];
+    },
   ): CommandOutcome {
     const sentMs = this.state.nowMs;
     this.reads.prepared(plan.statements[0]);
@@ -167,6 +176,7 @@ export class PreparedHandler {
       (summary) => this.ended(prepared.text, plan, { held, sentMs }, summary),
       {
         barrier: changesSession(plan),
+        sequenceShift: addedPackets(command, bytes),
       },
     );
     const { before, after } = this.keys.around(prepared, rows, held?.first ?? null);
@@ -174,7 +184,7 @@ export class PreparedHandler {
     prepared.long.clear();
     return {
       kind: 'send',
-      bytes: [...before.map(({ bytes }) => bytes), ...command.framed, ...after.map(({ bytes }) => bytes)],
+      bytes: [...before.map(({ bytes }) => bytes), ...bytes, ...after.map(({ bytes }) => bytes)],
       replies: [...before.map((own) => own.reply), reply, ...after.map((own) => own.reply)],
       parsed: plan.parsed,
     };
@@ -194,9 +204,16 @@ export class PreparedHandler {
   }
 }
 
+/** What is to be sent; null: rows behind a key of the execution's own cannot be given theirs. */
+function withGivenKeys(command: ClientCommand, bulk: BulkKeys | null, held: HeldKeys | null): readonly Buffer[] | null {
+  if (held === null || bulk === null || bulk.jumpsAt === null || bulk.jumpsAt < held.first) return command.framed;
+  const payload = bulk.given(held.first);
+  return payload === null ? null : [frame(payload)];
+}
+
 const mixedBulkMessage =
-  'Duara: a bulk INSERT brings some keys of its own that lie above those this site would give to the other rows; send the ' +
-  'rows that bring their own key in a statement of their own';
+  'Duara: a bulk INSERT brings keys of its own that lie above those this site would give to the rows behind them, and these ' +
+  'have no parameter for their key that could hold one; send the rows that bring their own key in a statement of their own';
 
 function changesSession({ statements }: StatementPlan): boolean {
   return statements.some(({ kind }) => kind === 'set' || kind === 'ddl' || kind === 'use');

@@ -1,8 +1,8 @@
-import type { BulkRow } from '../wire/bulk-execute';
+import { type BulkExecute, type BulkRow, bulkRows, withBulkValues } from '../wire/bulk-execute';
 import { ownQuery } from '../wire/command';
 import { PayloadTooShortError } from '../wire/payload-reader';
-import { executeParameters, type ParameterValue } from '../wire/statement-parameters';
-import { givenKeys } from '../keys/given-keys';
+import { executeParameters, type ParameterTypes, type ParameterValue } from '../wire/statement-parameters';
+import { type GivenKey, givenKeys } from '../keys/given-keys';
 import { keyVariable } from '../keys/key-edits';
 import {
   jumpVariable,
@@ -39,11 +39,23 @@ export interface ExecutionKeys {
   /** Keys that the parameters bring. */
   readonly explicit: readonly bigint[];
   readonly rows: VariableRows;
-  /**
-   * Of a bulk execution with and without keys: an explicit key so large, less the rows before it that have none, would
-   * make the server go on behind it. null: there is none.
-   */
+  /** Of a bulk execution, whose text is one for all its rows. */
+  readonly bulk: BulkKeys | null;
+}
+
+/** Rows of a bulk execution that bring keys, and rows that do not. */
+export interface BulkKeys {
+  /** An explicit key so large, less the rows before it that have none, makes the server go on behind it. null: there is none. */
   readonly jumpsAt: bigint | null;
+  /** What is to be sent so that the rows behind that get their keys, from `first` on; null: they cannot be given them. */
+  given(first: bigint): Buffer | null;
+}
+
+/** One COM_STMT_BULK_EXECUTE. */
+export interface BulkCommand {
+  readonly payload: Buffer;
+  readonly head: BulkExecute;
+  readonly types: ParameterTypes;
 }
 
 /** Keys of prepared statements, which travel in user variables of the session. */
@@ -62,14 +74,14 @@ export class PreparedKeys {
   execution(prepared: PreparedStatement, { needs }: StatementPlan, payload: Buffer): ExecutionKeys {
     const values = parameters(prepared, payload, queryAttributes(this.state));
     const [need] = needs;
-    if (need === undefined) return { needs, explicit: [], rows: noRows, jumpsAt: null };
+    if (need === undefined) return { needs, explicit: [], rows: noRows, bulk: null };
     const valueOf = (number: number): null | bigint | string | undefined => {
       const value = values?.[number];
       return value === 'other' ? undefined : value;
     };
     const rows = withParameters(need.rows, valueOf, this.state.mode);
     // Rows that cannot be seen: a query.
-    if (rows.length === 0) return { needs, explicit: [], rows: noRows, jumpsAt: null };
+    if (rows.length === 0) return { needs, explicit: [], rows: noRows, bulk: null };
     const explicit = rows.flatMap((row) => (row.kind === 'explicit' ? [row.key] : []));
     const count = rows.length - explicit.length;
     const own = count === 0 ? [] : [{ ...need, demand: { ...need.demand, kind: 'rows' as const, count } }];
@@ -77,32 +89,27 @@ export class PreparedKeys {
     const variable = usesRowVariables(need.rows)
       ? { rows, anyKeyJumps: need.anyKeyJumps, counted }
       : { ...noRows, counted };
-    return { needs: own, explicit, rows: variable, jumpsAt: null };
+    return { needs: own, explicit, rows: variable, bulk: null };
   }
 
-  /** As `execution`, for COM_STMT_BULK_EXECUTE: the statement is carried out for each of `rows`. */
-  bulkExecution({ needs }: StatementPlan, rows: () => Iterable<BulkRow>): ExecutionKeys {
+  /** As `execution`, for COM_STMT_BULK_EXECUTE: the statement is carried out for each row of its parameters. */
+  bulkExecution({ needs }: StatementPlan, command: BulkCommand): ExecutionKeys {
     const [need] = needs;
-    if (need === undefined || need.rows.length === 0) return { needs, explicit: [], rows: noRows, jumpsAt: null };
-    const explicit: bigint[] = [];
-    let count = 0;
-    let jump: bigint | null = null;
-    let jumpsAt: bigint | null = null;
-    for (const values of wellFormed(rows())) {
-      for (const row of withParameters(need.rows, (number) => ofBulkRow(values, number), this.state.mode)) {
-        if (row.kind !== 'explicit') {
-          jumpsAt = jump;
-          count += 1;
-          continue;
-        }
-        explicit.push(row.key);
-        const from = need.anyKeyJumps && need.updateEdits.length > 0 ? everyKey : row.key - BigInt(count);
-        if (count > 0 && (jump === null || from > jump)) jump = from;
-      }
+    if (need === undefined || need.rows.length === 0) return { needs, explicit: [], rows: noRows, bulk: null };
+    const anyKeyJumps = need.anyKeyJumps && need.updateEdits.length > 0;
+    const rows: RowKey[] = [];
+    for (const values of wellFormed(bulkRows(command.payload, command.head, command.types))) {
+      rows.push(...withParameters(need.rows, (number) => ofBulkRow(values, number), this.state.mode));
     }
+    const explicit = rows.flatMap((row) => (row.kind === 'explicit' ? [row.key] : []));
+    const count = rows.length - explicit.length;
     const own = count === 0 ? [] : [{ ...need, demand: { ...need.demand, kind: 'rows' as const, count } }];
     const counted = typeof need.byValue === 'function';
-    return { needs: own, explicit, rows: { ...noRows, counted }, jumpsAt };
+    const bulk: BulkKeys = {
+      jumpsAt: explicit.length === 0 ? null : jumpsAt(rows, anyKeyJumps),
+      given: (first) => givenInBulk(command, need.rows, givenKeys(rows, first, anyKeyJumps)),
+    };
+    return { needs: own, explicit, rows: { ...noRows, counted }, bulk };
   }
 
   /**
@@ -159,6 +166,38 @@ function parameters(
     if (error instanceof PayloadTooShortError) return null;
     throw error;
   }
+}
+
+/** See BulkKeys. */
+function jumpsAt(rows: readonly RowKey[], anyKeyJumps: boolean): bigint | null {
+  let count = 0;
+  let jump: bigint | null = null;
+  let found: bigint | null = null;
+  for (const row of rows) {
+    if (row.kind !== 'explicit') {
+      found = jump;
+      count += 1;
+      continue;
+    }
+    const from = anyKeyJumps ? everyKey : row.key - BigInt(count);
+    if (count > 0 && (jump === null || from > jump)) jump = from;
+  }
+  return found;
+}
+
+/** `written`: the rows of the statement, each standing for many. */
+function givenInBulk(
+  { payload, head, types }: BulkCommand,
+  written: readonly RowKey[],
+  given: readonly GivenKey[],
+): Buffer | null {
+  const keys = new Map<string, bigint>();
+  for (const { row, key, sure } of given) {
+    const place = written[row % written.length];
+    if (place?.kind !== 'parameter') return null;
+    if (sure) keys.set(`${Math.floor(row / written.length)} ${place.number}`, key);
+  }
+  return withBulkValues(payload, head, types, (row, number) => keys.get(`${row} ${number}`) ?? null);
 }
 
 /** NULL and a default are generated; undefined: not known. */

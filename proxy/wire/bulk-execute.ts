@@ -1,5 +1,6 @@
-import { PayloadReader } from './payload-reader';
-import { type ParameterTypes, parameterValue, type ParameterValue } from './statement-parameters';
+import { PayloadReader, PayloadTooShortError } from './payload-reader';
+import { PayloadWriter } from './payload-writer';
+import { type ParameterTypes, parameterBytes, parameterValue, type ParameterValue } from './statement-parameters';
 
 /** Flags of MariaDB's COM_STMT_BULK_EXECUTE. */
 const BulkFlag = { unitResults: 64, sendTypes: 128 } as const;
@@ -53,4 +54,41 @@ export function* bulkRows(
     }
     yield row;
   }
+}
+
+/** `valueOf`: what parameter `number` of row `row` (from 0) is to be; null: as it is. */
+export type BulkChange = (row: number, number: number) => bigint | null;
+
+/**
+ * The payload with other values for some parameters; null when the type that the client gave one of them cannot hold its
+ * value. What follows a row that is cut short stays as it is.
+ */
+export function withBulkValues(
+  payload: Buffer,
+  { rowsAt }: BulkExecute,
+  types: ParameterTypes,
+  valueOf: BulkChange,
+): Buffer | null {
+  const reader = new PayloadReader(payload, rowsAt);
+  const writer = new PayloadWriter(payload.length + 1024);
+  let copied = 0;
+  for (let row = 0; types.length > 0 && reader.remaining > 0; row++) {
+    for (let number = 0; 2 * number < types.length; number++) {
+      const [type, flags] = [types[2 * number] ?? 0, types[2 * number + 1] ?? 0];
+      const from = reader.offset;
+      try {
+        if (reader.uint8() === BulkIndicator.value) parameterValue(reader, type, flags);
+      } catch (error) {
+        if (!(error instanceof PayloadTooShortError)) throw error;
+        return writer.raw(payload.subarray(copied)).finish();
+      }
+      const value = valueOf(row, number);
+      if (value === null) continue;
+      const bytes = parameterBytes(value, type, flags);
+      if (bytes === null) return null;
+      writer.raw(payload.subarray(copied, from)).uint8(BulkIndicator.value).raw(bytes);
+      copied = reader.offset;
+    }
+  }
+  return writer.raw(payload.subarray(copied)).finish();
 }

@@ -1,4 +1,5 @@
 import { PayloadReader, PayloadTooShortError } from './payload-reader';
+import { PayloadWriter } from './payload-writer';
 
 /** The value of one parameter: NULL, an integer, text, or 'other' for what is neither. */
 export type ParameterValue = null | bigint | string | 'other';
@@ -122,6 +123,32 @@ export function parameterValue(reader: PayloadReader, type: number, flags: numbe
     default:
       return reader.lenencBytes().toString('latin1');
   }
+}
+
+/** An integer as a value of that type; null when it cannot hold it. The inverse of `parameterValue`. */
+export function parameterBytes(value: bigint, type: number, flags: number): Buffer | null {
+  const bytes = bytesOfInteger[type];
+  if (bytes !== undefined) {
+    const bits = 8 * bytes;
+    const fits = (flags & UNSIGNED) === 0 ? BigInt.asIntN(bits, value) : BigInt.asUintN(bits, value);
+    if (fits !== value) return null;
+    const buffer = Buffer.alloc(8);
+    buffer.writeBigInt64LE(BigInt.asIntN(64, value));
+    return buffer.subarray(0, bytes);
+  }
+  if (type === 5) {
+    const buffer = Buffer.alloc(8);
+    buffer.writeDoubleLE(Number(value));
+    return whole(Number(value)) === value ? buffer : null;
+  }
+  return isText(type) ? new PayloadWriter().lenencBytes(String(value)).finish() : null;
+}
+
+const bytesOfInteger: Readonly<Record<number, number>> = { 1: 1, 2: 2, 13: 2, 3: 4, 9: 4, 8: 8 };
+
+/** DECIMAL, VARCHAR, and all from JSON on but GEOMETRY: what is sent as text. */
+function isText(type: number): boolean {
+  return type === 0 || type === 15 || (type >= 245 && type < 255);
 }
 
 function integer(value: number, bits: number, signed: boolean): bigint {

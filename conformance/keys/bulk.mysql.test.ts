@@ -1,0 +1,108 @@
+import { type Connection, createConnection, type SqlError } from 'mariadb';
+import { isOwn } from '../../proxy/keys/key-ranges';
+import { findServer } from '../../site/lab/find-server';
+import { appAccount } from '../wire/proxied-server';
+import { KeyedSite } from './keyed-site';
+
+const binary = findServer();
+const far = 2n ** 60n;
+
+type Key = bigint | string | null;
+interface Batch {
+  readonly keys: readonly Key[];
+  /** Rows where keys of this site must stand. */
+  readonly ours: readonly number[];
+  readonly why: string;
+}
+
+(binary?.flavour === 'mariadb' ? describe : describe.skip)('bulk executions that bring keys for some rows', () => {
+  let site: KeyedSite;
+  let db: Connection;
+
+  beforeAll(async () => {
+    if (binary === null) throw new Error('no server');
+    site = await KeyedSite.start(binary, { leaseKeys: { 8: 8n, 16: 64n, 24: 2048n, 32: 4096n } });
+    db = await createConnection({ socketPath: site.socket, ...appAccount, bulk: true, bigIntAsNumber: false });
+    await db.query(
+      'CREATE TABLE post (id BIGINT AUTO_INCREMENT PRIMARY KEY, v VARCHAR(50), k VARCHAR(20) UNIQUE, n INT)',
+    );
+    await site.schemaChanged();
+  });
+  beforeEach(async () => {
+    await db.query('DELETE FROM post');
+  });
+  afterAll(async () => {
+    await db.end();
+    await site.stop();
+    expect(site.errors).toEqual([]);
+  });
+
+  const found = async (): Promise<Map<string, bigint>> => {
+    const rows = await db.query<{ id: bigint; v: string }[]>('SELECT id, v FROM post');
+    return new Map(rows.map(({ id, v }) => [v, BigInt(id)]));
+  };
+
+  const batches: Batch[] = [
+    { keys: [3n, null, far, null, null], ours: [1, 3, 4], why: 'as a number' },
+    { keys: [null, String(far), null, '0', '7', null], ours: [0, 2, 3, 5], why: 'as text' },
+    { keys: [far, null, null], ours: [1, 2], why: 'nothing generated before it' },
+    { keys: [9n, null, 5n, null, far, null, far + 1n, null], ours: [1, 3, 5, 7], why: 'several' },
+    { keys: [4n, null, far, far + 5n], ours: [1], why: 'nothing behind it' },
+  ];
+  it.each(batches)('%j', async ({ keys, ours }) => {
+    const told = await db.batch<{ affectedRows: number; insertId: bigint }>(
+      'INSERT INTO post (v, id) VALUES (?, ?)',
+      keys.map((key, at) => [`r${at}`, key]),
+    );
+    const [last] = await db.query<{ id: bigint }[]>('SELECT LAST_INSERT_ID() AS id');
+    const byTag = await found();
+    const keysFound = keys.map((_key, at) => byTag.get(`r${at}`) ?? 0n);
+    expect(keysFound.flatMap((key, at) => (isOwn(KeyedSite.scope, key) ? [at] : []))).toEqual(ours);
+    keys.forEach((key, at) => {
+      if (!ours.includes(at)) expect(keysFound[at]).toBe(BigInt(key ?? 0));
+    });
+    const generated = ours.map((at) => keysFound[at] ?? 0n);
+    expect(generated).toEqual([...generated].sort((a, b) => (a < b ? -1 : 1)));
+    expect(told.affectedRows).toBe(keys.length);
+    expect(BigInt(told.insertId)).toBe(generated[0]);
+    expect(BigInt(last?.id ?? 0)).toBe(generated[0]);
+  });
+
+  it('keep their keys behind a row that is updated and tells its key', async () => {
+    await db.query(`INSERT INTO post (id, v, k) VALUES (${far}, 'old', 'taken'), (7, 'low', 'low')`);
+    await db.batch(
+      'INSERT INTO post (id, v, k) VALUES (?, ?, ?) ON DUPLICATE KEY UPDATE id = LAST_INSERT_ID(id), n = 8',
+      [
+        [null, 'a', 'a'],
+        [null, 'x', 'taken'],
+        [null, 'b', 'b'],
+        ['7', 'y', 'z'],
+        [null, 'c', 'c'],
+      ],
+    );
+    const byTag = await found();
+    const ours = [...byTag].filter(([, key]) => isOwn(KeyedSite.scope, key)).map(([tag]) => tag);
+    expect(ours.sort()).toEqual(['a', 'b', 'c']);
+    expect(byTag.get('old')).toBe(far);
+    expect(byTag.get('low')).toBe(7n);
+  });
+
+  it('go over many packets', async () => {
+    const long = 'x'.repeat(40);
+    const rows = Array.from({ length: 20_000 }, (_, at) => [`${at}-${long}`, at === 3 ? String(far) : null]);
+    await db.batch('INSERT INTO post (v, id) VALUES (?, ?)', rows);
+    const byTag = await found();
+    expect(byTag.size).toBe(20_000);
+    expect([...byTag.values()].filter((key) => !isOwn(KeyedSite.scope, key))).toEqual([far]);
+  });
+
+  it('are refused where a row has no parameter for its key', async () => {
+    const sql = 'INSERT INTO post (id, v) VALUES (?, ?), (NULL, ?)';
+    const rows = [
+      [null, 'a', 'b'],
+      [String(far), 'c', 'd'],
+    ];
+    await expect(db.batch(sql, rows)).rejects.toMatchObject({ errno: 1467 } satisfies Partial<SqlError>);
+    expect((await found()).size).toBe(0);
+  });
+});
