@@ -25,11 +25,11 @@ export async function compareTest(test: TestFile, site: ProxiedMtrServer, second
   if (skipped !== null) return { name, direct: null, proxied: null, note: skipped, tries: 0 };
   const target = speaksTls(test) ? site.proxiedTls : site.proxied;
   for (let tries = 1; ; tries++) {
-    await cleanUp(site, tries > 1);
+    await site.renew('direct', tries > 1);
     const direct = await runTest(test, site.server, site.direct, secondsMax);
     if (direct.result === 'skipped') return { name, direct: null, proxied: null, note: 'skips itself', tries };
     if (direct.result !== 'passed') return { name, direct, proxied: null, note: null, tries };
-    await cleanUp(site, tries > 1);
+    await site.renew('proxied', tries > 1);
     const proxiedSecondsMax = secondsMax + (10 * direct.milliseconds) / 1000;
     const proxied = await runTest(test, site.server, target, proxiedSecondsMax);
     const errors = site.errors.splice(0);
@@ -48,9 +48,4 @@ export function verdict({ name, direct, proxied }: ComparedTest): Verdict {
   if (proxied === null) return 'not direct';
   if (proxied.result === 'passed') return 'passed';
   return explanationOf(name, proxied) === null ? 'differs' : 'explained';
-}
-
-async function cleanUp({ server, forget }: ProxiedMtrServer, always: boolean): Promise<void> {
-  if (always || (await server.dirty())) await server.restore();
-  forget();
 }

@@ -26,6 +26,8 @@ export class MtrServer {
   constructor(
     private readonly binary: ServerBinary,
     dir: string,
+    /** mtr's servers have none, where a test does not ask for it. */
+    private readonly binaryLog = false,
   ) {
     this.varDir = join(dir, 'var');
     this.tmpDir = join(this.varDir, 'tmp');
@@ -127,7 +129,7 @@ server-id=1
 bind-address=127.0.0.1
 loose-innodb-flush-log-at-trx-commit=1
 loose-debug-sync-timeout=300
-`;
+${this.binaryLog ? 'log-bin=binlog\nbinlog-format=row\n' : ''}`;
   }
 }
 

@@ -5,7 +5,7 @@ import { findServer } from '../../site/lab/find-server';
 import { available } from '../clients/client-needs';
 import { type ComparedTest, compareTest, verdict } from './compared-test';
 import { mysqltest } from './mysqltest-program';
-import { type ProxiedMtrServer, startProxiedMtrServer } from './proxied-mtr-server';
+import { Rigs } from './rigs';
 import { findTests, quickTests } from './test-files';
 
 const binary = findServer();
@@ -13,14 +13,14 @@ const runs = binary?.flavour === 'mariadb' && available(mysqltest);
 
 (runs ? describe : describe.skip)("MariaDB's own tests", () => {
   const dir = mkdtempSync(join(tmpdir(), 'duara-mtr-'));
-  let site: ProxiedMtrServer;
+  let rigs: Rigs;
 
-  beforeAll(async () => {
+  beforeAll(() => {
     if (binary === null) throw new Error('no server');
-    site = await startProxiedMtrServer(binary, dir, true);
+    rigs = new Rigs(binary, dir, true);
   });
   afterAll(async () => {
-    await site.stop();
+    await rigs.stop();
     rmSync(dir, { recursive: true, force: true });
   });
 
@@ -31,7 +31,7 @@ const runs = binary?.flavour === 'mariadb' && available(mysqltest);
     async (name) => {
       const test = findTests().find((file) => file.name === name);
       if (test === undefined) throw new Error('no such test in this version of mariadb-test');
-      const result = await compareTest(test, site, 60);
+      const result = await compareTest(test, await rigs.rigFor(test), 60);
       seen.push(result);
       expect([result.proxied?.output ?? '', verdict(result)]).not.toContain('differs');
     },

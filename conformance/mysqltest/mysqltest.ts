@@ -7,7 +7,7 @@ import { available } from '../clients/client-needs';
 import { type ComparedTest, compareTest, type Verdict, verdict } from './compared-test';
 import { KeptResults, runBasis } from './kept-results';
 import { mysqltest } from './mysqltest-program';
-import { startProxiedMtrServer } from './proxied-mtr-server';
+import { Rigs } from './rigs';
 import { findTests, quickTests, type TestFile } from './test-files';
 
 interface Options {
@@ -75,15 +75,15 @@ async function runAll(
   const results: ComparedTest[] = [];
   const root = mkdtempSync(join(tmpdir(), 'duara-mtr-'));
   const worker = async (index: number): Promise<void> => {
-    const site = await startProxiedMtrServer(binary, join(root, String(index)), options.cache);
+    const rigs = new Rigs(binary, join(root, String(index)), options.cache);
     for (let test = queue.shift(); test !== undefined; test = queue.shift()) {
-      const result = await compareTest(test, site, Number(options.timeout));
+      const result = await compareTest(test, await rigs.rigFor(test), Number(options.timeout));
       results.push(result);
       kept?.add(result);
       process.stdout.write(`${line(result)}\n`);
       if (options.output !== undefined) keepOutput(options.output, result);
     }
-    await site.stop();
+    await rigs.stop();
   };
   try {
     await Promise.all(Array.from({ length: Number(options.parallel) }, (_, index) => worker(index)));

@@ -8,6 +8,8 @@ import type { KeySource, ProxyCounters, ServerDefaults } from '../../proxy/ports
 import { InformationSchemaCatalog } from '../../site/catalog';
 import { readServerDefaults } from '../../site/server-defaults';
 import type { ServerBinary } from '../../site/lab/find-server';
+import { until } from '../lab/lab-process';
+import { MtrCapture } from './mtr-capture';
 import { MtrServer } from './mtr-server';
 import type { TestTarget } from './mysqltest-program';
 import { testDirectory } from './test-files';
@@ -30,18 +32,21 @@ export interface ProxiedMtrServer {
   readonly counters: ProxyCounters;
   /** What the proxy logged as an error: bugs. Taken out by whoever reports them. */
   readonly errors: string[];
-  /** To be called when the server was restored: nothing known of it holds any more. */
-  forget(): void;
+  /** Before each test: on a server as new, if the last one left something behind, or `always`. */
+  renew(next: TestTarget['name'], always: boolean): Promise<void>;
   stop(): Promise<void>;
 }
+
+/** 'told': by the binary log, of what the server writes by itself. Else all writes of a test go through the proxy. */
+export type CacheOfRig = 'none' | 'alone' | 'told';
 
 /** A server as mtr starts it and the proxy before it, both on a socket and a TCP port of their own. */
 export async function startProxiedMtrServer(
   binary: ServerBinary,
   dir: string,
-  withCache: boolean,
+  cached: CacheOfRig,
 ): Promise<ProxiedMtrServer> {
-  const server = new MtrServer(binary, dir);
+  const server = new MtrServer(binary, dir, cached === 'told');
   await server.prepare();
   const questions = new BriefConnection(server.socket);
   const query = (sql: string, values: readonly unknown[]): Promise<readonly RowDataPacket[]> =>
@@ -53,9 +58,9 @@ export async function startProxiedMtrServer(
   });
   const versions = TableVersions.create();
   const counters = zeroCounters();
-  // All writes of a test go through the proxy: nothing would be learned from a binary log.
-  versions.setCaptureHealthy(withCache);
-  const cache = withCache ? new ReadCache({ board: versions, maxBytes: 64 << 20, counters }) : null;
+  versions.setCaptureHealthy(cached === 'alone');
+  const capture = cached === 'told' ? new MtrCapture(server, versions, catalog, dir) : null;
+  const cache = cached !== 'none' ? new ReadCache({ board: versions, maxBytes: 64 << 20, counters }) : null;
   const errors: string[] = [];
   const log = { warn: () => {}, error: (message: string) => void errors.push(message) };
   const pem = (name: string): Buffer => readFileSync(join(testDirectory, 'std_data', `${name}.pem`));
@@ -80,11 +85,19 @@ export async function startProxiedMtrServer(
     proxiedTls: { name: 'proxied', socket: tlsSocket, port: portOf(overTls) },
     counters,
     errors,
-    forget: () => {
+    renew: async (next, always) => {
+      await capture?.stop();
+      if (always || (await server.dirty())) await server.restore();
       catalog.forget();
       versions.flushAll();
+      // A test sees its connections.
+      if (capture === null || next === 'direct') return;
+      await capture.start();
+      const late = (): string => 'capture has not come to the end of the log';
+      await until(() => versions.captureHealthy(), 30_000, late);
     },
     stop: async () => {
+      await capture?.stop();
       await Promise.all([overSocket.close(), overTcp.close(), overTls.close()]);
       await server.stop();
     },

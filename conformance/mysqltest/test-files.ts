@@ -77,6 +77,16 @@ export function speaksTls(test: TestFile, root = testDirectory): boolean {
   );
 }
 
+/**
+ * True when the server itself writes, on behalf of no client: a cache is right only if the binary log tells of that. Not
+ * where a test counts all sessions, those of whoever reads the log among them.
+ */
+export function runsEvents(test: TestFile, root = testDirectory): boolean {
+  const text = readFileSync(join(root, test.test), 'latin1');
+  const scheduled = /\bcreate\s.*\bevent\b/i.test(text) && /event_scheduler\s*=\s*(1|on)\b/i.test(text);
+  return scheduled && !text.includes('count_sessions.inc');
+}
+
 const disabledLists = new Map<string, ReadonlySet<string>>();
 
 function disabled(directory: string): ReadonlySet<string> {
