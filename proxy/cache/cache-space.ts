@@ -27,12 +27,18 @@ export class CacheSpace {
 /** Spaces that hold replies. One that holds none is forgotten, though a session may still look into it. */
 export class CacheSpaces {
   private readonly byName = new Map<string, CacheSpace>();
+  /** Asked for last: most sessions are alike, and a name costs a text to make. */
+  private last: CacheSpace | null = null;
 
   /** The space of these parts. Ask again before something is stored: it may have been forgotten meanwhile. */
   of(parts: CacheKeyParts): CacheSpace {
+    if (this.last !== null && equalParts(this.last.parts, parts)) return this.last;
     const { account, schema, capabilities, mariaDbCapabilities, charset, fingerprint } = parts;
     const name = JSON.stringify([account, schema, capabilities, mariaDbCapabilities, charset, fingerprint]);
-    return this.byName.get(name) ?? new CacheSpace(name, parts);
+    const known = this.byName.get(name);
+    if (known === undefined) return new CacheSpace(name, parts);
+    this.last = known;
+    return known;
   }
 
   /** The one of that name that is found from now on. */
@@ -44,6 +50,19 @@ export class CacheSpaces {
   }
 
   emptied(space: CacheSpace): void {
-    if (this.byName.get(space.name) === space) this.byName.delete(space.name);
+    if (this.byName.get(space.name) !== space) return;
+    this.byName.delete(space.name);
+    if (this.last === space) this.last = null;
   }
+}
+
+export function equalParts(some: CacheKeyParts, others: CacheKeyParts): boolean {
+  return (
+    some.fingerprint === others.fingerprint &&
+    some.schema === others.schema &&
+    some.account === others.account &&
+    some.charset === others.charset &&
+    some.capabilities === others.capabilities &&
+    some.mariaDbCapabilities === others.mariaDbCapabilities
+  );
 }

@@ -32,6 +32,8 @@ export interface Entry extends Watched {
   readonly statusAt: readonly number[];
   /** The same with the status flags of an open transaction, once it was asked for. */
   inTransaction: Buffer | null;
+  /** ReadCache.moves when it was put in front of all others. */
+  frontAt: number;
 }
 
 export interface ReadCacheOptions {
@@ -61,6 +63,8 @@ export class ReadCache {
   private readonly spaces = new CacheSpaces();
   private readonly entries: LRUCache<Entry, Buffer>;
   private readonly admission = new Admission();
+  /** How often an entry was put in front of all others. */
+  private moves = 0;
 
   constructor(private readonly options: ReadCacheOptions) {
     this.replyBytesMax = options.replyBytesMax ?? REPLY_BYTES_MAX;
@@ -103,7 +107,11 @@ export class ReadCache {
     const entry = space.entries.get(sql);
     // In this order: who finds no doubt any more finds what was written raised.
     if (entry === undefined || this.options.board.doubtful() || !this.isCurrent(entry)) return null;
-    this.entries.get(entry);
+    // So many others at most stand before it: as long as they are few, it is in no danger, and each hit costs less.
+    if (this.moves - entry.frontAt > this.entries.size / 8) {
+      entry.frontAt = this.moves += 1;
+      this.entries.get(entry);
+    }
     this.options.counters.cacheHits += 1;
     return inTransaction ? this.inTransaction(entry) : entry.reply;
   }
@@ -175,7 +183,8 @@ export class ReadCache {
     const { statusAt } = storable;
     const { slots, versions } = watched;
     // Field by field: what is made by spreading gets a shape of its own, which is slower to look at for each hit.
-    const entry: Entry = { slots, versions, space, sql, reply, statusAt, inTransaction: null };
+    const frontAt = (this.moves += 1);
+    const entry: Entry = { slots, versions, space, sql, reply, statusAt, inTransaction: null, frontAt };
     this.spaces.kept(space).entries.set(sql, entry);
     this.entries.set(entry, reply, { size });
     if (this.entries.has(entry)) return null;
@@ -194,6 +203,7 @@ export class ReadCache {
       const copy = Buffer.from(entry.reply);
       for (const at of entry.statusAt) copy.writeUInt16LE(copy.readUInt16LE(at) | ServerStatus.inTransaction, at);
       entry.inTransaction = copy;
+      entry.frontAt = this.moves += 1;
       this.entries.set(entry, copy, { size: 2 * copy.length + entry.sql.length + ENTRY_BYTES });
       return copy;
     }

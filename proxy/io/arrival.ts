@@ -41,16 +41,13 @@ export function arrivedAsSocket(socket: Socket): Arrival {
 export class HandleArrival implements Arrival {
   readonly place: ClientPlace;
 
-  /** `keepAliveSeconds`: null where clients of this machine alone can connect. */
+  /** `near`: clients of this machine alone can connect. */
   constructor(
     private readonly handle: StreamHandle,
-    keepAliveSeconds: number | null,
+    near: boolean,
   ) {
-    // Nagle's delay does no good to replies that are sent whole.
-    handle.setNoDelay?.(true);
-    if (keepAliveSeconds !== null) handle.setKeepAlive?.(true, keepAliveSeconds);
-    const near = handle.getpeername === undefined ? unixSocket : loopback;
-    this.place = keepAliveSeconds === null ? near : placeOf(this.remoteAddress);
+    if (near) this.place = handle.getpeername === undefined ? unixSocket : loopback;
+    else this.place = placeOf(this.remoteAddress);
   }
 
   get remoteAddress(): string | undefined {

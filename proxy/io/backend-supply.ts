@@ -4,7 +4,7 @@ import type { TableVersionBoard } from '../ports';
 import type { Moment, RememberedLogin } from '../reuse/remembered-login';
 import { resetCommands, ResetReplies, resetReplies } from '../reuse/reset-replies';
 import type { BackendAttempt } from './backend-connection';
-import type { Channel } from './channel';
+import type { Channel, ChannelEvents } from './channel';
 import { LentBackend } from './lent-backend';
 import { PooledBackend } from './pooled-backend';
 
@@ -29,6 +29,37 @@ export interface SupplyCounts {
   renewed: number;
   /** Clients that were let in over a used one without the server's being asked again. */
   remembered: number;
+}
+
+/** Whatever the server says to a connection without a client is a goodbye. */
+class UnclaimedEvents implements ChannelEvents {
+  constructor(
+    private readonly backend: PooledBackend,
+    private readonly pool: IdlePool<PooledBackend>,
+  ) {}
+
+  drain(): void {}
+
+  data(): void {
+    this.gone();
+  }
+
+  end(): void {
+    this.gone();
+  }
+
+  error(): void {
+    this.gone();
+  }
+
+  close(): void {
+    this.gone();
+  }
+
+  private gone(): void {
+    this.pool.forget(this.backend);
+    this.backend.channel.destroy();
+  }
 }
 
 /** Backend connections for clients: those of clients that have gone, and new ones. */
@@ -212,12 +243,7 @@ export class BackendSupply implements BackendCounts {
 
   private keep(backend: PooledBackend, nowMs: number): void {
     if (this.closed || !backend.reusable || !this.pool.keep(backend, nowMs)) return backend.quit();
-    const gone = (): void => {
-      this.pool.forget(backend);
-      backend.channel.destroy();
-    };
-    // Whatever the server says to a connection without a client is a goodbye.
-    backend.receiver = { data: gone, drain: () => {}, end: gone, error: gone, close: gone };
+    backend.receiver = backend.unclaimed ??= new UnclaimedEvents(backend, this.pool);
     backend.channel.resume();
     this.startTimer();
   }

@@ -7,20 +7,21 @@ import { encodeError } from '../wire/response';
 import { Session } from '../session/session';
 import type { SessionEffects } from '../session/session-effects';
 import { doubtDefaults, type ProxyServices } from '../session/proxy-services';
-import { nobodyDenied } from '../session/denied-users';
+import { isDenied, nobodyDenied } from '../session/denied-users';
+import type { KnownLogin, LetIn, ShortLogin } from '../session/known-login';
 import type { SessionLinks, Upgrade } from '../session/links';
-import { newSessionState } from '../session/session-state';
+import { connected, newSessionState } from '../session/session-state';
 import { StatementHandler } from '../session/statement-handler';
-import { type AcceptedClient, linkTo, proxyHeaderFor } from './accepted-client';
+import { type AcceptedClient, proxyHeaderFor } from './accepted-client';
 import { type BackendAttempt, connectBackend, describeBackend } from './backend-connection';
 import type { BackendSupply } from './backend-supply';
 import type { Channel } from './channel';
 import { CompressedChannel, CompressionError } from './compressed-channel';
 import { BackendEvents, ClientEvents, type TwoSides } from './connection-events';
-import { hasZstd } from './frame-codec';
+import { GreetingWait } from './greeting-wait';
 import { HandleChannel } from './handle-channel';
 import { LentBackend } from './lent-backend';
-import type { OwnPasswordKey } from './password-key';
+import { type LinkKinds, speaksTls } from './link-kinds';
 import type { ProxyOptions } from './proxy-options';
 import { LAST_BYTES_MS } from './refusal';
 import { SocketChannel } from './socket-channel';
@@ -32,13 +33,8 @@ const quit = frame(Buffer.from([Command.quit]));
 export interface Transports {
   /** null: none is offered. Another one takes its place when the files change. */
   clientTls: ClientTls | null;
-  readonly passwordKey: OwnPasswordKey;
+  readonly links: LinkKinds;
   readonly supply: BackendSupply;
-}
-
-/** A unix socket needs no TLS. */
-function speaksTls({ backend, backendTls }: ProxyOptions): boolean {
-  return !('path' in backend) && backendTls !== undefined && backendTls !== null;
 }
 
 /** Relays one client connection over one backend connection until either ends. */
@@ -52,14 +48,15 @@ export class ClientConnection implements SessionEffects, TwoSides {
   private clientEnded = false;
   private refused = false;
   private draining = false;
-  /** Until the backend has said something. */
-  private greetingTimer: NodeJS.Timeout | null = null;
+  private readonly greeting = new GreetingWait();
   /** The session ended in order: what the client still says comes too late. */
   private left = false;
   /** Nobody else hears what the client and we say to each other. */
   private clientPrivate: boolean;
   /** TLS to the backend was begun, and it has not said anything since. */
   private securingBackend = false;
+  /** The client was shown its greeting, and is taken to say this. */
+  private known: KnownLogin | null = null;
   private readonly clientEvents = new ClientEvents(this);
   private readonly backendEvents = new BackendEvents(this);
 
@@ -91,6 +88,7 @@ export class ClientConnection implements SessionEffects, TwoSides {
   /** Ends the connection as soon as nothing would be missed; at once if it is not even let in. */
   drain(): void {
     this.draining = true;
+    this.looksAtAll();
     if (this.session !== null) return this.leaveAtRest();
     if (this.refused) return;
     this.options.refused?.('draining');
@@ -113,7 +111,8 @@ export class ClientConnection implements SessionEffects, TwoSides {
   close(): void {
     if (this.over) return;
     this.over = true;
-    this.greeted();
+    this.known = null;
+    this.greeting.came();
     this.attempt?.abandon();
     this.client.destroy();
     this.backend?.destroy();
@@ -156,45 +155,66 @@ export class ClientConnection implements SessionEffects, TwoSides {
     this.backend = backend;
     // With it goes what the attempt needed, its timer among them.
     this.attempt = null;
-    const { state } = this;
+    const { state, transports } = this;
     state.clientHost = this.options.proxyProtocol === true ? this.accepted.place.name : '';
     state.deniedUsers = this.options.deniedUsers?.() ?? nobodyDenied;
     state.usedConnection = backend instanceof LentBackend && backend.used;
     // A used one has greeted long since.
     if (!state.usedConnection) this.awaitGreeting(backend);
+    const links = transports.links.of(this.accepted.link, transports.clientTls);
+    this.known = backend instanceof LentBackend ? backend.knownLogin(links) : null;
+    if (this.known === null) return void this.begin(backend, links, false);
+    this.client.write(this.known.greeting);
+    this.client.resume();
+  }
+
+  private begin(backend: Channel, links: SessionLinks | null, greetingShown: boolean): Session {
+    const { state } = this;
     const statements = new StatementHandler(state, this.services);
-    this.session = new Session(this, statements, state, this.options.counters, this.links());
+    const session = new Session(this, statements, state, this.options.counters, links, greetingShown);
+    this.session = session;
     backend.listen(this.backendEvents);
+    if (links === null) return session;
     backend.resume();
     this.client.resume();
+    return session;
+  }
+
+  /** The first bytes of a client that was shown the greeting of a known login. True: they were that login. */
+  private recalled(bytes: Buffer): boolean {
+    const { known, backend, state } = this;
+    if (known === null || !(backend instanceof LentBackend)) return false;
+    if (isDenied(state.deniedUsers, known.facts.user) || !backend.recalls(known, bytes)) {
+      this.looksAtAll();
+      return false;
+    }
+    this.known = null;
+    this.guarded(() => {
+      connected(state, known.facts);
+      state.mode = known.mode;
+      const session = this.begin(backend, null, true);
+      backend.cork();
+      session.letIn(known.summary);
+      this.toClient(known.ok);
+      backend.uncork();
+    });
+    return true;
+  }
+
+  /** Another login than the known one is to come, or none: the session follows it from its beginning. */
+  private looksAtAll(): void {
+    const { known, backend } = this;
+    this.known = null;
+    if (known !== null && backend !== null) this.guarded(() => void this.begin(backend, known.links, true));
   }
 
   /** A server that accepts and says nothing hangs, or its host does: a client that waits as long must not find out alone. */
   private awaitGreeting(backend: Channel): void {
     const { backendWaitMs } = this.options;
-    this.greetingTimer = setTimeout(() => {
+    this.greeting.await(backendWaitMs, () => {
       backend.destroy();
       this.backendAway(new Error(`no greeting within ${backendWaitMs / 1000} s`));
-    }, backendWaitMs);
-  }
-
-  private greeted(): void {
-    if (this.greetingTimer !== null) clearTimeout(this.greetingTimer);
-    this.greetingTimer = null;
-  }
-
-  private links(): SessionLinks {
-    const { backend } = this.options;
-    const tls = speaksTls(this.options);
-    const { clientTls, passwordKey } = this.transports;
-    return {
-      client: this.accepted.link,
-      backend: 'path' in backend ? 'local' : tls ? 'tls' : linkTo(backend.host),
-      clientTls: clientTls === null ? 'off' : clientTls.required ? 'required' : 'offered',
-      backendTls: tls,
-      zstd: hasZstd,
-      passwordKey,
-    };
+    });
   }
 
   toBackend(bytes: Buffer): void {
@@ -263,6 +283,7 @@ export class ClientConnection implements SessionEffects, TwoSides {
 
   /** A client that half-closes still gets its replies; the server decides when it has had enough. */
   clientHasEnded(): void {
+    this.looksAtAll();
     this.clientEnded = true;
     if (this.refused) return this.close();
     if (this.session?.clientEnded() ?? true) this.backend?.end();
@@ -283,6 +304,10 @@ export class ClientConnection implements SessionEffects, TwoSides {
     return true;
   }
 
+  letIn(short: ShortLogin, letIn: LetIn): void {
+    if (this.backend instanceof LentBackend) this.backend.letInAs(short, letIn);
+  }
+
   wait(ready: Promise<void>, pauseMs: number): void {
     this.client.pause();
     const resume = (): void => {
@@ -298,6 +323,7 @@ export class ClientConnection implements SessionEffects, TwoSides {
   }
 
   fromClient(bytes: Buffer): void {
+    if (this.known !== null && this.recalled(bytes)) return;
     const { session, backend } = this;
     // Bytes of a client that was refused before there was a session are thrown away.
     if (session === null || backend === null || this.left) return;
@@ -312,7 +338,7 @@ export class ClientConnection implements SessionEffects, TwoSides {
   fromBackend(bytes: Buffer): void {
     const { session, backend } = this;
     if (session === null || backend === null) return;
-    if (this.greetingTimer !== null) this.greeted();
+    this.greeting.came();
     this.securingBackend = false;
     this.guarded(() => {
       backend.cork();
@@ -340,7 +366,7 @@ export class ClientConnection implements SessionEffects, TwoSides {
   }
 
   clientDrained(): void {
-    this.backend?.resume();
+    if (this.known === null) this.backend?.resume();
     this.resumeClient();
   }
 

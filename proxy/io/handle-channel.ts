@@ -14,6 +14,8 @@ function onRead(this: ChannelHandle): void {
   if (binding !== null) this[channelOf].read(binding.streamBaseState[binding.kReadBytesOrError] ?? 0);
 }
 
+const soon = Promise.resolve();
+
 /** What a write needs only if the system does not take all of it at once. */
 let request: WriteRequest | null = null;
 
@@ -183,8 +185,11 @@ export class HandleChannel implements Channel {
   destroy(): void {
     if (this.socket !== null) return this.socket.destroy();
     const { handle } = this;
+    if (handle === null) return;
     this.handle = null;
-    handle?.close(() => this.events?.close());
+    // A callback of Node's own, from the next phase of its loop, costs as much as the call of the system.
+    handle.close();
+    void soon.then(() => this.events?.close());
   }
 
   /** The same as a socket of Node's, which does all that is said to this channel from here on; null: it is closed. */

@@ -1,12 +1,15 @@
 import { accountLimits, readLogin, Relogin, tooManyConnections } from '../reuse/relogin';
 import { resetCommands, ResetReplies, resetReplies } from '../reuse/reset-replies';
 import { Renewal } from '../reuse/renewal';
+import { isKnown, type KnownLogin, knownLogin, type LetIn, type ShortLogin } from '../session/known-login';
+import type { SessionLinks } from '../session/links';
 import { scrambleOf } from '../wire/handshake';
 import { PACKET_HEADER_BYTES } from '../wire/constants';
 import { type Packet, PacketFramer } from '../wire/packet-framer';
 import type { BackendAttempt } from './backend-connection';
 import type { BackendSupply } from './backend-supply';
 import type { Channel, ChannelEvents } from './channel';
+import { LentEvents, type LentSide } from './lent-events';
 import { errorCodeOf, nobody, type PooledBackend } from './pooled-backend';
 
 /** The login over a connection that was used before, or instead of one. */
@@ -41,12 +44,17 @@ type Stage =
   | { readonly kind: 'open' }
   | { readonly kind: 'returned' };
 
+const open: Stage = { kind: 'open' };
+const unasked: Stage = { kind: 'unasked' };
+
 /**
  * A backend connection as one client has it: a new one, or one that another client's session left behind, which is made to
  * look like a new one.
  */
-export class LentBackend implements Channel {
+export class LentBackend implements Channel, LentSide {
   private events: ChannelEvents | null = null;
+  /** The server was asked, and has let the client in: what that comes to is to be kept. */
+  private justAgreed = false;
   private stage: Stage;
   private wantsPause = true;
   private over = false;
@@ -161,20 +169,35 @@ export class LentBackend implements Channel {
     return true;
   }
 
+  /** What the client has to say to be let in at once; null: all that it says is to be looked at. */
+  knownLogin(links: SessionLinks): KnownLogin | null {
+    const { known, remembered } = this.backend;
+    if (known === null || this.stage.kind !== 'offer') return null;
+    return known.remembered === remembered && known.links === links ? known : null;
+  }
+
+  /** The client was shown the greeting of `known`. True: by its first bytes it is let in; call `listen`. */
+  recalls(known: KnownLogin, bytes: Buffer): boolean {
+    const { backend, supply } = this;
+    if (backend.ended || !isKnown(known, bytes, supply.now(), supply.rememberMs)) return false;
+    this.wantsPause = false;
+    this.recalled();
+    return true;
+  }
+
+  /** What the login that the server has just agreed to came to. */
+  letInAs(short: ShortLogin, letIn: LetIn): void {
+    const { backend, justAgreed } = this;
+    if (justAgreed && backend.remembered !== null) backend.known = knownLogin(short, letIn, backend.remembered);
+  }
+
   private attach(): void {
-    const { events, backend } = this;
-    if (events === null) return;
-    backend.receiver = {
-      data: (bytes) => this.fromBackend(bytes),
-      drain: () => events.drain(),
-      end: () => this.lost(() => events.end()),
-      error: (error) => this.lost(() => events.error(error)),
-      close: () => this.lost(() => events.close()),
-    };
+    const { events, backend, stage } = this;
+    if (events !== null) backend.receiver = stage.kind === 'open' ? events : new LentEvents(this, events);
   }
 
   private open(): void {
-    this.stage = { kind: 'open' };
+    this.stage = open;
     if (this.events !== null) this.backend.receiver = this.events;
   }
 
@@ -188,7 +211,7 @@ export class LentBackend implements Channel {
     backend.channel.write(resetCommands(schema));
   }
 
-  private fromBackend(bytes: Buffer): void {
+  fromBackend(bytes: Buffer): void {
     const { stage, events } = this;
     switch (stage.kind) {
       case 'resetting': {
@@ -254,13 +277,10 @@ export class LentBackend implements Channel {
         now: () => this.supply.now(),
         done: (agreed) => {
           backend.asNew(agreed, this.supply.remembers(agreed.remembered));
+          this.justAgreed = true;
           this.letIn();
         },
-        recalled: () => {
-          this.supply.counts.remembered += 1;
-          this.letIn();
-          if (backend.resetDue !== null) this.stage = { kind: 'unasked' };
-        },
+        recalled: () => this.recalled(),
         unfit: () => this.supply.pause(),
         sameSettings: (settings) => this.supply.sameSettings(backend, settings),
         renew: (packet, error) => this.renew(packet, error),
@@ -275,7 +295,14 @@ export class LentBackend implements Channel {
       },
     );
     this.relogin(login);
+    if (backend.ended) login.lost();
     this.events?.data(greeting);
+  }
+
+  private recalled(): void {
+    this.supply.counts.remembered += 1;
+    this.letIn();
+    if (this.backend.resetDue !== null) this.stage = unasked;
   }
 
   private relogin(login: Login): void {
@@ -347,7 +374,7 @@ export class LentBackend implements Channel {
   }
 
   /** The connection ended: a client that has said nothing but its login need not know. */
-  private lost(tell: () => void): void {
+  lost(tell: () => void): void {
     const { stage } = this;
     if (stage.kind === 'relogin' && stage.login instanceof Relogin && !this.over && stage.login.lost()) return;
     tell();

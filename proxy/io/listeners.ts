@@ -20,7 +20,7 @@ export interface InheritedListener {
 }
 
 const KEEP_ALIVE_SECONDS = 60;
-/** Nagle's delay does no good to replies that are sent whole; a client's host that died must be noticed in the end. */
+/** Of sockets that Node makes around what it accepts; a client's host that died must be noticed in the end. */
 const clientSockets = {
   allowHalfOpen: true,
   pauseOnConnect: true,
@@ -31,9 +31,10 @@ const BACKLOG = 1024;
 
 function accepting(accept: (client: Arrival) => void, keepAlive: boolean): Server {
   const server = createServer({ ...clientSockets, keepAlive }, (socket) => accept(arrivedAsSocket(socket)));
-  const afterSeconds = keepAlive ? KEEP_ALIVE_SECONDS : null;
+  // Nagle's delay does no good to replies that are sent whole.
+  const wishes = { noDelay: true, keepAliveSeconds: keepAlive ? KEEP_ALIVE_SECONDS : null };
   return server.once('listening', () =>
-    acceptHandles(server, (handle) => accept(new HandleArrival(handle, afterSeconds))),
+    acceptHandles(server, (handle) => accept(new HandleArrival(handle, !keepAlive)), wishes),
   );
 }
 

@@ -2,6 +2,7 @@ import { loginSignature } from '../reuse/login';
 import type { IdleConnection } from '../reuse/idle-pool';
 import { type Agreed, readLogin } from '../reuse/relogin';
 import type { RememberedLogin } from '../reuse/remembered-login';
+import type { KnownLogin } from '../session/known-login';
 import { Command, PACKET_HEADER_BYTES } from '../wire/constants';
 import { AuthPacket, decodeGreeting, type Greeting } from '../wire/handshake';
 import { frame } from '../wire/packet-framer';
@@ -16,6 +17,8 @@ const quit = frame(Buffer.from([Command.quit]));
 export class PooledBackend implements IdleConnection, ChannelEvents {
   /** Who gets its events now. */
   receiver: ChannelEvents = nobody;
+  /** That one while it waits for a client, made when it first does. */
+  unclaimed: ChannelEvents | null = null;
   /** The greeting, one character a byte: a small Buffer would hold on to memory that it shares with others. */
   private greetingText: string | null = null;
   /** What the greeting says. */
@@ -29,6 +32,8 @@ export class PooledBackend implements IdleConnection, ChannelEvents {
   repeatingUser: string | null = null;
   /** The login that the server agreed to last, if the same one need not be put to it again. */
   remembered: RememberedLogin | null = null;
+  /** What that login came to; null: not known. */
+  known: KnownLogin | null = null;
   /** What a client that is let in by that has to have done first (see resetCommands); null: nothing. */
   resetDue: { readonly schema: string | null } | null = null;
   /** Of the default schema: see Settings. */
@@ -79,6 +84,11 @@ export class PooledBackend implements IdleConnection, ChannelEvents {
     return greeting === null ? null : decodeGreeting(greeting.subarray(PACKET_HEADER_BYTES));
   }
 
+  /** The server has ended it. */
+  get ended(): boolean {
+    return this.gone;
+  }
+
   get signature(): string {
     return this.settled ?? '';
   }
@@ -115,6 +125,7 @@ export class PooledBackend implements IdleConnection, ChannelEvents {
   asNew({ repeatingUser, remembered, ownCollation }: Agreed, remembers: boolean): void {
     this.repeatingUser = repeatingUser;
     this.remembered = remembers ? remembered : null;
+    this.known = null;
     this.ownCollation = ownCollation;
     this.resetDue = null;
   }

@@ -12,6 +12,7 @@ import { Clients } from './clients';
 import type { Transports } from './client-connection';
 import { isLoopback } from './client-place';
 import { descriptorOf, inherited, listening, type SharedListener, wantsKeepAlive } from './listeners';
+import { LinkKinds } from './link-kinds';
 import { OwnPasswordKey } from './password-key';
 import type { ProxyOptions } from './proxy-options';
 import { ServerDefaultsReader } from './server-defaults';
@@ -63,7 +64,7 @@ export async function startProxy(options: ProxyOptions): Promise<RunningProxy> {
   );
   const transports: Transports = {
     clientTls: options.tls === undefined || options.tls === null ? null : new ClientTls(options.tls),
-    passwordKey: new OwnPasswordKey(),
+    links: new LinkKinds(options, new OwnPasswordKey()),
     supply,
   };
   const clients = new Clients(options, services, transports);

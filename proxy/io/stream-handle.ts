@@ -14,7 +14,7 @@ export interface StreamHandle {
   readStart(): number;
   readStop(): number;
   writeBuffer(request: WriteRequest, bytes: Uint8Array): number;
-  close(closed: () => void): void;
+  close(closed?: () => void): void;
   setNoDelay?(on: boolean): number;
   setKeepAlive?(on: boolean, afterSeconds: number): number;
   getpeername?(out: HandleAddress): number;
@@ -23,22 +23,48 @@ export interface StreamHandle {
 
 interface ListeningHandle {
   onconnection?: (status: number, accepted?: Partial<StreamHandle>) => void;
+  setNoDelay?(on: boolean): number;
+  setKeepAlive?(on: boolean, afterSeconds: number): number;
+}
+
+/** What is asked of the system for each client's socket. */
+export interface SocketWishes {
+  readonly noDelay: boolean;
+  /** null: who says nothing is not asked whether it is still there. */
+  readonly keepAliveSeconds: number | null;
 }
 
 const needed = ['useUserBuffer', 'readStart', 'readStop', 'writeBuffer', 'close'] as const;
+
+/** On Linux what is accepted inherits these from the socket that listens: then each client costs no call for them. */
+const inherits = process.platform === 'linux';
+
+/** Of a client's socket, or one that listens. */
+function wish(handle: Pick<ListeningHandle, 'setNoDelay' | 'setKeepAlive'>, wishes: SocketWishes): void {
+  if (wishes.noDelay) handle.setNoDelay?.(true);
+  if (wishes.keepAliveSeconds !== null) handle.setKeepAlive?.(true, wishes.keepAliveSeconds);
+}
 
 /**
  * What the server, which listens, accepts from here on goes to `accept`, and no net.Socket is made for it. False: this Node
  * is not as it was (up to Node 24), and all is as it would be without this call.
  */
-export function acceptHandles(server: Server, accept: (handle: StreamHandle) => void): boolean {
+export function acceptHandles(
+  server: Server,
+  accept: (handle: StreamHandle) => void,
+  wishes: SocketWishes = { noDelay: true, keepAliveSeconds: null },
+): boolean {
   const listening = (server as unknown as { _handle?: ListeningHandle | null })._handle;
   const original = listening?.onconnection;
   if (binding === null || listening === null || listening === undefined || original === undefined) return false;
+  if (inherits) wish(listening, wishes);
+  // All are of one kind: the first tells.
+  let usable: boolean | null = null;
   listening.onconnection = function (status, accepted) {
-    const usable = accepted !== undefined && needed.every((name) => typeof accepted[name] === 'function');
-    if (status !== 0 || !usable) original.call(this, status, accepted);
-    else accept(accepted as StreamHandle);
+    usable ??= accepted === undefined ? null : needed.every((name) => typeof accepted[name] === 'function');
+    if (status !== 0 || accepted === undefined || usable !== true) return original.call(this, status, accepted);
+    if (!inherits) wish(accepted, wishes);
+    accept(accepted as StreamHandle);
   };
   return true;
 }

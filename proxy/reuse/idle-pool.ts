@@ -49,7 +49,8 @@ export class IdlePool<T extends IdleConnection> {
       // The rest has waited longer still.
       if (nowMs - sinceMs >= this.limits.idleMs) return null;
       if (connection.place !== place || connection.signature !== signature) continue;
-      this.kept.splice(at, 1);
+      if (at === this.kept.length - 1) this.kept.pop();
+      else this.kept.splice(at, 1);
       return connection;
     }
     return null;

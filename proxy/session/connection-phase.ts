@@ -26,6 +26,7 @@ import {
   followedMariaDbCapabilities,
   withoutTransports,
 } from './greeting-capabilities';
+import type { ShortLogin } from './known-login';
 import type { Compression, Link, SessionLinks, Upgrade } from './links';
 import { type SessionState, connected } from './session-state';
 
@@ -38,8 +39,11 @@ export interface ConnectionPhaseOwner {
   wait(ready: Promise<void>): void;
   /** The backend has said what it is. */
   greeted(serverVersion: string): void;
-  /** The backend let the client in; `ok` is the payload of its OK packet, which goes to the client after this call. */
-  authenticated(ok: Buffer): void;
+  /**
+   * The backend let the client in; `ok` is the payload of its OK packet, which goes to the client after this call. `short`:
+   * over a used connection, and nothing but greeting, login and OK was said; else null.
+   */
+  authenticated(ok: Buffer, short: ShortLogin | null): void;
   /** What was said is not understood: relay on, follow nothing. */
   lost(): void;
   /** All is said here: these bytes came from either side, and are still to be handled by what follows. */
@@ -84,11 +88,16 @@ export class ConnectionPhase {
   /** The backend has answered what the client sent last, so that the client may say more. */
   private clientsTurn = true;
   private waiting = false;
+  /** As the client was shown it, if what it comes to is wanted. */
+  private shown: Buffer | null = null;
+  private short: ShortLogin | null = null;
 
+  /** `greetingShown`: the client has the greeting already. */
   constructor(
     private readonly owner: ConnectionPhaseOwner,
     private readonly state: SessionState,
     private readonly links: SessionLinks,
+    private readonly greetingShown = false,
   ) {
     this.clientLink = links.client;
   }
@@ -203,7 +212,9 @@ export class ConnectionPhase {
       mariaDbCapabilities: followedMariaDbCapabilities(greeting.mariaDbCapabilities),
     };
     this.step = { kind: 'response', offer };
-    this.toClient(packet);
+    const shown = frame(packet.payload, packet.sequence);
+    if (this.state.usedConnection) this.shown = shown;
+    if (!this.greetingShown) this.owner.toClient(shown);
   }
 
   private handshakeResponse(packet: Packet, offer: Offer): void {
@@ -212,6 +223,9 @@ export class ConnectionPhase {
     if (this.links.clientTls === 'required' && this.clientLink !== 'tls' && this.clientLink !== 'local') {
       return this.refuse(secureTransportRequired());
     }
+    const { links: between, shown: greeting } = this;
+    if (greeting !== null && packet.sequence === 1)
+      this.short = { links: between, greeting, response: Buffer.from(payload) };
     clearUnoffered(payload, offer);
     let response: HandshakeResponse;
     try {
@@ -257,6 +271,7 @@ export class ConnectionPhase {
   }
 
   private carryOut(step: AuthStep, packet: Packet, from: 'client' | 'backend'): void {
+    this.short = null;
     const toBackend = from === 'client';
     switch (step.kind) {
       case 'relay':
@@ -284,7 +299,7 @@ export class ConnectionPhase {
   /** `followed`: what the client said first was understood. */
   private accepted(packet: Packet, followed: boolean): void {
     this.step = { kind: 'over' };
-    if (followed) this.owner.authenticated(packet.payload);
+    if (followed) this.owner.authenticated(packet.payload, this.compression === null ? this.short : null);
     else this.owner.lost();
     this.toClient(packet);
     const rest = this.fromClientQueue.takeRest();

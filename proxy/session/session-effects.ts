@@ -1,3 +1,4 @@
+import type { LetIn, ShortLogin } from './known-login';
 import type { Upgrade } from './links';
 
 /** What a session asks of the outside. Plain calls, in order, so that relaying allocates nothing for them. */
@@ -14,6 +15,8 @@ export interface SessionEffects {
    * Residue; `schema`: the default schema, one character a byte. False: it may not, and is to be ended as the client says.
    */
   giveBack(reset: boolean, schema: string | null): boolean;
+  /** A login over a used connection that came to this: see KnownLogin. */
+  letIn?(short: ShortLogin, letIn: LetIn): void;
   /** The bytes of one side are carried in another way from here on, in the order of these calls. */
   upgrade(upgrade: Upgrade): void;
   /** Sends the last bytes that the client gets; what still comes from it is read and thrown away. */

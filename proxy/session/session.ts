@@ -7,8 +7,10 @@ import type { ProxyCounters } from '../ports';
 import { type ClientCommand, CommandAssembler, framedBytes, ownCommand } from './client-command';
 import type { CommandOutcome } from './command-outcome';
 import { ConnectionPhase } from './connection-phase';
+import type { ShortLogin } from './known-login';
 import { plainLinks, type SessionLinks } from './links';
 import { ReplyRelay } from './reply-relay';
+import type { ReplySummary } from './reply-summary';
 import type { SessionEffects } from './session-effects';
 import { leavesNothing, type SessionState } from './session-state';
 import type { StatementHandler } from './statement-handler';
@@ -56,13 +58,20 @@ export class Session {
   /** Of the command that waits. */
   private readonly waits = new Waits();
 
+  /** `links`: null when the client was let in without (see KnownLogin); `greetingShown`: see ConnectionPhase. */
   constructor(
     private readonly effects: SessionEffects,
     private readonly statements: StatementHandler,
     private readonly state: SessionState,
     private readonly counters: ProxyCounters,
-    links: SessionLinks = plainLinks,
+    links: SessionLinks | null = plainLinks,
+    greetingShown = false,
   ) {
+    if (links === null) {
+      this.replies = new ReplyRelay(effects, counters, state.capabilities, state.mariaDbCapabilities);
+      this.phase = { kind: 'command', replies: this.replies };
+      return;
+    }
     const connection = new ConnectionPhase(
       {
         toBackend: (bytes) => effects.toBackend(bytes),
@@ -70,13 +79,14 @@ export class Session {
         greeted: (serverVersion) => statements.greeted(serverVersion),
         upgrade: (upgrade) => effects.upgrade(upgrade),
         wait: (ready) => effects.wait(ready, 0),
-        authenticated: (ok) => this.authenticated(ok),
+        authenticated: (ok, short) => this.authenticated(ok, short),
         lost: () => this.turnRaw(),
         finished: (fromClient, fromBackend) => this.connectionOver(fromClient, fromBackend),
         refuse: (bytes) => this.refuse(bytes),
       },
       state,
       links,
+      greetingShown,
     );
     this.phase = { kind: 'connection', connection };
   }
@@ -156,11 +166,20 @@ export class Session {
     this.statements.closed();
   }
 
-  private authenticated(ok: Buffer): void {
-    const { capabilities, mariaDbCapabilities } = this.state;
+  /** Of a session that was made without links: the OK that the client is about to get says this. */
+  letIn(summary: ReplySummary): void {
+    if (this.replies !== null) this.carryOut(this.statements.ready(summary), this.replies);
+  }
+
+  private authenticated(ok: Buffer, short: ShortLogin | null): void {
+    const { user, schema, capabilities, mariaDbCapabilities, charset, mode } = this.state;
     const replies = new ReplyRelay(this.effects, this.counters, capabilities, mariaDbCapabilities);
     const summary = replies.authenticated(frame(ok));
     if (summary === null) return this.turnRaw();
+    if (short !== null) {
+      const facts = { user, schema, capabilities, mariaDbCapabilities, charset };
+      this.effects.letIn?.(short, { facts, mode, summary });
+    }
     this.replies = replies;
     this.phase = { kind: 'command', replies };
     this.carryOut(this.statements.ready(summary), replies);
