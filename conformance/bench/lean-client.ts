@@ -1,10 +1,10 @@
 import { type Socket, connect } from 'node:net';
 import { firstAnswer, stepAuthentication, type Authentication } from '../../proxy/wire/auth';
-import { Capability, Command } from '../../proxy/wire/constants';
+import { Capability, Command, ServerStatus } from '../../proxy/wire/constants';
 import { decodeGreeting, scrambleOf } from '../../proxy/wire/handshake';
 import { encodeHandshakeResponse } from '../../proxy/wire/handshake-response';
 import { type Packet, PacketFramer, frame } from '../../proxy/wire/packet-framer';
-import { decodeError } from '../../proxy/wire/response';
+import { decodeError, decodeOk, ReplyHeader } from '../../proxy/wire/response';
 
 export interface Target {
   readonly host: string;
@@ -13,6 +13,16 @@ export interface Target {
   readonly password: string;
   readonly database: string;
 }
+
+/** What is kept of a reply. */
+export interface LeanReply {
+  readonly affectedRows: bigint;
+  readonly insertId: bigint;
+  readonly rows: number;
+  readonly error: { readonly errno: number; readonly message: string } | null;
+}
+
+type Writable<T> = { -readonly [K in keyof T]: T[K] };
 
 /** What PHP's mysqlnd asks for: EOF packets, no compression, no session tracking. */
 const capabilities =
@@ -94,21 +104,48 @@ export class LeanClient {
     }
   }
 
-  /** Sends one text query and reads its reply to the end (one result set, with EOF packets). */
+  /** Sends one text query and reads its reply to the end. Rejects with what the server says. */
   async query(sql: string): Promise<void> {
+    const { error } = await this.ask(sql);
+    if (error !== null) throw new Error(error.message);
+  }
+
+  /** The same, but an error is a reply too. Rejects when the connection breaks. */
+  async ask(sql: string): Promise<LeanReply> {
     const payload = Buffer.allocUnsafe(1 + Buffer.byteLength(sql));
     payload[0] = Command.query;
     payload.write(sql, 1);
     this.socket.write(frame(payload));
-    const first = await this.next();
-    if (first.payload[0] === 0xff) throw new Error(refusal(first.payload));
-    if (first.payload[0] === 0x00) return;
-    let endsLeft = 2;
-    while (endsLeft > 0) {
-      const { payload: part } = await this.next();
-      if (part[0] === 0xfe && part.length < 9) endsLeft--;
-      else if (part[0] === 0xff) throw new Error(refusal(part));
+    const reply = { affectedRows: 0n, insertId: 0n, rows: 0, error: null as LeanReply['error'] };
+    let status: number = ServerStatus.moreResultsExist;
+    while ((status & ServerStatus.moreResultsExist) !== 0) status = await this.result(reply);
+    return reply;
+  }
+
+  /** One result: counts it in `reply`, and returns the server's status. */
+  private async result(reply: Writable<LeanReply>): Promise<number> {
+    const { payload: first } = this.arrived.shift() ?? (await this.next());
+    if (first[0] === ReplyHeader.error) return refused(reply, first);
+    if (first[0] === ReplyHeader.ok) {
+      const { affectedRows, lastInsertId, status } = decodeOk(first, capabilities);
+      Object.assign(reply, { affectedRows, insertId: lastInsertId });
+      return status;
     }
+    // Columns, an EOF packet, rows, another.
+    let ends = 0;
+    for (;;) {
+      const { payload } = this.arrived.shift() ?? (await this.next());
+      if (payload[0] === ReplyHeader.error) return refused(reply, payload);
+      const ended = payload[0] === ReplyHeader.eof && payload.length < 9;
+      if (ended && ++ends === 2) return payload.readUInt16LE(3);
+      if (!ended && ends === 1) reply.rows += 1;
+    }
+  }
+
+  /** Without a word. */
+  drop(): void {
+    this.socket.removeAllListeners('close');
+    this.socket.destroy();
   }
 
   /** COM_QUIT, as PHP says it at the end of a page. */
@@ -119,6 +156,13 @@ export class LeanClient {
       this.socket.end(frame(Buffer.from([Command.quit])));
     });
   }
+}
+
+/** Nothing follows an error. */
+function refused(reply: Writable<LeanReply>, payload: Buffer): number {
+  const { errorCode: errno, message } = decodeError(payload);
+  reply.error = { errno, message: message.toString() };
+  return 0;
 }
 
 function refusal(payload: Buffer): string {

@@ -5,6 +5,7 @@ import { report } from '../bench/report';
 import { LabProcess } from '../lab/lab-process';
 import { type MoodleData, loadMoodle, moodleDirectory } from './recording';
 import { type ReplayResult, replay } from './replay';
+import { skippingClient } from './replay-clients';
 
 const help = `npm run bench:class [-- options]
 
@@ -32,8 +33,8 @@ async function replayDirect(data: MoodleData, lab: LabProcess, name: string): Pr
   const load = `gunzip -c ${data.dump} | mariadb -S '${backend.socket}' -u root moodledirect`;
   const loaded = spawnSync('sh', ['-c', load], { encoding: 'utf8' });
   if (loaded.status !== 0) throw new Error(loaded.stderr);
-  const connect = { host: '127.0.0.1', port: backend.port, user, password, database: 'moodledirect' };
-  return replay({ data, connect, prefix: 'mdl_', recorded: null });
+  const target = { host: '127.0.0.1', port: backend.port, user, password, database: 'moodledirect' };
+  return replay({ data, connect: () => skippingClient(target), prefix: 'mdl_', recorded: null });
 }
 
 async function main(): Promise<void> {
@@ -63,8 +64,13 @@ async function main(): Promise<void> {
       (await (await fetch(new URL('/api/status', site.admin))).json()) as SiteStatus;
     const before = await status();
     const { host, port, user, password, database } = site.mysql;
-    const connect = { host, port, user, password, database };
-    const proxied = await replay({ data, connect, prefix: 'mdl_', recorded: direct.outcomes });
+    const target = { host, port, user, password, database };
+    const proxied = await replay({
+      data,
+      connect: () => skippingClient(target),
+      prefix: 'mdl_',
+      recorded: direct.outcomes,
+    });
     const after = await status();
     const selects = data.lines.filter(({ sql }) => /^\s*SELECT\b/i.test(sql)).length;
     const hits = after.proxy.cacheHits - before.proxy.cacheHits;

@@ -1,20 +1,13 @@
-import { type Connection, type ConnectionOptions, type ResultSetHeader, createConnection } from 'mysql2/promise';
+import type { ConnectionOptions } from 'mysql2/promise';
 import { IdMap } from './id-map';
-import type { MoodleData } from './recording';
+import type { MoodleData, RecordedLine } from './recording';
+import { type Answer, exactValues, mysql2Client, type Outcome, type ReplayClient } from './replay-clients';
 import { Witness } from './witness';
-
-/** What one recorded statement did. */
-export interface Outcome {
-  readonly affectedRows: bigint;
-  /** First generated id of an INSERT; 0 without one. */
-  readonly insertId: bigint;
-  readonly error: string | null;
-}
 
 export interface ReplayResult {
   /** By line of the recording; null where nothing was sent. */
   readonly outcomes: readonly (Outcome | null)[];
-  /** Seconds spent waiting for replies. */
+  /** Seconds spent waiting for replies, connecting included. */
   readonly sqlSeconds: number;
   readonly idsMapped: number;
   /** With `witness`: SELECTs that were compared, and those whose answers differed. */
@@ -24,7 +17,8 @@ export interface ReplayResult {
 
 export interface ReplayOptions {
   readonly data: MoodleData;
-  readonly connect: ConnectionOptions;
+  /** How to connect: by mysql2, or as it says. With `witness` the client must tell of rows. */
+  readonly connect: ConnectionOptions | (() => Promise<ReplayClient>);
   readonly prefix: string;
   /** Outcomes of a replay in which ids came out as recorded: what this replay's new ids are mapped from. */
   readonly recorded: readonly (Outcome | null)[] | null;
@@ -36,7 +30,7 @@ export interface ReplayOptions {
 /** Replays the recording, one connection per recorded connection, strictly in recorded order, without think time. */
 export async function replay(options: ReplayOptions): Promise<ReplayResult> {
   const { data, prefix, recorded } = options;
-  const connections = new Map<number, Connection>();
+  const clients = new Map<number, ReplayClient>();
   const ids = new IdMap(prefix, data.references);
   const outcomes: (Outcome | null)[] = [];
   const witness = options.witness === undefined ? null : new Witness({ ...options.witness, ...exactValues });
@@ -47,69 +41,36 @@ export async function replay(options: ReplayOptions): Promise<ReplayResult> {
       options.onLine?.(at, lines.length);
       const sql = line.cmd === 'Query' ? ids.rewrite(line.sql) : '';
       const begin = process.hrtime.bigint();
-      const { outcome, rows } = await step(options, connections, line.conn, line.cmd, sql);
+      const answer = await step(options.connect, clients, line, sql);
       sqlNanos += process.hrtime.bigint() - begin;
-      outcomes.push(outcome);
+      outcomes.push(answer?.outcome ?? null);
       if (line.cmd === 'Quit') await witness?.left(line.conn);
-      else if (outcome !== null) await witness?.saw(line.conn, sql, rows);
+      else if (answer !== null) await witness?.saw(line.conn, sql, answer.rows);
       if (recorded !== null) learnIds(ids, prefix, line.sql, recorded[at] ?? null, outcomes[at] ?? null);
     }
   } finally {
-    await Promise.all(
-      [...connections.values()].map((connection) => connection.end().catch(() => connection.destroy())),
-    );
+    await Promise.all([...clients.values()].map((client) => client.quit().catch(() => client.drop())));
   }
   const { compared = 0, stale = [] } = witness ?? {};
   return { outcomes, sqlSeconds: Number(sqlNanos) / 1e9, idsMapped: ids.size, compared, stale };
 }
 
-/** How mysql2 gives values back as the server sent them. */
-const exactValues = { supportBigNumbers: true, bigNumberStrings: true, dateStrings: true };
-
-interface Step {
-  /** null: nothing was asked. */
-  readonly outcome: Outcome | null;
-  readonly rows: readonly unknown[] | null;
-}
-
+/** null: nothing was asked. */
 async function step(
-  options: ReplayOptions,
-  connections: Map<number, Connection>,
-  conn: number,
-  cmd: string,
+  connect: ReplayOptions['connect'],
+  clients: Map<number, ReplayClient>,
+  { conn, cmd }: RecordedLine,
   sql: string,
-): Promise<Step> {
+): Promise<Answer | null> {
+  const known = clients.get(conn);
   if (cmd === 'Quit') {
-    const connection = connections.get(conn);
-    connections.delete(conn);
-    await connection?.end();
-    return { outcome: null, rows: null };
+    clients.delete(conn);
+    await known?.quit();
+    return null;
   }
-  let connection = connections.get(conn);
-  if (connection === undefined) {
-    connection = await createConnection({
-      ...options.connect,
-      multipleStatements: true,
-      ...exactValues,
-    });
-    connections.set(conn, connection);
-  }
-  return cmd === 'Connect' ? { outcome: null, rows: null } : run(connection, sql);
-}
-
-async function run(connection: Connection, sql: string): Promise<Step> {
-  try {
-    const [result] = await connection.query({ sql, rowsAsArray: true });
-    if (Array.isArray(result)) {
-      return { outcome: { affectedRows: BigInt(result.length), insertId: 0n, error: null }, rows: result };
-    }
-    const { affectedRows, insertId } = result as ResultSetHeader;
-    return { outcome: { affectedRows: BigInt(affectedRows), insertId: BigInt(insertId), error: null }, rows: null };
-  } catch (error) {
-    const code = (error as { code?: unknown }).code;
-    if (typeof code !== 'string' || !code.startsWith('ER_')) throw error;
-    return { outcome: { affectedRows: 0n, insertId: 0n, error: code }, rows: null };
-  }
+  const client = known ?? (await (typeof connect === 'function' ? connect() : mysql2Client(connect)));
+  clients.set(conn, client);
+  return cmd === 'Connect' ? null : client.ask(sql);
 }
 
 function learnIds(ids: IdMap, prefix: string, sql: string, recorded: Outcome | null, present: Outcome | null): void {
