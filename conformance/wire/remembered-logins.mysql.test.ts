@@ -5,7 +5,7 @@ import { findServer } from '../../site/lab/find-server';
 import { until } from '../lab/lab-process';
 import { leftSessions } from './left-sessions';
 import { type ProxiedServer, startProxiedServer } from './proxied-server';
-import { baseCapabilities, type LoginOptions, RawClient } from './raw-client';
+import { baseCapabilities, type LoginOptions, query, RawClient } from './raw-client';
 import { asked, ReuseClient } from './reuse-client';
 import { type Answer, SessionClient } from './session-client';
 
@@ -211,6 +211,42 @@ const user = (name: string): LoginOptions => ({ user: name });
     expect(await client.ask('SELECT CURRENT_USER()')).toEqual([['app@localhost']]);
     expect(rememberedSoFar()).toBe(was);
     await client.quit();
+  });
+
+  it.each([
+    ['and leaves', (raw: RawClient) => raw.destroy()],
+    ['and says that it leaves', (raw: RawClient) => raw.socket.end()],
+  ])('is offered to the next client when one sees the greeting only: %s', async (_, leave) => {
+    await primed();
+    const [was, { opened }] = [rememberedSoFar(), site.proxy.backends.counts];
+    for (let times = 0; times < 3; times++) {
+      const raw = RawClient.open(site.proxySocket);
+      await raw.take(1);
+      await becomesIdle(0);
+      leave(raw);
+      await becomesIdle(1);
+    }
+    await (await proxied()).quit();
+    expect([rememberedSoFar() - was, site.proxy.backends.counts.opened - opened]).toEqual([1, 0]);
+  });
+
+  it('is followed by commands that come with it, and by those that come in pieces', async () => {
+    await primed();
+    const question = query('SELECT CURRENT_USER()');
+    const was = rememberedSoFar();
+    const raw = await RawClient.connect({ path: site.proxySocket }, [question, question]);
+    const rows = (await raw.take(10)).map(({ payload }) => payload.toString('latin1'));
+    expect([rows[3], rows[8]]).toEqual(['\x0dapp@localhost', '\x0dapp@localhost']);
+    raw.destroy();
+    await primed();
+    const next = await proxied();
+    for (const byte of question) {
+      next.raw.send(Buffer.of(byte));
+      await new Promise(setImmediate);
+    }
+    expect((await next.raw.take(5))[3]?.payload.toString('latin1')).toBe('\x0dapp@localhost');
+    await next.quit();
+    expect(rememberedSoFar()).toBeGreaterThan(was);
   });
 
   it('of an account whose connects are counted is judged, once that was seen', async () => {

@@ -120,6 +120,19 @@ test('a scan does not push out what is hot; what is asked for twice comes in', (
   expect(cache.bytes).toBeLessThanOrEqual(20_000);
 });
 
+test('what is asked for again and again stays, however much comes and goes', () => {
+  const { ask, fill } = setUp(20_000);
+  const reply = rows('x'.repeat(100));
+  fill('SELECT hot', reply);
+  for (let i = 0; i < 500; i++) {
+    // Asked twice, so that it is kept.
+    fill(`SELECT passing ${i}`, reply);
+    fill(`SELECT passing ${i}`, reply);
+    expect(ask('SELECT hot').kind).toBe('hit');
+  }
+  expect(ask('SELECT passing 0').kind).toBe('miss');
+});
+
 test('a reply above the size limit is not kept', () => {
   const { fill } = setUp();
   expect(fill('SELECT 1', rows(...Array.from({ length: 60 }, () => 'x'.repeat(200))))).toBe(false);
