@@ -13,10 +13,11 @@ export interface DuaraAccount {
 /** Statements, to be run by an administrator, that create the account with exactly what it needs. */
 export function duaraAccountSql(account: DuaraAccount): readonly string[] {
   const who = `${quoteText(account.user)}@${quoteText(account.host)}`;
-  // BINLOG REPLAY (MySQL: REPLICATION_APPLIER) is for applying rows as the binary log holds them; MONITOR for positions.
+  // BINLOG REPLAY (MySQL: REPLICATION_APPLIER) is for applying rows as the binary log holds them; MONITOR for positions;
+  // PROCESS for InnoDB's list of foreign keys (without it every table is opened for them, and those out of sight are missed).
   const global =
     account.flavour === 'mariadb'
-      ? 'REPLICATION SLAVE, BINLOG MONITOR, BINLOG REPLAY'
+      ? 'PROCESS, REPLICATION SLAVE, BINLOG MONITOR, BINLOG REPLAY'
       : 'REPLICATION SLAVE, REPLICATION CLIENT, REPLICATION_APPLIER, SESSION_VARIABLES_ADMIN';
   return [
     `CREATE USER IF NOT EXISTS ${who} IDENTIFIED BY ${quoteText(account.password)}`,
