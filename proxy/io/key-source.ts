@@ -83,7 +83,9 @@ export class SiteKeySource implements KeySource {
     const written = this.ledger.dirty ? this.writeSoon() : null;
     switch (answer.kind) {
       case 'keys':
-        return { ...answer, settle: answer.settle ?? settleNothing };
+        // Most runs: of known length, and given for good.
+        if (answer.settle === undefined) return { kind: 'keys', first: answer.first, settle: settleNothing };
+        return { ...answer, settle: answer.settle };
       case 'refused':
         return answer;
       case 'wait':

@@ -12,6 +12,8 @@ const FLOORS = 2;
  */
 export class KeyBoard {
   private readonly words: BigInt64Array;
+  /** Of the table whose floor was asked for last: a burst of INSERTs is of one. */
+  private asked = { schema: '', table: '', slot: -1 };
 
   private constructor(
     readonly buffer: SharedArrayBuffer,
@@ -41,7 +43,11 @@ export class KeyBoard {
 
   /** Highest valid key seen applied in the table (or in one that shares its slot); 0n for none. */
   floor(schema: string, table: string): bigint {
-    return Atomics.load(this.words, FLOORS + slotOf(schema, table));
+    let { asked } = this;
+    if (asked.slot < 0 || asked.table !== table || asked.schema !== schema) {
+      this.asked = asked = { schema, table, slot: slotOf(schema, table) };
+    }
+    return Atomics.load(this.words, FLOORS + asked.slot);
   }
 
   /** The hybrid clock stands at least at `hlc` (48 bits of milliseconds, 16 of counter). */

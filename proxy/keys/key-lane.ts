@@ -44,10 +44,11 @@ export function nextRun(lane: SliceLane, { scope, count, nowSeconds, floor }: Sl
     t += 1;
     n = 0;
   }
-  if (composeKey({ t, scope, n }) <= floor) {
+  let first = composeKey({ t, scope, n });
+  if (first <= floor) {
     t = decomposeKey(floor).t + 1;
     n = 0;
+    first = composeKey({ t, scope, n });
   }
-  if (t >= SECONDS_END) return null;
-  return { first: composeKey({ t, scope, n }), t, lane: { t, n: n + count } };
+  return t >= SECONDS_END ? null : { first, t, lane: { t, n: n + count } };
 }

@@ -107,8 +107,8 @@ export class KeyLedger {
   }
 
   /** Tasks that came up since the last call, each to be done once. */
-  takeTasks(): LedgerTask[] {
-    return this.tasks.length === 0 ? [] : this.tasks.splice(0);
+  takeTasks(): readonly LedgerTask[] {
+    return this.tasks.length === 0 ? noTasks : this.tasks.splice(0);
   }
 
   readDone(task: LedgerTask & { kind: 'read' }, largest: bigint | null): void {
@@ -299,6 +299,8 @@ export class KeyLedger {
     return { scope: this.onDisk.scope, slice, tables };
   }
 }
+
+const noTasks: readonly LedgerTask[] = [];
 
 /** Keys of one second for an INSERT whose updates lead the server's count on; null: more, or nobody can tell how many. */
 function updatedRows(demand: KeyDemand): number | null {

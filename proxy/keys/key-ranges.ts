@@ -43,7 +43,8 @@ export function keySeconds(ms: number): number {
 }
 
 export function composeKey({ t, scope, n }: SlicedKey): bigint {
-  return (BigInt(t) << 22n) | (BigInt(scope) << 10n) | BigInt(n);
+  // Below 2^53 all of it is exact, and one BigInt is made where shifts of them would make five.
+  return BigInt(t * 2 ** 22 + scope * 2 ** 10 + n);
 }
 
 export function decomposeKey(key: bigint): SlicedKey {

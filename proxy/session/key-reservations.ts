@@ -29,23 +29,49 @@ const everything = 1n << 24n;
  */
 export function reserveKeys(needs: readonly KeyNeed[], source: KeySource | DistantKeySource, asker: object): Reserved {
   if (needs.length === 0) return noKeys;
+  const [only] = needs;
+  if (needs.length === 1 && only !== undefined && !('reserveAll' in source)) return reserveOne(only, source);
   const given = 'reserveAll' in source ? source.reserveAll(needs, asker) : oneByOne(needs, source);
   if (given.kind === 'refused') return { kind: 'refused', error: keyRefused(given.message) };
   if (given.kind === 'wait') return { ...given, what: `keys of ${given.table.schema}.${given.table.table}` };
-  const keys: HeldKeys[] = [];
-  const edits: TextEdit[] = [];
-  needs.forEach((need, at) => {
-    const run = given.runs[at];
-    if (run === undefined) throw new Error('fewer keys came than were asked for');
-    keys.push({
-      statement: need.statement,
-      first: run.first,
-      settle: (rows) => run.settle(rows),
-      settleUnknown: () => run.settle(everything),
-    });
-    edits.push(...need.edits(run.first, run.count));
-  });
+  const keys = needs.map((need, at) => heldRun(need, given.runs[at]));
+  const edits = needs.flatMap((need, at) => need.edits(keys[at]?.first ?? 0n, given.runs[at]?.count));
   return { kind: 'reserved', keys, edits };
+}
+
+/** Of one statement, as most texts are, whose keys are at hand. */
+function reserveOne(need: KeyNeed, source: KeySource): Reserved {
+  const { table } = need;
+  const given = source.reserve(table, need.demand);
+  if (given.kind === 'refused') return { kind: 'refused', error: keyRefused(given.message) };
+  if (given.kind === 'wait') return { ...given, what: `keys of ${table.schema}.${table.table}` };
+  return { kind: 'reserved', keys: [heldRun(need, given)], edits: need.edits(given.first, given.count) };
+}
+
+type Run = Omit<KeyReservation & { kind: 'keys' }, 'kind'>;
+
+class HeldRun implements HeldKeys {
+  constructor(
+    readonly statement: number,
+    private readonly run: Run,
+  ) {}
+
+  get first(): bigint {
+    return this.run.first;
+  }
+
+  settle(rows: bigint): void {
+    this.run.settle(rows);
+  }
+
+  settleUnknown(): void {
+    this.run.settle(everything);
+  }
+}
+
+function heldRun({ statement }: KeyNeed, run: Run | undefined): HeldKeys {
+  if (run === undefined) throw new Error('fewer keys came than were asked for');
+  return new HeldRun(statement, run);
 }
 
 const noKeys: Reserved = { kind: 'reserved', keys: [], edits: [] };
