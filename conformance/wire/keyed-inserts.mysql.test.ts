@@ -1,7 +1,8 @@
 import { Readable } from 'node:stream';
 import { type Connection, createConnection, type ResultSetHeader } from 'mysql2/promise';
+import { ReadCache } from '../../proxy/cache/read-cache';
 import { findServer } from '../../site/lab/find-server';
-import { appAccount, type ProxiedServer, startProxiedServer } from './proxied-server';
+import { anotherProxy, appAccount, type ProxiedServer, startProxiedServer } from './proxied-server';
 
 const binary = findServer();
 const base = 1_000_000_000_000n;
@@ -190,21 +191,36 @@ const base = 1_000_000_000_000n;
 
   it('raises versions around a write, and at the end of its transaction', async () => {
     const { calls } = site.versions;
-    await db.query("INSERT INTO post (v) VALUES ('a')");
+    const cache = new ReadCache({ board: site.versions, maxBytes: 1 << 20, counters: site.counters });
+    const caching = await anotherProxy(site, { cache });
+    const client = await createConnection({ host: '127.0.0.1', port: caching.port, ...appAccount });
+    calls.length = 0;
+    await client.query("INSERT INTO post (v) VALUES ('a')");
     expect(calls.splice(0)).toEqual(['begin app.post', 'end app.post']);
-    await db.query('START TRANSACTION');
-    await db.query("UPDATE post SET n = 1 WHERE v = 'a'");
-    await db.query('SELECT 1');
+    await client.query('START TRANSACTION');
+    await client.query("UPDATE post SET n = 1 WHERE v = 'a'");
+    await client.query('SELECT 1');
     expect(calls.splice(0)).toEqual(['begin app.post', 'begin app.post rows']);
-    await db.query('COMMIT');
+    await client.query('COMMIT');
     expect(calls.splice(0)).toEqual(['end app.post', 'end app.post rows']);
-    await db.query('CREATE TABLE other (id INT)');
+    await client.query('CREATE TABLE other (id INT)');
     expect(calls.splice(0)).toEqual(['begin all', 'flush', 'end all']);
-    await db.query('BEGIN');
-    await db.query("DELETE FROM post WHERE v = 'a'");
-    db.destroy();
+    await client.query('BEGIN');
+    await client.query("DELETE FROM post WHERE v = 'a'");
+    client.destroy();
     await until(() => calls.includes('flush'));
     expect(calls).toEqual(['begin app.post', 'begin app.post rows', 'end app.post', 'end app.post rows', 'flush']);
+    await caching.close();
+  });
+
+  it('tells nobody of a write where nothing is cached', async () => {
+    await db.query("INSERT INTO post (v) VALUES ('a')");
+    await db.query("UPDATE post SET n = 1 WHERE v = 'a'");
+    await db.query('CREATE TABLE other (id INT)');
+    await db.query('BEGIN');
+    await db.query("DELETE FROM post WHERE v = 'a'");
+    await db.query('COMMIT');
+    expect(site.versions.calls).toEqual([]);
   });
 
   it('keys a packet that the prefix pushes over 16 MiB', async () => {

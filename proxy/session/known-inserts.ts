@@ -4,7 +4,7 @@ import { indexOf } from '../keys/row-keys';
 import type { TableInfo } from '../ports';
 import type { Statement } from '../sql/classifier';
 import { literalRows } from '../sql/literal-rows';
-import type { SqlMode } from '../sql/sql-mode';
+import { readAlike, type SqlMode } from '../sql/sql-mode';
 import type { KeyNeed } from './insert-keys';
 import type { ProxyServices } from './proxy-services';
 import type { SessionState } from './session-state';
@@ -71,7 +71,8 @@ export class KnownInserts {
   }
 
   /** Keeps the plan of a text for others that begin alike, where it depends on nothing else. */
-  learn(text: string, plan: StatementPlan, state: SessionState, { catalog, versions }: ProxyServices): void {
+  learn(text: string, plan: StatementPlan, state: SessionState, services: ProxyServices): void {
+    const { catalog } = services;
     const [statement] = plan.statements;
     if (statement === undefined || text.length > LEARNED_CHARS_MAX) return;
     if (state.temporary.size > 0 || state.ownInsertId || !isPlain(plan, statement)) return;
@@ -88,8 +89,7 @@ export class KnownInserts {
     const { autoIncrement } = info;
     const keyAt = insert.columns === null ? autoIncrement.index : indexOf(insert.columns, autoIncrement.name);
     const rows = literalRows(text, end, state.mode, keyAt);
-    if (rows === null || plan.writes.kind !== 'tables') return;
-    if (plan.writes.slots.length !== 1 || plan.writes.slots[0] !== versions.slot(schema, table)) return;
+    if (rows === null || !writesOnly(info, plan, services)) return;
     const need = plan.needs[0] ?? null;
     if (need === null ? !bringsAll(plan, info, rows.count) : !wantsAll(need, info, rows.count)) return;
     const exemplar = need === null ? plan : wanting(plan, need, rows.count);
@@ -113,16 +113,6 @@ function keyOf(schema: string | null, head: string): string {
   return `${schema ?? ''}\0${head}`;
 }
 
-function readAlike(a: SqlMode, b: SqlMode): boolean {
-  return (
-    a === b ||
-    (a.ansiQuotes === b.ansiQuotes &&
-      a.noBackslashEscapes === b.noBackslashEscapes &&
-      a.doubleByte === b.doubleByte &&
-      a.server === b.server)
-  );
-}
-
 /** One INSERT or REPLACE from the first byte on, that does nothing but to write rows. */
 function isPlain({ plain, edits, keyedByTrigger, unread, needs }: StatementPlan, statement: Statement): boolean {
   const { insert, body, kind, tokens } = statement;
@@ -134,6 +124,16 @@ function isPlain({ plain, edits, keyedByTrigger, unread, needs }: StatementPlan,
 /** What is written to it goes nowhere else. */
 function holdsItsOwnRows(info: TableInfo): boolean {
   return info.kind === 'base' && info.replicated && !info.hasTriggers && !info.hasCascades && info.foreignRows !== true;
+}
+
+/** What its plan tells the cache, if there is one. */
+function writesOnly(
+  { schema, table }: TableInfo,
+  { writes }: StatementPlan,
+  { cache, versions }: ProxyServices,
+): boolean {
+  if (cache === null) return writes.kind === 'none';
+  return writes.kind === 'tables' && writes.slots.length === 1 && writes.slots[0] === versions.slot(schema, table);
 }
 
 function wantsAll({ table, demand, updateEdits }: KeyNeed, info: TableInfo, count: number): boolean {

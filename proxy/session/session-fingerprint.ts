@@ -197,6 +197,7 @@ export class SessionFingerprint {
   }
 
   private set(name: string, value: string): void {
+    if (this.settings.get(name) === value) return;
     this.settings = withEntry(this.settings, name, value);
     this.cached = null;
     if (this.settings.size > SETTINGS_MAX) this.lose();

@@ -33,7 +33,7 @@ export class StatementHandler {
     private readonly state: SessionState,
     private readonly services: ProxyServices,
   ) {
-    this.writes = new WriteTracker(services.versions);
+    this.writes = new WriteTracker(services.cache === null ? null : services.versions);
     this.reads = new CachedReads(state, services, this.writes);
     this.texts = new TextHandler(state, services, this.writes, this.reads);
     this.prepared = new PreparedHandler(state, services, this.writes, this.texts, this.reads);

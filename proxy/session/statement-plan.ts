@@ -88,7 +88,7 @@ export function planText(source: StatementSource, state: SessionState, services:
   };
   let { statements } = parsed;
   const alone = parsed.statements.length === 1;
-  let all = parsed.broken;
+  let all = parsed.broken && services.cache !== null;
   let unread = false;
   for (let index = 0; index < statements.length; index++) {
     const statement = statements[index];
@@ -255,7 +255,8 @@ function writtenSlots(
   scope: Scope,
   { state, services }: { readonly state: SessionState; readonly services: ProxyServices },
 ): Written {
-  if (statement.effect === 'read' || statement.effect === 'session') return writesNothing;
+  // Without a cache nobody asks who writes what.
+  if (services.cache === null || statement.effect === 'read' || statement.effect === 'session') return writesNothing;
   if (statement.effect === 'ddl') return isTemporaryDdl(statement) ? writesNothing : writesAnything;
   const { writes } = statement.tables;
   if (statement.effect === 'unknown' || writes === null) return writesAnything;

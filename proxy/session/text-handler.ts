@@ -2,7 +2,7 @@ import { resultOf } from '../wire/command';
 import { PACKET_HEADER_BYTES, PACKET_PAYLOAD_MAX } from '../wire/constants';
 import { frame } from '../wire/packet-framer';
 import { queryTextAt } from '../wire/statement-parameters';
-import { onlyReads, type ParsedText, type Statement } from '../sql/classifier';
+import { onlyReads, onlyWrites, type ParsedText, type Statement } from '../sql/classifier';
 import { keyEdit } from '../keys/key-edits';
 import { setAssignments } from '../sql/set-assignments';
 import { type TextEdit, withEdits } from '../sql/text-edit';
@@ -12,13 +12,15 @@ import { type HeldKeys, reserveKeys } from './key-reservations';
 import { type CommandOutcome, errorAnswer, unreadText } from './command-outcome';
 import { type PendingReply, serverReply } from './pending-reply';
 import { forgetDefaults, type ProxyServices } from './proxy-services';
-import { ReadReply } from './read-reply';
+import { RelayedReply } from './relayed-reply';
+import { type SentText, TextReply } from './text-reply';
 import type { ReplyCollector } from './reply-collector';
 import type { ReplySummary } from './reply-summary';
 import { inTransaction, noteStatus, queryAttributes, type SessionState } from './session-state';
 import { type SettingChanges, statusTellsMode, withSqlMode, withStatus } from './settings';
 import { askExpression, askSqlMode, sqlModeReply } from './sql-mode-question';
 import type { PreparedText } from './dynamic-text';
+import { knownSetting, learnSetting } from './known-settings';
 import { type Planning, planText, type StatementPlan } from './statement-plan';
 import { residueOf, worse } from '../reuse/residue';
 import { isTemporaryDdl } from './table-definitions';
@@ -46,7 +48,9 @@ export class TextHandler {
     }
     const known = this.services.inserts.find(text, this.state, this.services);
     const parsed = known === null ? this.services.statements.parseByShape(text, this.state.mode) : known.parsed;
-    if (known === null && onlyReads(parsed)) return this.read(command, text, parsed, idle);
+    if (known === null && (onlyReads(parsed) || (this.services.cache === null && onlyWrites(parsed)))) {
+      return this.relayed(command, text, parsed, idle);
+    }
     const plan = known ?? this.plan(text, parsed);
     if (plan.kind === 'wait') return plan;
     if (plan.kind === 'ask') return askExpression(plan.expression, this.state);
@@ -70,25 +74,28 @@ export class TextHandler {
 
   private plan(text: string, parsed: ParsedText): Planning {
     const { state, services } = this;
+    const known = parsed.kept === true ? knownSetting(parsed, state.mode) : null;
+    if (known !== null) return known;
     const plan = planText({ text, parsed, schema: state.schema }, state, services);
     if (plan.kind === 'plan' && plan.statements[0]?.insert) services.inserts.learn(text, plan, state, services);
+    else learnSetting(parsed, plan, state.mode);
     return plan;
   }
 
   /** Most of all commands: nothing is to be done about it, and its end leaves little to note. */
-  private read(command: ClientCommand, text: string, parsed: ParsedText, idle: boolean): CommandOutcome {
+  private relayed(command: ClientCommand, text: string, parsed: ParsedText, idle: boolean): CommandOutcome {
     const missed = this.reads.missed(command, text, parsed, idle);
     if (missed.kind === 'wait') return missed;
     this.writes.begin(writesNothing);
-    const reply = new ReadReply(this, parsed, missed.collector, this.state.nowMs);
+    const reply = new RelayedReply(this, parsed, missed.collector, this.state.nowMs);
     return { kind: 'send', bytes: command.framed, replies: [reply], parsed };
   }
 
-  /** The reply to `read` has ended. */
-  readEnded(parsed: ParsedText, sentMs: number, summary: ReplySummary): void {
+  /** The reply to `relayed` has ended. */
+  relayedEnded(parsed: ParsedText, sentMs: number, summary: ReplySummary): void {
     const { state } = this;
     state.residue = worse(state.residue, residueOf(parsed));
-    this.services.counters.queries('select', (state.nowMs - sentMs) / 1000);
+    this.services.counters.queries(parsed.statements[0]?.kind ?? 'other', (state.nowMs - sentMs) / 1000);
     if (summary.status !== null) noteStatus(state, summary.status);
     this.writes.endNothing(inTransaction(state));
     const ran = summary.errorCode === null || summary.affectedRows.length > 0;
@@ -126,13 +133,8 @@ export class TextHandler {
     this.writes.begin(plan.writes);
     const ask = !plan.plain && plan.effects.some(({ settings }) => settings.sqlMode === 'ask') && !this.isTold(plan);
     const barrier = !plan.plain && (plan.statements.some(changesSession) || ask);
-    const replies: PendingReply[] = [
-      serverReply('result', (summary) => this.ended(text, plan, { keys, collected, sentMs }, summary), {
-        barrier,
-        sequenceShift,
-        collected,
-      }),
-    ];
+    const sent = { text, plan, keys, collected, sentMs };
+    const replies: PendingReply[] = [new TextReply(this, sent, sequenceShift, barrier)];
     if (ask) replies.push(sqlModeReply(this.state));
     return { kind: 'send', bytes: ask ? [...bytes, askSqlMode(this.state)] : bytes, replies, parsed: plan.parsed };
   }
@@ -144,16 +146,8 @@ export class TextHandler {
     return setAssignments(statement)?.length === 1 && statusTellsMode(this.state.mode.server);
   }
 
-  private ended(
-    text: string,
-    plan: StatementPlan,
-    {
-      keys,
-      collected,
-      sentMs,
-    }: { readonly keys: readonly HeldKeys[]; readonly collected: ReplyCollector | null; readonly sentMs: number },
-    summary: ReplySummary | null,
-  ): void {
+  /** The reply to a planned text has ended. */
+  plannedEnded({ text, plan, keys, collected, sentMs }: SentText, summary: ReplySummary | null): void {
     settle(plan, keys, summary);
     if (summary === null) return collected?.drop();
     const unread =
@@ -196,7 +190,7 @@ export class TextHandler {
 
   /** Status and versions at the end of a reply; also for prepared statements. `unread`: see CommandEnd. */
   noteEnd(
-    plan: Pick<StatementPlan, 'parsed' | 'statements' | 'writes' | 'unread'>,
+    plan: Pick<StatementPlan, 'parsed' | 'statements' | 'writes' | 'unread'> & { readonly plain?: boolean },
     sentMs: number,
     summary: ReplySummary,
     unread = false,
@@ -205,6 +199,11 @@ export class TextHandler {
     const kind = plan.statements.length === 1 ? plan.statements[0]?.kind : undefined;
     this.services.counters.queries(kind ?? 'other', (this.state.nowMs - sentMs) / 1000);
     if (summary.status !== null) noteStatus(this.state, summary.status);
+    if (plan.plain === true) {
+      this.writes.end(plan.writes, { inTransaction: inTransaction(this.state), commits: false });
+      if (kind === 'insert' || kind === 'replace') this.state.ownInsertId = false;
+      return;
+    }
     // Even a DDL statement that failed may have changed something. While it still counts as in flight: a session of another
     // thread must not keep a reply by what the tables were before.
     for (const statement of plan.statements) this.definitionsChanged(statement);
@@ -285,8 +284,10 @@ function editedCommand(payload: Buffer, textAt: number, text: string, edits: rea
   framed[2] = length >> 16;
   framed[3] = 0;
   const at = textAt + edit.start;
-  let end = payload.copy(framed, PACKET_HEADER_BYTES, 0, at) + PACKET_HEADER_BYTES;
-  end += framed.write(edit.text, end, 'latin1');
+  // Before most of them there is but the command's own byte.
+  if (at === 1) framed[PACKET_HEADER_BYTES] = payload[0] ?? 0;
+  else payload.copy(framed, PACKET_HEADER_BYTES, 0, at);
+  const end = PACKET_HEADER_BYTES + at + framed.write(edit.text, PACKET_HEADER_BYTES + at, 'latin1');
   payload.copy(framed, end, at);
   return framed;
 }

@@ -37,7 +37,8 @@ export class WriteTracker {
   /** Scopes of commands whose replies are to come. */
   private readonly sent: SentScope[] = [];
 
-  constructor(private readonly versions: TableVersionBoard) {}
+  /** null: nothing is cached, so that nobody is to be told. */
+  constructor(private readonly versions: TableVersionBoard | null) {}
 
   /** True while the session's own transaction has written something, or may have. */
   get dirty(): boolean {
@@ -46,15 +47,17 @@ export class WriteTracker {
 
   /** A command is sent; also one that writes nothing: it may be the end of a transaction. */
   begin(scope: WriteScope): void {
+    const { versions } = this;
+    if (versions === null) return;
     const all =
       scope.kind === 'all' ||
       this.heldAll ||
       (this.sent.length > 0 && this.sent.some((each) => each.all || each.scope.kind === 'doubt'));
     if (scope.kind === 'none' && !all) return;
     this.sent.push({ scope, all });
-    if (all) this.versions.beginAll();
-    else if (scope.kind === 'doubt') this.versions.beginDoubt();
-    if (scope.kind === 'tables') for (const slot of scope.slots) this.versions.beginWrite(slot);
+    if (all) versions.beginAll();
+    else if (scope.kind === 'doubt') versions.beginDoubt();
+    if (scope.kind === 'tables') for (const slot of scope.slots) versions.beginWrite(slot);
   }
 
   /**
@@ -63,50 +66,52 @@ export class WriteTracker {
    * parser refused it.
    */
   end(scope: WriteScope, after: CommandEnd): void {
+    const { versions } = this;
+    if (versions === null) return;
     const at = this.sent.length === 0 ? -1 : this.sent.findIndex((each) => each.scope === scope);
     const [ended] = at >= 0 ? this.sent.splice(at, 1) : [];
     const written = scope.kind === 'all' || (scope.kind === 'doubt' && after.unread !== true);
     if (written) this.heldAll = true;
     else if (scope.kind === 'tables') this.held.push(...scope.slots);
-    if (!after.inTransaction) this.release();
-    else if (after.commits) this.raise();
-    if (ended?.all === true) this.versions.endAll();
-    else if (ended?.scope.kind === 'doubt') this.versions.endDoubt(written);
+    if (!after.inTransaction) this.release(versions);
+    else if (after.commits) this.raise(versions);
+    if (ended?.all === true) versions.endAll();
+    else if (ended?.scope.kind === 'doubt') versions.endDoubt(written);
   }
 
   /** As `end`, of a command that writes nothing and ends no transaction but with its error. */
   endNothing(inTransaction: boolean): void {
     if (this.sent.length > 0) this.end(writesNothing, { inTransaction, commits: false });
-    else if (!inTransaction) this.release();
+    else if (!inTransaction && this.versions !== null) this.release(this.versions);
   }
 
   /** The connection ended, or its replies cannot be followed any more: what is in flight may or may not be committed. */
   lost(): void {
-    const uncertain = this.dirty;
+    const { versions } = this;
+    if (versions === null || !this.dirty) return;
     for (const { scope, all } of this.sent.splice(0)) {
       if (scope.kind === 'tables') this.held.push(...scope.slots);
-      if (all) this.versions.endAll();
-      else if (scope.kind === 'doubt') this.versions.endDoubt(true);
+      if (all) versions.endAll();
+      else if (scope.kind === 'doubt') versions.endDoubt(true);
     }
-    if (!uncertain) return;
     this.heldAll = true;
-    this.release();
+    this.release(versions);
   }
 
-  private raise(): void {
+  private raise(versions: TableVersionBoard): void {
     const again = [...new Set(this.held)];
-    for (const slot of again) this.versions.beginWrite(slot);
-    for (const slot of this.held) this.versions.endWrite(slot);
+    for (const slot of again) versions.beginWrite(slot);
+    for (const slot of this.held) versions.endWrite(slot);
     this.held = again;
-    if (this.heldAll) this.versions.flushAll();
+    if (this.heldAll) versions.flushAll();
   }
 
-  private release(): void {
+  private release(versions: TableVersionBoard): void {
     if (this.held.length > 0) {
-      for (const slot of this.held) this.versions.endWrite(slot);
+      for (const slot of this.held) versions.endWrite(slot);
       this.held = [];
     }
-    if (this.heldAll) this.versions.flushAll();
+    if (this.heldAll) versions.flushAll();
     this.heldAll = false;
   }
 }

@@ -93,6 +93,15 @@ export function onlyReads({ statements, broken, tooLong }: ParsedText): boolean 
   return statement.kind === 'select' && statement.effect === 'read' && statement.prefix === null;
 }
 
+/** One UPDATE or DELETE of tables that can be told, without a list of settings before it. */
+export function onlyWrites({ statements, broken, tooLong, locks }: ParsedText): boolean {
+  const [statement] = statements;
+  if (statement === undefined || statements.length !== 1 || broken || tooLong === true || locks !== undefined)
+    return false;
+  const { kind, tables, prefix } = statement;
+  return (kind === 'update' || kind === 'delete') && tables.writes !== null && prefix === null;
+}
+
 function mayInsert({ kind, upper }: Token): boolean {
   return kind === 'word' && (upper === 'INSERT' || upper === 'REPLACE' || upper === 'EXECUTE');
 }

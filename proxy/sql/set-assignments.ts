@@ -14,8 +14,17 @@ export interface Assignment {
   readonly end: number;
 }
 
+/** Several ask for them, and the same statement comes again and again. */
+const known = new WeakMap<Statement, readonly Assignment[] | null>();
+
 /** The assignments of a SET statement; SET NAMES and SET CHARACTER SET count as `names`. null for other forms. */
 export function setAssignments(statement: Statement): readonly Assignment[] | null {
+  let list = known.get(statement);
+  if (list === undefined) known.set(statement, (list = readAssignments(statement)));
+  return list;
+}
+
+function readAssignments(statement: Statement): readonly Assignment[] | null {
   const { tokens } = statement;
   const cursor = new TokenCursor(tokens, statement.body);
   if (!cursor.accept('SET')) return null;

@@ -92,3 +92,14 @@ export function doubleByteOfCollation(id: number): DoubleByte | null {
 export function doubleByteOfCharset(name: string): DoubleByte | null {
   return charsetNames[name.toLowerCase().split('_')[0] ?? ''] ?? null;
 }
+
+/** Texts mean the same under both (what a zero is as a key aside). */
+export function readAlike(a: SqlMode, b: SqlMode): boolean {
+  return (
+    a === b ||
+    (a.ansiQuotes === b.ansiQuotes &&
+      a.noBackslashEscapes === b.noBackslashEscapes &&
+      a.doubleByte === b.doubleByte &&
+      a.server === b.server)
+  );
+}

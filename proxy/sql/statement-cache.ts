@@ -1,5 +1,5 @@
 import { LRUCache } from 'lru-cache';
-import { onlyReads, type ParsedText, parseText, type Statement } from './classifier';
+import { onlyReads, onlyWrites, type ParsedText, parseText, type Statement } from './classifier';
 import type { SqlMode } from './sql-mode';
 import { SHAPE_BYTES_MAX, textShape } from './text-shape';
 
@@ -25,8 +25,8 @@ export class StatementCache {
   }
 
   /**
-   * Of a SELECT that only reads, literals and offsets may be those of another text of the same shape (`ofShape`): an
-   * application has few shapes, and mostly new texts.
+   * Of a SELECT that only reads, an UPDATE and a DELETE, literals and offsets may be those of another text of the same shape
+   * (`ofShape`): an application has few shapes, and mostly new texts.
    */
   parseByShape(text: string, mode: SqlMode): ParsedText {
     const shape = text.length > TEXT_BYTES_MAX ? null : textShape(text, mode);
@@ -35,7 +35,7 @@ export class StatementCache {
     if (known !== undefined) return known;
     if (shape.whole) return this.keep(this.shapes, shape.key, parseText(text, mode));
     const parsed = this.parse(text, mode);
-    if (!onlyReads(parsed)) return parsed;
+    if (!onlyReads(parsed) && !onlyWrites(parsed)) return parsed;
     this.keep(this.shapes, shape.key, { ...parsed, statements: parsed.statements.map(asShape) });
     return parsed;
   }

@@ -1,4 +1,4 @@
-import { onlyReads, parseText } from './classifier';
+import { onlyReads, onlyWrites, parseText } from './classifier';
 import { defaultSqlMode, type SqlMode } from './sql-mode';
 import { StatementCache } from './statement-cache';
 import { textShape } from './text-shape';
@@ -11,6 +11,7 @@ test.each([
   ['SELECT 1', 'SELECT 22', 'integers'],
   ["SELECT 'a'", "SELECT ''", 'strings'],
   ["SELECT 'it''s'", "SELECT 'x'", 'a doubled quote'],
+  ["SELECT 'it\\'s', 'a\\\\'", "SELECT 'x', 'y'", 'escapes'],
   ['SELECT a+1,-5', 'SELECT a+77,-0', 'operators'],
   ['SELECT (1),(2)\n', 'SELECT (0),(999)\n', 'line ends'],
   ["SELECT 'habari\xc3\xa9'", "SELECT 'x'", 'bytes of UTF-8'],
@@ -42,7 +43,7 @@ test.each([
   ['SELECT /* x */ 1', 'a comment'],
   ['SELECT "a"', 'a name or a string, by the mode'],
   ['SELECT @a', 'a variable'],
-  ["SELECT 'a\\'b'", 'an escape, by the mode'],
+  ["SELECT 'a\\'", 'an escape, and no end'],
   ["SELECT x'41'", 'a hexadecimal'],
   ["SELECT _utf8'a'", 'an introducer'],
   ["SELECT 'a", 'no end'],
@@ -51,6 +52,11 @@ test.each([
   ['SELECT `\x02`', 'what stands for a literal'],
   ['SELECT \\N', 'a backslash'],
 ])('%p has none: %s', (text) => expect(textShape(text, defaultSqlMode)).toBeNull());
+
+test('an escape is one only where the mode says so', () => {
+  expect(textShape("SELECT 'a\\'", { ...defaultSqlMode, noBackslashEscapes: true })).toBeNull();
+  expect(textShape("SELECT 'a\\'b'", gbk)).toBeNull();
+});
 
 test('a character set whose characters may hide a quote has no shapes with them', () => {
   expect(textShape("SELECT '\xbf'", gbk)).toBeNull();
@@ -107,7 +113,9 @@ test('texts of one shape have the same tokens but for what literals say, whateve
     );
     // Other literals in the same places.
     const inName = text.includes('`');
-    const other = text.replace(/'(?:[^']|'')*'/g, (literal) => (inName || shape.whole ? literal : `'${pick(100)}'`));
+    const other = text.replace(/'(?:[^'\\]|''|\\[^])*'/g, (literal) =>
+      inName || shape.whole ? literal : `'${pick(100)}'`,
+    );
     if ((known.get(shape.key) ?? without) !== without || textShape(other, mode)?.key !== shape.key) wrong.push(text);
     known.set(shape.key, without);
   }
@@ -129,7 +137,19 @@ test('a text of a known shape is judged as it would be alone', () => {
 });
 
 test.each([
-  'UPDATE t SET a=1 WHERE id=2',
+  ["UPDATE t SET a='it\\'s' WHERE id=2", "UPDATE t SET a='x' WHERE id=345"],
+  ['DELETE FROM s.t WHERE id=2', 'DELETE FROM s.t WHERE id=345'],
+])('%p and %p are one change of rows', (text, other) => {
+  const cache = new StatementCache();
+  cache.parseByShape(text, defaultSqlMode);
+  const known = cache.parseByShape(other, defaultSqlMode);
+  expect(cache.parseByShape(text, defaultSqlMode)).toBe(known);
+  expect(onlyWrites(known)).toBe(true);
+  expect(known.statements[0]?.tables).toEqual(parseText(other, defaultSqlMode).statements[0]?.tables);
+});
+
+test.each([
+  'UPDATE t SET a=f(1)',
   "INSERT INTO t VALUES (1,'a')",
   "SET NAMES 'utf8'",
   'SELECT f(1)',

@@ -127,7 +127,8 @@ function behindString(text: string, open: number, mode: SqlMode): number {
       if (kinds[text.charCodeAt(at + 1)] !== Kind.quote) return at + 1;
       at += 1;
     } else if (code === BACKSLASH) {
-      return -1;
+      if (mode.noBackslashEscapes || mode.doubleByte !== null) return -1;
+      at += 1;
     } else if (code > 127 && mode.doubleByte !== null) return -1;
   }
   return -1;
