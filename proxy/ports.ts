@@ -82,11 +82,18 @@ export interface Catalog {
 /**
  * How many keys an INSERT may use: a count, or unknown (INSERT…SELECT, LOAD DATA). `updates`: its ON DUPLICATE KEY UPDATE
  * assigns the key column, so that the server counts on from the key of each row it updates, if that lies above those it was given.
+ * `nested`: it calls stored functions. If one inserts, that takes or wipes the key that waits for the statement's row, so that
+ * only a trigger on the table can give its rows theirs.
  */
 export type KeyDemand =
-  | { readonly kind: 'rows'; readonly count: number; readonly updates?: boolean }
+  | { readonly kind: 'rows'; readonly count: number; readonly updates?: boolean; readonly nested?: boolean }
   /** `expected`: as many rows as its query had a moment before. */
-  | { readonly kind: 'unknown'; readonly expected?: number; readonly updates?: boolean };
+  | {
+      readonly kind: 'unknown';
+      readonly expected?: number;
+      readonly updates?: boolean;
+      readonly nested?: boolean;
+    };
 
 export type KeyReservation =
   /** Use `first`, `first + 1`, …; call `settle` with the rows the server reported (0 on error) when the statement ended. */

@@ -10,6 +10,8 @@ export interface InsertingBodies {
   readonly sources: ReadonlySet<string>;
   /** Tables of whose rows, within one INSERT, other inserts may run in between, by `bodyKey`. */
   readonly nested: ReadonlySet<string>;
+  /** Some stored function may insert. */
+  readonly functions: boolean;
   /** Routines whose inserts cannot be known, because they run texts of their own making. */
   readonly dynamic: readonly string[];
 }
@@ -46,6 +48,7 @@ export async function insertingBodies(query: (sql: string) => Promise<readonly S
   const sources = new Set<string>();
   const dynamic: string[] = [];
   const nested = new Set<string>();
+  const read = { functionsInsert: false, functionsCall: false, routinesInsert: false };
   for (const row of [...routines, ...triggers]) {
     const inserts = readBody(row['body']);
     const schema = String(row['s']);
@@ -57,11 +60,27 @@ export async function insertingBodies(query: (sql: string) => Promise<readonly S
       targets.add(key);
       if (name.calls) nested.add(key);
     }
+    noteRoutine(read, String(row['kind']), inserts);
     if (inserts.dynamic) dynamic.push(`${schema}.${String(row['name'])}`);
     if (!mayInsert(inserts) || row['t'] === undefined) continue;
     const table = bodyKey(schema, String(row['t']));
     nested.add(table);
     sources.add(table);
   }
-  return { targets, sources, nested, dynamic };
+  // What one calls may be any routine.
+  const functions = read.functionsInsert || (read.functionsCall && read.routinesInsert);
+  return { targets, sources, nested, functions, dynamic };
+}
+
+function noteRoutine(
+  read: { functionsInsert: boolean; functionsCall: boolean; routinesInsert: boolean },
+  kind: string,
+  { targets, calls, dynamic }: BodyInserts,
+): void {
+  const inserts = targets.length > 0 || dynamic;
+  if (kind === 'FUNCTION') {
+    read.functionsInsert ||= inserts;
+    read.functionsCall ||= calls;
+  }
+  read.routinesInsert ||= inserts;
 }

@@ -27,10 +27,14 @@ export interface KeyTriggersOptions {
 interface Keyed {
   readonly info: TableInfo;
   readonly trigger: KeyTrigger;
+  /** Triggers, routines or events insert into it; else it is served for the sake of INSERTs that call functions. */
+  readonly needed: boolean;
 }
 
 /** Seconds between two moves of a sequence by the clock alone: each is an entry in the binary log. */
 const CLOCK_STEP_SECONDS = 30;
+/** Before a table that is held by an open transaction is tried again. */
+const SERVED_AGAIN_MS = 30_000;
 
 /**
  * Keeps Duara's key triggers on the tables that need one, and their sequences where the clock, other sites' rows and leases
@@ -42,6 +46,12 @@ export class KeyTriggers {
   /** By table: the second its sequence was last moved to. */
   private readonly moved = new Map<string, number>();
   private running: Promise<void> = Promise.resolve();
+  /** Tables that INSERTs with stored functions were sent to, by `bodyKey`. */
+  private readonly served = new Set<string>();
+  /** Where that did not help: not before then again, in milliseconds since 1970. */
+  private readonly servedAgainMs = new Map<string, number>();
+  /** Some stored function may insert; null: not looked yet. */
+  private functionsInsert: boolean | null = null;
 
   constructor(private readonly options: KeyTriggersOptions) {
     this.sequences = new KeySequences(options.query, options.leases, options.leaseKeys);
@@ -49,6 +59,24 @@ export class KeyTriggers {
 
   /** After DDL. Never rejects: what goes wrong is an alarm. */
   readonly reconcile = coalesced(() => this.serially(() => this.install()));
+
+  /**
+   * A client's INSERT into the table calls stored functions. If any of these may insert, the table gets a trigger, and keeps it:
+   * resolves when it has one, or cannot have one now. null: there is nothing to wait for.
+   */
+  serve({ schema, table }: Pick<TableInfo, 'schema' | 'table'>): Promise<void> | null {
+    const key = bodyKey(schema, table);
+    if (this.functionsInsert === false || this.isKeyed(key)) return null;
+    if (Date.now() < (this.servedAgainMs.get(key) ?? 0)) return null;
+    this.served.add(key);
+    return this.reconcile().then(() => {
+      if (!this.isKeyed(key)) this.servedAgainMs.set(key, Date.now() + SERVED_AGAIN_MS);
+    });
+  }
+
+  private isKeyed(key: string): boolean {
+    return this.keyed.some(({ info }) => bodyKey(info.schema, info.table) === key);
+  }
 
   /** Moves sequences behind what was seen applied and behind the clock; about four times a second. */
   advance(): Promise<void> {
@@ -88,14 +116,17 @@ export class KeyTriggers {
     const { query, catalog, schemas } = this.options;
     const bodies = await insertingBodies(query);
     if (bodies.dynamic.length > 0) this.options.alarm(dynamicAlarm(bodies.dynamic));
-    const wanted = await this.wanted(bodies);
+    this.functionsInsert = bodies.functions;
     const found = await query(
       'SELECT trigger_schema AS s, trigger_name AS name, action_statement AS body, event_object_table AS t ' +
         'FROM information_schema.triggers WHERE trigger_schema IN (?)',
       [schemas],
     );
+    const ours = found.filter(({ name }) => isKeyTrigger(String(name)));
+    for (const { s, t } of bodies.functions ? ours : []) this.served.add(bodyKey(String(s), String(t)));
+    const wanted = await this.wanted(bodies);
     const present = new Map<string, string>();
-    for (const row of found.filter(({ name }) => isKeyTrigger(String(name)))) {
+    for (const row of ours) {
       const [schema, name, body] = [String(row['s']), String(row['name']), String(row['body'])];
       const keyed = wanted.find(({ info, trigger }) => info.schema === schema && trigger.name === name);
       if (keyed?.trigger.body === body) {
@@ -107,10 +138,23 @@ export class KeyTriggers {
       );
       catalog.forget(schema, String(row['t']));
     }
-    for (const { info, trigger } of wanted) {
-      if (!present.has(`${info.schema}.${trigger.name}`)) await this.create(info, trigger);
+    const missing = wanted.filter(({ info, trigger }) => !present.has(`${info.schema}.${trigger.name}`));
+    for (const { info, trigger } of missing.filter((each) => each.needed)) await this.create(info, trigger);
+    const held: Keyed[] = [];
+    for (const each of missing.filter(({ needed }) => !needed)) if (!(await this.tryToCreate(each))) held.push(each);
+    this.keyed = wanted.filter((each) => !held.includes(each));
+  }
+
+  /** For a client that waits: its own transaction may hold the table. */
+  private async tryToCreate({ info, trigger }: Keyed): Promise<boolean> {
+    try {
+      await this.create(info, trigger);
+      return true;
+    } catch (error) {
+      const { message = String(error) } = error as { message?: string };
+      this.options.alarm({ code: 'DUARA_KEYS_NESTED', message: nestedMessage(info, message) });
+      return false;
     }
-    this.keyed = wanted;
   }
 
   private async create(info: TableInfo, trigger: KeyTrigger): Promise<void> {
@@ -156,14 +200,15 @@ export class KeyTriggers {
     for (const row of rows) {
       const [schema, table] = [String(row['s']), String(row['t'])];
       const key = bodyKey(schema, table);
-      if (!bodies.targets.has(key) && !bodies.sources.has(key)) continue;
+      const needed = bodies.targets.has(key) || bodies.sources.has(key);
+      if (!needed && !this.served.has(key)) continue;
       await catalog.load(schema, table);
       const info = catalog.find(schema, table);
       if (info?.autoIncrement === null || info?.autoIncrement === undefined) continue;
       if (!info.replicated || info.kind !== 'base') continue;
       const { name: column, bits } = info.autoIncrement;
-      const nested = bodies.nested.has(key);
-      keyed.push({ info, trigger: keyTrigger({ schema, table, column, bits }, scope, nested) });
+      const nested = bodies.nested.has(key) || !needed;
+      keyed.push({ info, needed, trigger: keyTrigger({ schema, table, column, bits }, scope, nested) });
     }
     return keyed;
   }
@@ -179,6 +224,13 @@ function cureOf(errno: number | undefined, message: string): string {
   if (errno === 1419)
     return `${what}; cure: SET GLOBAL log_bin_trust_function_creators=1 (and in the server's configuration)`;
   return what;
+}
+
+function nestedMessage({ schema, table }: TableInfo, reason: string): string {
+  return (
+    `INSERTs into ${schema}.${table} call stored functions, which may insert and take the keys of its rows; the trigger that ` +
+    `would give them their keys could not be made (${reason}): for as long, some may have keys that are not from this site’s ranges`
+  );
 }
 
 function dynamicAlarm(names: readonly string[]): Alarm {

@@ -15,16 +15,20 @@ export interface SiteKeysOptions {
   readonly board: KeyBoard;
   readonly leases: LeaseSource;
   readonly database: DatabasePool;
+  /** See SiteKeySourceOptions. */
+  readonly serveNested: (table: TableInfo) => Promise<void> | null;
 }
 
 /** Opens this incarnation's keys. Throws KeyMarksError when its marks are lost: going on would issue keys again. */
-export async function openSiteKeys({ data, scope, board, leases, database }: SiteKeysOptions): Promise<SiteKeySource> {
+export async function openSiteKeys(options: SiteKeysOptions): Promise<SiteKeySource> {
+  const { data, scope, board, leases, database, serveNested } = options;
   const source = await SiteKeySource.open({
     scope,
     incarnation: rememberedScope(data) === scope ? 'known' : 'new',
     board,
     store: new KeyMarksFile(join(data, 'keys.json')),
     leases,
+    serveNested,
     nowMs: Date.now,
     largestKey: (table, range) => largestKey(database, table, range),
   });

@@ -5,6 +5,7 @@ import { TableVersions } from '../proxy/cache/table-versions';
 import { nobodyDenied } from '../proxy/session/denied-users';
 import type { SiteKeySource } from '../proxy/io/key-source';
 import { KeyBoard } from '../proxy/keys/key-board';
+import type { TableInfo } from '../proxy/ports';
 import { type AdminServer, readOrCreateToken, startAdmin } from './admin/admin-server';
 import { AlarmList } from './alarms';
 import { InformationSchemaCatalog } from './catalog';
@@ -283,7 +284,8 @@ export class Site {
     if (this.keySource !== null) return;
     const { board, database, host, config } = this;
     try {
-      this.keySource = await openSiteKeys({ data: config.data, scope, board, leases: host, database });
+      const serveNested = (table: TableInfo): Promise<void> | null => this.keyTriggers?.serve(table) ?? null;
+      this.keySource = await openSiteKeys({ data: config.data, scope, board, leases: host, database, serveNested });
       this.keys.provide(this.keySource);
       this.keyTriggers = this.openKeyTriggers(scope);
       void this.keyTriggers.reconcile();

@@ -288,13 +288,32 @@ export class InsertGenerator {
   private routine(table: TwinTable): Step {
     const { chance } = this;
     const sql = chance.of([
+      ...this.nested(),
       `CALL {S}.fill('${this.tag()}', ${chance.below(9)})`,
       `DO {S}.logged('${this.tag()}')`,
       `INSERT INTO {S}.main (u, ref) VALUES ('${this.tag()}', {S}.logged('${this.tag()}')), ('${this.tag()}', {S}.logged('${this.tag()}'))`,
       `EXECUTE IMMEDIATE 'REPLACE {S}.narrow SET u = ''${this.tag()}'', ref = {S}.logged(''${this.tag()}'')'`,
       `BEGIN NOT ATOMIC INSERT INTO {S}.log (u) VALUES ('${this.tag()}'); INSERT INTO {S}.hooked (u) VALUES ('${this.tag()}'), ('${this.tag()}'); END`,
     ]);
-    return { ...this.text('routine', table, sql), form: 'routine', tables: ['log', 'hooked', 'main', 'narrow'] };
+    return {
+      ...this.text('routine', table, sql),
+      form: 'routine',
+      tables: ['log', 'hooked', 'main', 'narrow', 'lent'],
+    };
+  }
+
+  /** Functions insert between the rows of a statement that may leave some out, or reads them from a query. */
+  private nested(): string[] {
+    const { chance } = this;
+    const verb = chance.of(['INSERT', 'INSERT IGNORE', 'REPLACE']);
+    const update = verb !== 'REPLACE' && chance.oneIn(3) ? ' ON DUPLICATE KEY UPDATE n = n + 1' : '';
+    const query = `SELECT CONCAT('${this.tag()}-', seq), CONCAT('k', seq MOD 4), {S}.logged(CONCAT('${this.tag()}-', seq)) FROM`;
+    const row = (): string => `('${this.tag()}', 'k${chance.below(6)}', {S}.logged('${this.tag()}'))`;
+    const rows = Array.from({ length: 1 + chance.below(4) }, row);
+    return [
+      `${verb} INTO {S}.lent (u, k, ref) ${query} seq_1_to_${1 + chance.below(6)}${update}`,
+      `${verb} INTO {S}.lent (u, k, ref) VALUES ${rows.join(', ')}${update}`,
+    ];
   }
 
   private made(table: TwinTable): Step {

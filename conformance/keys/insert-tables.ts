@@ -45,11 +45,13 @@ const defined: readonly Omit<TwinTable, 'keyedByTrigger'>[] = [
     unique: true,
     also: [],
   },
+  // INSERTs into it call a function that inserts.
+  { written: 'lent', name: 'lent', bits: 64, start: 80_000_000n, high: high(8), unique: true, also: [] },
   { written: 'medium', name: 'medium', bits: 24, start: 5_000_000n, high: null, unique: true, also: [] },
   { written: 'shown', name: 'main', bits: 64, start: 0n, high: high(7), unique: true, also: [] },
 ];
 
-const keyedByTrigger = new Set(['log', 'hooked', 'after_hooked']);
+const keyedByTrigger = new Set(['log', 'hooked', 'after_hooked', 'lent']);
 export const tables: readonly TwinTable[] = defined.map((table) => ({
   ...table,
   keyedByTrigger: keyedByTrigger.has(table.name),

@@ -1,5 +1,5 @@
 import { type Connection, createConnection, type ResultSetHeader, type RowDataPacket } from 'mysql2/promise';
-import { decomposeKey, ISSUED_KEYS, keySeconds } from '../../proxy/keys/key-ranges';
+import { composeKey, decomposeKey, ISSUED_KEYS, keySeconds } from '../../proxy/keys/key-ranges';
 import { findServer } from '../../site/lab/find-server';
 import { appAccount } from '../wire/proxied-server';
 import { KeyedSite } from './keyed-site';
@@ -184,6 +184,70 @@ const binary = findServer();
         expect(found.find(({ v }) => v === 'far')).toEqual({ id: String(far), v: 'far' });
       },
     );
+
+    const lists = "VALUES ('taken', logged('x')), ('a', logged('a')), ('taken', 0), ('b', logged('b'))";
+    const query = `SELECT v, logged(v) FROM (${['taken', 'a', 'b'].map((v) => `SELECT '${v}' AS v`).join(' UNION ALL ')}) AS q`;
+    const nested: [sql: string, told: string, why: string][] = [
+      [`INSERT INTO lent (v, log_id) ${query} WHERE v <> 'taken'`, 'a', 'a query'],
+      [`INSERT IGNORE INTO lent (v, log_id) ${query}`, 'a', 'a query whose first row is left out'],
+      [
+        `INSERT INTO lent (v, log_id) ${query} ON DUPLICATE KEY UPDATE log_id = 7`,
+        'a',
+        'a query whose first row is updated',
+      ],
+      [`INSERT IGNORE INTO lent (v, log_id) ${lists}`, 'a', 'a list whose first row is left out'],
+      [
+        `INSERT INTO lent (v, log_id) ${lists} ON DUPLICATE KEY UPDATE log_id = 7`,
+        'a',
+        'a list whose first row is updated',
+      ],
+      [`REPLACE INTO lent (v, log_id) ${query}`, 'taken', 'a query that replaces'],
+      [`INSERT IGNORE INTO lent (v, log_id, id) ${lists.replace(/\)(?=, \(|$)/g, ', NULL)')}`, 'a', 'a list with keys'],
+    ];
+    const nestedWays = updating.flatMap(([how, run]) =>
+      nested.map(([sql, told, why]) => [how, why, sql, told, run] as const),
+    );
+    let tables = 0;
+    it.each(nestedWays)('are of this site where functions insert: %s, %s', async (how, _why, sql, told, run) => {
+      const lent = `lent_${tables++}`;
+      // A new table each time: the first statement finds it without a trigger, and with keys of another site.
+      await direct.query(
+        `CREATE TABLE ${lent} (id BIGINT AUTO_INCREMENT PRIMARY KEY, v VARCHAR(50) UNIQUE, log_id BIGINT)`,
+      );
+      await site.schemaChanged();
+      const other = composeKey({ t: keySeconds(Date.now()), scope: KeyedSite.scope + 1, n: 5 });
+      await direct.query(`INSERT INTO ${lent} (id, v) VALUES (${other}, 'taken')`);
+      for (let round = 0; round < 2; round++) {
+        await direct.query(`DELETE FROM ${lent} WHERE v <> 'taken'`);
+        const result = (await run(sql.replace('lent', lent).replaceAll("'a'", `'${how}'`))) as [ResultSetHeader];
+        const found = await rows(`SELECT id, v FROM ${lent} ORDER BY id`);
+        const name = told === 'a' ? how : told;
+        const ours = found.filter(({ v }) => v !== 'taken' || sql.startsWith('REPLACE'));
+        expect(ours.length).toBeGreaterThan(1);
+        for (const { id } of ours) expect(decomposeKey(BigInt(id as string)).scope).toBe(KeyedSite.scope);
+        const first = found.find(({ v }) => v === name);
+        expect(String(result[0].insertId)).toBe(String(first?.['id']));
+        const [[last]] = await db.query<RowDataPacket[]>('SELECT LAST_INSERT_ID() AS id');
+        expect(last?.['id']).toBe(first?.['id']);
+      }
+    });
+
+    it('are given once the transaction has ended that holds the table', async () => {
+      await direct.query(
+        'CREATE OR REPLACE TABLE kept (id BIGINT AUTO_INCREMENT PRIMARY KEY, v VARCHAR(50) UNIQUE, log_id BIGINT)',
+      );
+      await site.schemaChanged();
+      await db.query("BEGIN; INSERT INTO kept (v) VALUES ('held')");
+      await db.query("INSERT IGNORE INTO kept (v, log_id) VALUES ('a', logged('a'))");
+      expect(site.alarms.splice(0)).toEqual([expect.stringMatching(/app\.kept call stored functions/)]);
+      await db.query('COMMIT');
+      await site.schemaChanged();
+      await db.query("INSERT IGNORE INTO kept (v, log_id) VALUES ('b', logged('b'))");
+      const [last] = await rows("SELECT id FROM kept WHERE v = 'b'");
+      expect(isOurs(String(last?.['id']))).toBe(true);
+      await direct.query('DROP TABLE kept');
+      await site.schemaChanged();
+    });
 
     it('follow one another in a statement, wherever in its second it begins', async () => {
       await db.query('CREATE TABLE once (id BIGINT AUTO_INCREMENT PRIMARY KEY, v VARCHAR(50) UNIQUE)');

@@ -176,6 +176,7 @@ export class KeyedSite {
       },
       largestKey: (table, range) => largestKey(database, table, range),
       leases: this.whiteboard,
+      serveNested: (table) => this.life?.triggers.serve(table) ?? null,
       nowMs: () => this.nowMs(),
       ...(leaseKeys === undefined ? {} : { leaseKeys }),
     });

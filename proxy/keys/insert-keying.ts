@@ -1,5 +1,6 @@
 import type { KeyDemand, TableInfo } from '../ports';
 import type { InsertShape } from '../sql/insert-shape';
+import { callsStored } from '../sql/routine-body';
 import type { SqlMode } from '../sql/sql-mode';
 import type { TextEdit } from '../sql/text-edit';
 import { keyUpdate } from './key-updates';
@@ -61,15 +62,17 @@ export function decideKeying(shape: InsertShape, table: TableInfo, text: string,
   // Where rows bring keys, a clause that does not assign the key column may set the server's count back to a key it has given
   // (MariaDB 10.11): behind a row that was updated but not changed, and one with a key of its own that was.
   const generatesAll = rows === null || rows.every(({ kind }) => kind === 'generated');
+  const byValue = valueKeys(shape, column, rows);
+  const nested = byValue === null && callsStored(shape);
   return {
     kind: 'keys',
-    demand: count === null ? { kind: 'unknown', updates } : { kind: 'rows', count, updates },
+    demand: count === null ? { kind: 'unknown', updates, nested } : { kind: 'rows', count, updates, nested },
     explicit,
     rows: rows ?? [],
     // A parameter's row may stand for many, of a bulk execution; one that is computed could not be given its key there.
     updateEdits:
       update.kind === 'told' && (generatesAll || rows.length > 1 || rows[0]?.kind === 'parameter') ? update.edits : [],
-    byValue: valueKeys(shape, column, rows),
+    byValue,
     guard: column.bits < 64 ? loadGuard(shape, table, mode) : unguarded,
     anyKeyJumps: update.kind === 'told' && !generatesAll,
   };

@@ -116,7 +116,7 @@ function sameWant({ table, demand }: KeyWant, other: KeyWant | undefined): boole
 }
 
 function sameDemand(own: KeyDemand, its: KeyDemand): boolean {
-  if (own.updates !== its.updates) return false;
+  if (own.updates !== its.updates || own.nested !== its.nested) return false;
   if (own.kind === 'rows') return its.kind === 'rows' && own.count === its.count;
   return its.kind === 'unknown' && own.expected === its.expected;
 }
