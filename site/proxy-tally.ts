@@ -43,7 +43,7 @@ export class ProxyTally implements ProxyCounters {
   private readonly bypassed = new Map<BypassReason, number>();
   /** Every reason from the start, so that an alert has something to compare with before the first one. */
   private readonly refusals = new Map<RefusalReason, number>(refusalReasons.map((reason) => [reason, 0]));
-  private readonly queriesByKind = new Map<string, number>();
+  private readonly queriesByKind = new Map<string, { queries: number }>();
   private readonly queryTimes = new QueryTimes();
 
   cacheBypassed(reason: BypassReason): void {
@@ -55,7 +55,9 @@ export class ProxyTally implements ProxyCounters {
   }
 
   queries(kind: string, seconds: number): void {
-    this.queriesByKind.set(kind, (this.queriesByKind.get(kind) ?? 0) + 1);
+    const count = this.queriesByKind.get(kind);
+    if (count === undefined) this.queriesByKind.set(kind, { queries: 1 });
+    else count.queries += 1;
     this.queryTimes.observe(seconds);
   }
 
@@ -76,7 +78,7 @@ export class ProxyTally implements ProxyCounters {
       },
       bypassed: Object.fromEntries(this.bypassed),
       refused: Object.fromEntries(this.refusals),
-      queries: Object.fromEntries(this.queriesByKind),
+      queries: Object.fromEntries([...this.queriesByKind].map(([kind, { queries }]) => [kind, queries])),
       durations: { counts: queryTimes.counts, sum: queryTimes.sum },
     };
   }

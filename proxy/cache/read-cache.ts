@@ -32,7 +32,7 @@ export interface Entry extends Watched {
   readonly statusAt: readonly number[];
   /** The same with the status flags of an open transaction, once it was asked for. */
   inTransaction: Buffer | null;
-  /** ReadCache.moves when it was put in front of all others. */
+  /** ReadCache.stored when it was put in front of all others. */
   frontAt: number;
 }
 
@@ -63,8 +63,8 @@ export class ReadCache {
   private readonly spaces = new CacheSpaces();
   private readonly entries: LRUCache<Entry, Buffer>;
   private readonly admission = new Admission();
-  /** How often an entry was put in front of all others. */
-  private moves = 0;
+  /** Replies kept so far. */
+  private stored = 0;
 
   constructor(private readonly options: ReadCacheOptions) {
     this.replyBytesMax = options.replyBytesMax ?? REPLY_BYTES_MAX;
@@ -107,9 +107,9 @@ export class ReadCache {
     const entry = space.entries.get(sql);
     // In this order: who finds no doubt any more finds what was written raised.
     if (entry === undefined || this.options.board.doubtful() || !this.isCurrent(entry)) return null;
-    // So many others at most stand before it: as long as they are few, it is in no danger, and each hit costs less.
-    if (this.moves - entry.frontAt > this.entries.size / 8) {
-      entry.frontAt = this.moves += 1;
+    // As long as few came since it was put in front, what it stands behind of is in use, too; and each hit costs less.
+    if (this.stored - entry.frontAt > this.entries.size / 8) {
+      entry.frontAt = this.stored;
       this.entries.get(entry);
     }
     this.options.counters.cacheHits += 1;
@@ -183,7 +183,7 @@ export class ReadCache {
     const { statusAt } = storable;
     const { slots, versions } = watched;
     // Field by field: what is made by spreading gets a shape of its own, which is slower to look at for each hit.
-    const frontAt = (this.moves += 1);
+    const frontAt = (this.stored += 1);
     const entry: Entry = { slots, versions, space, sql, reply, statusAt, inTransaction: null, frontAt };
     this.spaces.kept(space).entries.set(sql, entry);
     this.entries.set(entry, reply, { size });
@@ -203,7 +203,7 @@ export class ReadCache {
       const copy = Buffer.from(entry.reply);
       for (const at of entry.statusAt) copy.writeUInt16LE(copy.readUInt16LE(at) | ServerStatus.inTransaction, at);
       entry.inTransaction = copy;
-      entry.frontAt = this.moves += 1;
+      entry.frontAt = this.stored;
       this.entries.set(entry, copy, { size: 2 * copy.length + entry.sql.length + ENTRY_BYTES });
       return copy;
     }

@@ -22,9 +22,9 @@ export interface Channel {
   /**
    * False when the other side does not keep up: nothing is lost, but the source of the bytes should be paused until
    * `drain`. The bytes may be memory that another channel lends: whoever implements both must have sent or copied them
-   * before this call (corked: the last `uncork`) returns.
+   * before this call (corked: the last `uncork`) returns. `kept`: they are nobody's to change.
    */
-  write(bytes: Buffer): boolean;
+  write(bytes: Buffer, kept?: boolean): boolean;
   /** Writes are gathered until `uncork`, so that they go out together. */
   cork(): void;
   uncork(): void;

@@ -164,7 +164,7 @@ export class ClientConnection implements SessionEffects, TwoSides {
     const links = transports.links.of(this.accepted.link, transports.clientTls);
     this.known = backend instanceof LentBackend ? backend.knownLogin(links) : null;
     if (this.known === null) return void this.begin(backend, links, false);
-    this.client.write(this.known.greeting);
+    this.client.write(this.known.greeting, true);
     this.client.resume();
   }
 
@@ -195,7 +195,7 @@ export class ClientConnection implements SessionEffects, TwoSides {
       const session = this.begin(backend, null, true);
       backend.cork();
       session.letIn(known.summary);
-      this.toClient(known.ok);
+      this.toClient(known.ok, true);
       backend.uncork();
     });
     return true;
@@ -221,8 +221,8 @@ export class ClientConnection implements SessionEffects, TwoSides {
     if (this.backend?.write(bytes) === false) this.client.pause();
   }
 
-  toClient(bytes: Buffer): void {
-    if (this.client.write(bytes)) return;
+  toClient(bytes: Buffer, kept = false): void {
+    if (this.client.write(bytes, kept)) return;
     this.backend?.pause();
     // Replies from memory need no backend: a client that does not read them is not listened to.
     this.client.pause();

@@ -2,7 +2,7 @@ import { Socket } from 'node:net';
 import type { Channel, ChannelEvents } from './channel';
 import { binding, systemError, type WriteRequest } from './direct-write';
 import type { StreamHandle } from './stream-handle';
-import { isLent, sharedMemory, take } from './read-memory';
+import { isLent, lent, sharedMemory, take } from './read-memory';
 import { SocketChannel } from './socket-channel';
 import { gather, keepGathered, waitingBytesMax } from './write-memory';
 
@@ -51,7 +51,7 @@ export class HandleChannel implements Channel {
 
   /** From the handle: so many bytes, or an error. */
   read(bytes: number): void {
-    if (bytes > 0) this.events?.data(sharedMemory.subarray(0, bytes));
+    if (bytes > 0) this.events?.data(lent(bytes));
     else if (bytes < 0) this.readEnded(bytes);
   }
 
@@ -68,9 +68,10 @@ export class HandleChannel implements Channel {
     this.destroy();
   }
 
-  write(bytes: Buffer): boolean {
+  write(bytes: Buffer, kept = false): boolean {
     if (this.socket !== null) return this.socket.write(bytes);
-    if (!this.corked) this.sendPiece(bytes);
+    if (!this.corked && kept) this.send(bytes);
+    else if (!this.corked) this.sendPiece(bytes);
     // What is lent is so until `uncork`.
     else if (this.first === null) this.first = bytes;
     else (this.more ??= []).push(bytes);

@@ -16,9 +16,18 @@ const largeBytes = 16 * 1024;
  */
 export const sharedMemory = Buffer.allocUnsafeSlow(readBytes);
 
+const sharedBuffer = sharedMemory.buffer;
+/** What was read last: mostly it is written as it is, and known without asking whose memory it is, which costs a call. */
+let lastLent: Buffer | null = null;
+
+/** So many bytes were read into the shared memory. */
+export function lent(bytes: number): Buffer {
+  return (lastLent = sharedMemory.subarray(0, bytes));
+}
+
 /** Whether the bytes may be overwritten by the next read of any socket: a write of them needs a copy. */
 export function isLent(bytes: Buffer): boolean {
-  return bytes.buffer === sharedMemory.buffer;
+  return bytes === lastLent || bytes.buffer === sharedBuffer;
 }
 
 /** Memory of a socket's own that a write still needs. */
@@ -48,7 +57,7 @@ let lastRead: DirectRead | null = null;
 function onBytes(this: DirectSocket, length: number, memory: Buffer): boolean {
   const read = this[directRead];
   read.last = length;
-  read.target.data(memory.subarray(0, length));
+  read.target.data(read.own === null ? lent(length) : memory.subarray(0, length));
   lastRead = read;
   return true;
 }

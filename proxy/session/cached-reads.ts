@@ -84,10 +84,17 @@ export class CachedReads {
     this.fingerprint.inherits(isolation);
   }
 
-  /** The whole reply to a command, when it is there. Looks at nothing but the text and the session's state. */
-  hit(command: ClientCommand, text: string): Buffer | null {
-    if (this.asked === null || command.sequence !== 0 || this.writes.dirty) return null;
-    const reply = this.asked.hit(text);
+  /** There is a cache, and the session has no writes of its own in flight. */
+  get mayHit(): boolean {
+    return this.asked !== null && !this.writes.dirty;
+  }
+
+  /**
+   * The whole reply to a text, when it is there. Call it if `mayHit`, and the text came in one packet. Looks at nothing but
+   * the text and the session's state.
+   */
+  hit(text: string): Buffer | null {
+    const reply = this.asked?.hit(text) ?? null;
     if (reply !== null) this.waited = null;
     return reply;
   }

@@ -4,7 +4,8 @@ import type { Upgrade } from './links';
 /** What a session asks of the outside. Plain calls, in order, so that relaying allocates nothing for them. */
 export interface SessionEffects {
   toBackend(bytes: Buffer): void;
-  toClient(bytes: Buffer): void;
+  /** `kept`: the bytes stay as they are, whenever they are sent. */
+  toClient(bytes: Buffer, kept?: boolean): void;
   /**
    * Call `session.resume` `pauseMs` after `ready` was resolved or rejected. The session handles no further command of its
    * client until then.

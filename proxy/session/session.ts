@@ -115,12 +115,21 @@ export class Session {
     if (this.phase.kind === 'ended') return;
     if (this.phase.kind === 'raw') return this.effects.toBackend(chunk);
     if (this.phase.kind === 'connection') return this.phase.connection.fromClient(chunk);
+    if (this.answered(chunk, this.phase.replies)) return;
     const whole = this.fromClientFramer.whole(chunk);
     if (whole !== null) this.clientPacket(whole);
     else for (const packet of this.fromClientFramer.push(chunk)) this.clientPacket(packet);
     if (this.commands.bytes > this.statements.commandBytesMax) this.refuseCommand();
     // The phase may have turned raw on the way.
     if ((this.phase as Phase).kind === 'raw') this.flushClientRest();
+  }
+
+  /** All is at rest, and the packet is a text that the cache answers: nothing else is to be done or noted. */
+  private answered(chunk: Buffer, replies: ReplyRelay): boolean {
+    if (!replies.idle || this.waiting || this.held.length > 0 || this.commands.bytes > 0) return false;
+    const reply = this.fromClientFramer.isWhole(chunk) ? this.statements.hit(chunk) : null;
+    if (reply !== null) this.effects.toClient(reply, true);
+    return reply !== null;
   }
 
   /** The client will send nothing more. */

@@ -1,4 +1,4 @@
-import { Capability, Command } from '../wire/constants';
+import { Capability, Command, PACKET_HEADER_BYTES } from '../wire/constants';
 import { decodeChangeUser } from '../wire/change-user';
 import type { CommandReply } from '../wire/command';
 import { PayloadReader, PayloadTooShortError } from '../wire/payload-reader';
@@ -86,6 +86,12 @@ export class StatementHandler {
       this.services.commandBytesMax = commandBytesMax ?? this.services.commandBytesMax;
     });
     return { bytes: [askSqlMode(this.state)], replies: [reply] };
+  }
+
+  /** The reply to a packet, no other being due, that is one text which the cache answers; null: `handle` it. */
+  hit(packet: Buffer): Buffer | null {
+    if (packet[PACKET_HEADER_BYTES] !== Command.query || packet[PACKET_HEADER_BYTES - 1] !== 0) return null;
+    return this.defaults === 'known' ? this.texts.hit(packet) : null;
   }
 
   /** `idle`: no reply is to come, so that the cache may answer. */

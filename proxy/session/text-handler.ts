@@ -27,8 +27,14 @@ import { isTemporaryDdl } from './table-definitions';
 import { changedSet, withEntry, withoutEntry } from './sparse';
 import { type WriteTracker, writesAnything, writesNothing } from './write-tracker';
 
+/** Of the packet. */
+const TEXT_AT = PACKET_HEADER_BYTES + 1;
+
 /** COM_QUERY. */
 export class TextHandler {
+  /** What `hit` has just not found. */
+  private missed: { readonly packet: Buffer; readonly text: string } | null = null;
+
   constructor(
     private readonly state: SessionState,
     private readonly services: ProxyServices,
@@ -36,12 +42,26 @@ export class TextHandler {
     private readonly reads: CachedReads,
   ) {}
 
+  /** See StatementHandler.hit. */
+  hit(packet: Buffer): Buffer | null {
+    const { state, reads } = this;
+    if (!reads.mayHit || queryAttributes(state)) return null;
+    const text = packet.toString('latin1', TEXT_AT);
+    const hit = reads.hit(text);
+    if (hit !== null) this.services.counters.queries('select', 0);
+    else this.missed = { packet, text };
+    return hit;
+  }
+
   query(command: ClientCommand, idle: boolean): CommandOutcome {
     const textAt = queryAttributes(this.state) ? queryTextAt(command.payload) : 1;
     // The server refuses it, or reads it as we do not.
     if (textAt === null) return this.unreadable(command);
-    const text = command.payload.toString('latin1', textAt);
-    const hit = idle ? this.reads.hit(command, text) : null;
+    const missed = this.missed?.packet === command.framed[0] ? this.missed : null;
+    this.missed = null;
+    const text = missed?.text ?? command.payload.toString('latin1', textAt);
+    const asks = missed === null && idle && command.sequence === 0 && this.reads.mayHit;
+    const hit = asks ? this.reads.hit(text) : null;
     if (hit !== null) {
       this.services.counters.queries('select', 0);
       return { kind: 'answer', bytes: hit, ended: nothing };
@@ -55,9 +75,9 @@ export class TextHandler {
     if (plan.kind === 'wait') return plan;
     if (plan.kind === 'ask') return askExpression(plan.expression, this.state);
     if (plan.kind === 'refused') return errorAnswer(plan.error, command);
-    const missed = this.reads.missed(command, text, parsed, idle);
-    if (missed.kind === 'wait') return missed;
-    const collected = missed.collector;
+    const sent = this.reads.missed(command, text, parsed, idle);
+    if (sent.kind === 'wait') return sent;
+    const collected = sent.collector;
     const reserved = reserveKeys(plan.needs, this.services.keys, this.state);
     if (reserved.kind === 'wait') return reserved;
     if (reserved.kind === 'refused') return errorAnswer(reserved.error, command);

@@ -22,11 +22,16 @@ export class PacketFramer {
     return this.pendingBytes;
   }
 
+  /** `chunk` is one packet, nothing of which came before. */
+  isWhole(chunk: Buffer): boolean {
+    if (this.pending.length > 0 || chunk.length < PACKET_HEADER_BYTES) return false;
+    const length = (chunk[0] ?? 0) | ((chunk[1] ?? 0) << 8) | ((chunk[2] ?? 0) << 16);
+    return chunk.length === PACKET_HEADER_BYTES + length;
+  }
+
   /** The packet that is all of `chunk`, as commands mostly come; null when it is not so: then `push` it. */
   whole(chunk: Buffer): Packet | null {
-    if (this.pending.length > 0 || chunk.length < PACKET_HEADER_BYTES) return null;
-    const length = (chunk[0] ?? 0) | ((chunk[1] ?? 0) << 8) | ((chunk[2] ?? 0) << 16);
-    if (chunk.length !== PACKET_HEADER_BYTES + length) return null;
+    if (!this.isWhole(chunk)) return null;
     return { sequence: chunk[3] ?? 0, payload: chunk.subarray(PACKET_HEADER_BYTES), framed: chunk };
   }
 
