@@ -189,6 +189,22 @@ const base = 1_000_000_000_000n;
     expect(await ids()).toEqual([base]);
   });
 
+  it('gives each row its key where the server counts in steps', async () => {
+    const root = await createConnection({ socketPath: site.server.socket, user: 'root', multipleStatements: true });
+    await root.query('SET GLOBAL auto_increment_increment = 7; SET GLOBAL auto_increment_offset = 3');
+    const stepping = await createConnection({ host: '127.0.0.1', port: site.proxy.port, ...appAccount });
+    try {
+      // From the second on they are known.
+      for (const v of ['a', 'b', 'c']) await stepping.query(`INSERT INTO post (v) VALUES ('${v}')`);
+      await stepping.query("INSERT INTO post (v) VALUES ('d'), ('e')");
+      expect(await ids()).toEqual(keysFrom(5));
+    } finally {
+      await root.query('SET GLOBAL auto_increment_increment = 1; SET GLOBAL auto_increment_offset = 1');
+      await root.end();
+      stepping.destroy();
+    }
+  });
+
   it('raises versions around a write, and at the end of its transaction', async () => {
     const { calls } = site.versions;
     const cache = new ReadCache({ board: site.versions, maxBytes: 1 << 20, counters: site.counters });

@@ -1,6 +1,8 @@
 import type { Catalog, TableInfo } from '../ports';
 import { TableVersions } from '../cache/table-versions';
 import { StatementCache } from '../sql/statement-cache';
+import type { TextEdit } from '../sql/text-edit';
+import type { KeyNeed } from './insert-keys';
 import { KnownInserts } from './known-inserts';
 import type { ProxyServices } from './proxy-services';
 import { newSessionState, type SessionState } from './session-state';
@@ -54,6 +56,13 @@ function rig() {
   return { add, state, planned, learn, find };
 }
 
+/** A known INSERT of one row does without the increment: see oneRowEdit. */
+function editsOf({ demand, edits }: KeyNeed): readonly TextEdit[] {
+  const pins = ',auto_increment_increment=1,auto_increment_offset=1';
+  const one = demand.kind === 'rows' && demand.count === 1;
+  return edits(1000n).map((edit) => (one ? { ...edit, text: edit.text.replace(pins, '') } : edit));
+}
+
 /** All of a plan that is carried out. */
 function outcome({
   parsed,
@@ -69,7 +78,7 @@ function outcome({
   return {
     broken: parsed.broken,
     kinds: statements.map(({ kind, insert }) => [kind, insert === null]),
-    needs: needs.map((need) => ({ ...need.demand, of: need.statement, table: need.table, edits: need.edits(1000n) })),
+    needs: needs.map((need) => ({ ...need.demand, of: need.statement, table: need.table, edits: editsOf(need) })),
     explicit,
     writes,
     edits,

@@ -1,9 +1,10 @@
 import { LRUCache } from 'lru-cache';
-import { keyEdit } from '../keys/key-edits';
+import { keyEdit, keyVariable, oneRowEdit } from '../keys/key-edits';
 import { indexOf } from '../keys/row-keys';
 import type { TableInfo } from '../ports';
 import type { Statement } from '../sql/classifier';
 import { literalRows } from '../sql/literal-rows';
+import type { TextEdit } from '../sql/text-edit';
 import { readAlike, type SqlMode } from '../sql/sql-mode';
 import type { KeyNeed } from './insert-keys';
 import type { ProxyServices } from './proxy-services';
@@ -166,5 +167,7 @@ function withoutKeys({ plan, need }: KnownInsert, keys: readonly bigint[], count
 function wanting(plan: StatementPlan, need: KeyNeed, count: number): StatementPlan {
   const demand = { ...need.demand, kind: 'rows', count } as const;
   // The server counts on from the first by itself.
-  return { ...plan, needs: [{ ...need, demand, rows: [], edits: (key) => [keyEdit(startOfText, key)] }] };
+  const edits = (key: bigint | typeof keyVariable): readonly TextEdit[] =>
+    count === 1 && key !== keyVariable ? [oneRowEdit(key)] : [keyEdit(startOfText, key)];
+  return { ...plan, needs: [{ ...need, demand, rows: [], edits }] };
 }
