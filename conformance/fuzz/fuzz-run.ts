@@ -1,10 +1,14 @@
 import { CodecFuzzer } from './codec-fuzz';
+import { fuzzLogins } from './login-fuzz';
 import { GROWTH_MAX_BYTES, grewBy, MemoryWatch, type MemoryReport } from './memory-watch';
 import { SessionFuzzer } from './session-fuzz';
 import { fuzzSockets } from './socket-fuzz';
 import { SqlFuzzer } from './sql-fuzz';
 
-export const PHASES = ['sql', 'codecs', 'session', 'sockets', 'server'] as const;
+export const PHASES = ['sql', 'codecs', 'session', 'sockets', 'logins', 'server'] as const;
+/** In so many packets each way of letting a client in must have been met, or the phase tries nothing. */
+const WAYS_PACKETS = 2_000;
+
 export type FuzzPhase = (typeof PHASES)[number];
 
 export interface FuzzRun {
@@ -48,6 +52,15 @@ export async function fuzz(run: FuzzRun, progress: Progress): Promise<FuzzResult
     case 'codecs':
     case 'session':
       return steps(run, watch, progress, done);
+    case 'logins': {
+      const { packets, connections, finding, ways } = await fuzzLogins(run, watch, progress);
+      const missed = Object.entries(ways).filter(([, times]) => times === 0);
+      const unmet =
+        finding === null && missed.length > 0 && run.count >= WAYS_PACKETS
+          ? { case: connections, message: `no client was ${missed.map(([way]) => way).join(', nor ')}` }
+          : null;
+      return done({ count: packets, cases: connections }, finding ?? unmet);
+    }
     case 'sockets':
     case 'server': {
       const { packets, connections, finding } = await fuzzSockets(run, watch, progress);

@@ -18,6 +18,7 @@ const FULL: Readonly<Record<FuzzPhase, number>> = {
   codecs: 1_000_000,
   session: 10_000_000,
   sockets: 100_000,
+  logins: 100_000,
   server: 20_000,
 };
 const QUICK_SHARE = 0.02;
@@ -124,7 +125,7 @@ export function command(): Command {
   return new Command('fuzz:wire')
     .description(
       'Random and mutated SQL, packets and recorded exchanges through the proxy: its tokenizer, its decoders, the pure step of its ' +
-        'sessions, its sockets before a backend that lies, and before a real server. Nothing may be thrown, hang, leak, ' +
+        'sessions, its sockets before a backend that lies, logins over connections used before, and a real server. Nothing may be thrown, hang, leak, ' +
         'stay in flight, or reach the other side changed.',
     )
     .option('--seed <n>', 'what all choices follow from', wholeNumber, 1)

@@ -1,3 +1,6 @@
+import { PooledBackend } from '../../proxy/io/pooled-backend';
+import * as rememberedLogin from '../../proxy/reuse/remembered-login';
+import { Renewal } from '../../proxy/reuse/renewal';
 import { parseText } from '../../proxy/sql/classifier';
 import { defaultSqlMode } from '../../proxy/sql/sql-mode';
 import { ResponseTracker } from '../../proxy/session/response-tracker';
@@ -13,6 +16,7 @@ describe('any bytes from either side', () => {
     ['codecs', 20_000],
     ['session', 60_000],
     ['sockets', 3_000],
+    ['logins', 3_000],
   ])('%s: nothing is thrown, hangs, stays in flight, or is changed on its way', async (phase, count) => {
     const result = await fuzz({ phase, seed: 20_261, count, from: 0 }, () => {});
     expect(result.finding).toBeNull();
@@ -51,6 +55,32 @@ describe('the fuzzer finds', () => {
   it('writes that stay in flight when a connection is lost', async () => {
     jest.spyOn(StatementHandler.prototype, 'closed').mockImplementation(() => {});
     expect(await found()).toMatch(/stayed in flight|never settled/);
+  });
+
+  const foundInLogins = async (): Promise<string | undefined> => {
+    const result = await fuzz({ phase: 'logins', seed: 3, count: 20_000, from: 0 }, () => {});
+    return result.finding?.message;
+  };
+
+  it('a client that is let in with a wrong password', async () => {
+    jest.spyOn(rememberedLogin, 'recalls').mockImplementation(() => true);
+    expect(await foundInLogins()).toMatch(/was let in with a wrong password|was taken for/);
+  });
+
+  it('a session that is not as new', async () => {
+    jest.spyOn(PooledBackend.prototype, 'left').mockImplementation(() => {});
+    expect(await foundInLogins()).toContain('what another session had left');
+  });
+
+  it('a client that is not let in though its password is right', async () => {
+    const fromBackend = Renewal.prototype.fromBackend;
+    jest.spyOn(Renewal.prototype, 'fromBackend').mockImplementation(function (this: Renewal, packet) {
+      fromBackend.call(
+        this,
+        packet.payload[0] === 0xfe ? { ...packet, payload: packet.payload.subarray(0, 9) } : packet,
+      );
+    });
+    expect(await foundInLogins()).toMatch(/was (not greeted|told|refused|not answered)/);
   });
 
   it('a reply whose end is not seen', async () => {

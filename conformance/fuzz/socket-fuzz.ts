@@ -82,7 +82,7 @@ export async function fuzzSockets(run: FuzzRun, watch: MemoryWatch, progress: Pr
   return { packets: packets + backend.packets, connections: connections - run.from, finding };
 }
 
-async function until(condition: () => boolean, problem: () => string): Promise<void> {
+export async function until(condition: () => boolean, problem: () => string): Promise<void> {
   const deadline = performance.now() + 60_000;
   while (!condition()) {
     if (performance.now() > deadline) throw new Error(problem());

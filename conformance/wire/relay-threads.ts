@@ -1,6 +1,7 @@
 import { renameSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { descriptorOf } from '../../proxy/io/listeners';
+import type { IdleLimits } from '../../proxy/reuse/idle-pool';
 import { RelayHost, type RelayHostOptions } from '../../site/threads/relay-host';
 import type { RelayStart } from '../../site/threads/relay-messages';
 
@@ -12,6 +13,8 @@ export interface RelayThreadsOptions extends Omit<RelayHostOptions, 'start' | 'l
   /** `buffer` of the board that they share. */
   readonly tableVersions: SharedArrayBuffer;
   readonly cacheBytes: number;
+  /** null or absent: no connection is used again. */
+  readonly idle?: IdleLimits | null;
   /** Told of what the threads log as errors: bugs. */
   readonly error: (message: string) => void;
 }
@@ -24,7 +27,7 @@ export async function startRelayThreads(options: RelayThreadsOptions): Promise<R
   // Closing removes the path that it was opened under.
   renameSync(lent, options.path);
   const start: RelayStart = {
-    settings: { backend: { path: options.backendSocket }, backendWaitMs: 5_000 },
+    settings: { backend: { path: options.backendSocket }, backendWaitMs: 5_000, idle: options.idle ?? null },
     replicate: { schemas: ['app'], profile: null, rules: {} },
     cacheBytes: options.cacheBytes,
     listeners: [{ fd: descriptorOf(lender), keepAlive: false }],
