@@ -25,7 +25,7 @@ export interface LeanReply {
 type Writable<T> = { -readonly [K in keyof T]: T[K] };
 
 /** What PHP's mysqlnd asks for: EOF packets, no compression, no session tracking. */
-const capabilities =
+export const capabilities =
   Capability.longPassword |
   Capability.longFlag |
   Capability.connectWithDb |

@@ -81,6 +81,12 @@ function nodePipe(way: 'TCP' | 'socket'): Recipe {
   };
 }
 
+/** See canned-server.ts. */
+const canned: Recipe = {
+  name: 'one reply from memory',
+  command: (_dir, port) => Promise.resolve([process.execPath, join(__dirname, 'canned-server.js'), String(port)]),
+};
+
 /** In its default configuration; `caching` adds the one rule that its users add: every SELECT for five seconds. */
 function proxySql(program: string, caching: boolean): Recipe {
   return {
@@ -107,7 +113,7 @@ export async function startPeers(
   backend: Backend,
   { quick, say }: { readonly quick: boolean; readonly say: (line: string) => void },
 ): Promise<Peer[]> {
-  const recipes: Recipe[] = [nodePipe('TCP'), nodePipe('socket')];
+  const recipes: Recipe[] = [nodePipe('TCP'), nodePipe('socket'), canned];
   const haproxyProgram = quick ? null : findProgram('haproxy', ['haproxy'], say);
   const nginxProgram = findProgram('nginx', ['nginx-light', 'libnginx-mod-stream'], say);
   const proxySqlProgram = process.env['PROXYSQL'] ?? '';

@@ -47,6 +47,7 @@ function readOptions(): Options {
         'reach (exit code 1 when it does not). Variants take turns in every round; figures are medians over the rounds. ' +
         'The load comes from sysbench (C and LuaJIT): it is the standard of the field and brings the read-only and ' +
         'read-write workloads. (A Node client that reads into one buffer used about 20 % less CPU itself.) ' +
+        '“one reply from memory” is the bound of what a cache in Node can reach here: it reads nothing. ' +
         'PROXYSQL=/path/to/proxysql adds ProxySQL; what is absent is said.',
     )
     .option('--quick', 'one round of one second, fewer variants, no replay: under a minute')
