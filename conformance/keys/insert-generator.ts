@@ -104,6 +104,9 @@ export class InsertGenerator {
       ['NULLIF(1, 1)', null],
       ['@nothing', null],
       ['(SELECT NULL)', null],
+      ['(SELECT 0)', '0'],
+      ['@nothing + 0', null],
+      ['1 - 1', '0'],
     ] as const);
   }
 

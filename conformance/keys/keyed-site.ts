@@ -146,6 +146,7 @@ export class KeyedSite {
     await life.triggers.advance();
     if (how === 'clean') await life.keys.close();
     // A process that is killed writes no more; this one would, into what the next one writes.
+    life.process.killed = true;
     await this.writing;
     await life.database.close();
   }
@@ -166,13 +167,14 @@ export class KeyedSite {
       shared: versions,
     });
     const { leaseKeys } = this.options;
+    const process = { killed: false };
     const keys = await SiteKeySource.open({
       scope: KeyedSite.scope,
       incarnation,
       board,
       store: {
         read: (scope, known) => this.marks.read(scope, known),
-        write: (marks) => (this.writing = this.marks.write(marks)),
+        write: (marks) => (process.killed ? never : (this.writing = this.marks.write(marks))),
       },
       largestKey: (table, range) => largestKey(database, table, range),
       leases: this.whiteboard,
@@ -205,7 +207,7 @@ export class KeyedSite {
         query: (sql, values) => database.rows(sql, values),
         error,
       });
-      return { database, catalog, keys, triggers, socket, relays };
+      return { process, database, catalog, keys, triggers, socket, relays };
     }
     const proxy = await startProxy({
       listen: null,
@@ -218,11 +220,14 @@ export class KeyedSite {
       log: { warn: () => {}, error },
       backendWaitMs: 2_000,
     });
-    return { database, catalog, keys, triggers, socket, relays: [proxy] };
+    return { process, database, catalog, keys, triggers, socket, relays: [proxy] };
   }
 }
 
+const never = new Promise<void>(() => {});
+
 interface Life {
+  readonly process: { killed: boolean };
   readonly database: DatabasePool;
   readonly catalog: InformationSchemaCatalog;
   readonly keys: SiteKeySource;

@@ -46,6 +46,11 @@ const variables = `SET @none = NULL, @zero = 0, @small = 5, @far = ${far}`;
     [['@none', '@far', '@none'], [0, 2], 'variables alone'],
     [['NULL', '@none', '@none', '@far', '@none'], [0, 1, 2, 4], 'the third of them'],
     [['@far', '@far + 1', 'brought()', '@none', 'NULL'], [3, 4], 'nothing generated before any'],
+    [['NULL', '@none + 0', 'NULL'], [0, 1, 2], 'none of a numeric type'],
+    [['NULL', '@far', '@zero', 'NULL', '@none + 0'], [0, 2, 3, 4], 'zero behind a large key'],
+    [['NULL', `${far}`, '@zero', '(SELECT 0)', '@small'], [0, 2, 3], 'and behind one that is seen'],
+    [['@zero', '@far', '(SELECT @zero)', 'NULL'], [0, 2, 3], 'zero first'],
+    [['NULL', '@far', '(SELECT @far + 5)', '@zero'], [0, 3], 'exact, also as text'],
     [['NULL', '@small', '@far', '@none', '@none'], [0, 3, 4], 'the second of them'],
   ];
   const ways: [name: string, run: (keys: string[]) => Promise<bigint>][] = [
@@ -80,6 +85,11 @@ const variables = `SET @none = NULL, @zero = 0, @small = 5, @far = ${far}`;
       const [found] = await db.query<RowDataPacket[]>('SELECT id, v FROM post');
       const byTag = new Map(found.map(({ id, v }) => [String(v), BigInt(id as string)]));
       expect(byTag.size).toBe(keys.length);
+      // Large ones lose nothing on their way.
+      keys.forEach((key, at) => {
+        if (/@far$/.test(key)) expect(byTag.get(`r${at}`)).toBe(BigInt(far));
+        if (key.includes('@far + 5')) expect(byTag.get(`r${at}`)).toBe(BigInt(far) + 5n);
+      });
       const ours = keys.flatMap((_key, at) => (isOwn(KeyedSite.scope, byTag.get(`r${at}`) ?? 0n) ? [at] : []));
       expect(ours).toEqual(rows);
       const generated = rows.map((at) => byTag.get(`r${at}`) ?? 0n);

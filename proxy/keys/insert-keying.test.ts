@@ -140,7 +140,7 @@ describe('the text with its key', () => {
     ['(@x),(5000),(NULL),(NULL)', '(@x),(5000),(LAST_INSERT_ID(1001)),(1002)', 'perhaps the first generated'],
     [
       '(@x),(5000),(@y),(NULL)',
-      '(@x),(5000),(IFNULL(@y,IF(@duara_f<=>1000,1001,LAST_INSERT_ID(1001+0*(@duara_f:=1000))))),' +
+      '(@x),(5000),(IF((@duara_g:=@y)<>0,CONCAT(@duara_g),IF(@duara_f<=>1000,1001,LAST_INSERT_ID(1001+0*(@duara_f:=1000))))),' +
         '(IF(@duara_f<=>1000,1002,LAST_INSERT_ID(1002+0*(@duara_f:=1000))))',
       'what cannot be seen',
     ],
@@ -148,19 +148,19 @@ describe('the text with its key', () => {
     ['(@x),(NULL)', '(@x),(NULL)', 'the server has not counted yet'],
     [
       '(NULL),(@x),(NULL),(0)',
-      '(NULL),((@duara_g:=@x)),(IF(@duara_j:=IFNULL(@duara_g>=1000,0),1002,NULL)),' +
+      '(NULL),(IFNULL((@duara_g:=@x),NULL)),(IF(@duara_j:=IFNULL(@duara_g>=1000,0),1002,NULL)),' +
         '(IF(@duara_j:=IFNULL(@duara_j OR @duara_g>=1000,0),1003,NULL))',
       'it may bring a large key',
     ],
     [
       '(NULL),(f(1)),(@y),(NULL),(5000),(NULL)',
-      '(NULL),((@duara_g:=f(1))),(IFNULL(IF((@duara_j:=IFNULL(@duara_g>=1000,0))<2,(@duara_g:=@y),NULL),' +
-        'IF(@duara_j,1002,NULL))),(IF(@duara_j:=IFNULL(@duara_j OR @duara_g>=1000,0),1003,NULL)),(5000),(1004)',
+      '(NULL),(IFNULL((@duara_g:=f(1)),NULL)),(IF(IF((@duara_j:=IFNULL(@duara_g>=1000,0))<2,(@duara_g:=@y),NULL)<>0,' +
+        'CONCAT(@duara_g),IF(@duara_j,1002,NULL))),(IF(@duara_j:=IFNULL(@duara_j OR @duara_g>=1000,0),1003,NULL)),(5000),(1004)',
       'each evaluated once',
     ],
     [
       '(?),(?),(NULL)',
-      '(?),((@duara_g:=?)),(IF(@duara_j:=IFNULL(@duara_g>=1000,0),LAST_INSERT_ID(1002),NULL))',
+      '(?),(IFNULL((@duara_g:=?),NULL)),(IF(@duara_j:=IFNULL(@duara_g>=1000,0),LAST_INSERT_ID(1002),NULL))',
       'a parameter of EXECUTE … USING',
     ],
   ];
@@ -171,10 +171,10 @@ describe('the text with its key', () => {
   it('looks at the values of expressions when it is prepared', () => {
     const sql = 'INSERT INTO t (id) VALUES (NULL), (@x), (?), (@y)';
     expect(withEdits(sql, rowVariableEdits(rows(sql) ?? []))).toBe(
-      'INSERT INTO t (id) VALUES (@duara_k0), (IFNULL((@duara_g:=@x),@duara_k1)), ' +
+      'INSERT INTO t (id) VALUES (@duara_k0), (IF((@duara_g:=@x)<>0,CONCAT(@duara_g),@duara_k1)), ' +
         '(IF(IF(@duara_j:=IFNULL(@duara_j OR 2>=@duara_s OR @duara_g>=@duara_nid,0),@duara_k2,NULL) IS NULL,?,' +
-        '@duara_k2)), (IFNULL(IF((@duara_j:=IFNULL(@duara_j OR 3>=@duara_s OR @duara_g>=@duara_nid,0))<2,' +
-        '(@duara_g:=@y),NULL),IF(@duara_j,@duara_k3,NULL)))',
+        '@duara_k2)), (IF(IF((@duara_j:=IFNULL(@duara_j OR 3>=@duara_s OR @duara_g>=@duara_nid,0))<2,' +
+        '(@duara_g:=@y),NULL)<>0,CONCAT(@duara_g),IF(@duara_j,@duara_k3,NULL)))',
     );
   });
   it('takes them from variables when it is prepared', () => {

@@ -1,7 +1,7 @@
 import type { TextEdit } from '../sql/text-edit';
 import { givenKeys, mayBeFirst } from './given-keys';
 import { keyVariable } from './key-edits';
-import type { RowKey } from './row-keys';
+import type { KeyExpression, RowKey } from './row-keys';
 
 /** User variable with the key of one row of a prepared INSERT; NULL: the server generates it, from the run. */
 export function rowVariable(row: number): string {
@@ -14,6 +14,8 @@ export const sureVariable = '@duara_s';
 const toldVariable = '@duara_f';
 /** The value that the expression of a row had. */
 export const valueVariable = '@duara_g';
+/** It again, whatever type the variable had when the statement was read: as text it loses nothing. */
+const broughtValue = `CONCAT(${valueVariable})`;
 /** True behind a row whose expression brought a key above the run's. */
 export const jumpVariable = '@duara_j';
 
@@ -21,7 +23,7 @@ export const jumpVariable = '@duara_j';
 export function rowEdits(written: readonly RowKey[], first: bigint, anyKeyJumps = false): TextEdit[] {
   // A parameter of a text (EXECUTE … USING) is as any expression.
   const rows = written.map((row): RowKey =>
-    row.kind === 'parameter' ? { kind: 'unknown', expression: row.token } : row,
+    row.kind === 'parameter' ? { kind: 'unknown', expression: placeOf(row) } : row,
   );
   const given = new Map(givenKeys(rows, first, anyKeyJumps).map((one) => [one.row, one]));
   if (given.size === 0) return [];
@@ -58,20 +60,35 @@ function toldOnce(key: string, first: string): string {
 
 /**
  * Puts `key` in the place of what the row brings, or behind it where that is an expression. `jumped`: decides whether the key
- * counts; 'look': it does not, but the expression's value is wanted; null: it counts.
+ * counts; 'look': it does not, but the expression's value is wanted; null: it counts. `looked`: the expression's value is wanted
+ * all the same.
  */
-function valueEdits(row: RowKey, key: string, jumped: string | null): TextEdit[] {
+function valueEdits(row: RowKey, key: string, jumped: string | null, looked = false): TextEdit[] {
   if (row.kind === 'generated' && row.literal !== null) {
     const { start, end } = row.literal;
     return [{ start, end, text: jumped === null ? key : `IF(${jumped},${key},NULL)` }];
   }
   if (row.kind !== 'unknown' || row.expression === null) return [];
-  const { start, end } = row.expression;
-  if (jumped === null) return wrapped(start, end, 'IFNULL(', `,${key})`);
-  if (jumped === 'look') return wrapped(start, end, `(${valueVariable}:=`, ')');
+  const { start, end, zeroGenerates = false } = row.expression;
+  if (jumped === null) {
+    return zeroGenerates
+      ? wrapped(start, end, `IF((${valueVariable}:=`, `)<>0,${broughtValue},${key})`)
+      : looked
+        ? wrapped(start, end, `IFNULL((${valueVariable}:=`, `),${key})`)
+        : wrapped(start, end, 'IFNULL(', `,${key})`);
+  }
+  // An assignment that gives a NULL of a numeric type is refused (1265) where the column's own NULL is not (MariaDB 10.11).
+  if (jumped === 'look') return wrapped(start, end, `IFNULL((${valueVariable}:=`, '),NULL)');
   // The value before is looked at before it gives way to this one; a test the server cannot foresee keeps it from folding.
-  const before = `IFNULL(IF((${jumped})<2,(${valueVariable}:=`;
-  return wrapped(start, end, before, `),NULL),IF(${jumpVariable},${key},NULL))`);
+  const before = `IF((${jumped})<2,(${valueVariable}:=`;
+  const given = `IF(${jumpVariable},${key},NULL))`;
+  return zeroGenerates
+    ? wrapped(start, end, `IF(${before}`, `),NULL)<>0,${broughtValue},${given}`)
+    : wrapped(start, end, `IFNULL(${before}`, `),NULL),${given}`);
+}
+
+function placeOf({ token, zeroGenerates }: RowKey & { readonly kind: 'parameter' }): KeyExpression {
+  return { start: token.start, end: token.end, zeroGenerates };
 }
 
 function wrapped(start: number, end: number, before: string, behind: string): TextEdit[] {
@@ -108,14 +125,13 @@ export function rowVariableEdits(rows: readonly RowKey[], anyKeyJumps = false): 
     if (!isExpression(row)) return valueEdits(row, key, jumped);
     looks = true;
     if (jumped !== null) return valueEdits(row, key, jumped);
-    const { start, end } = row.expression;
-    return wrapped(start, end, `IFNULL((${valueVariable}:=`, `),${key})`);
+    return valueEdits(row, key, null, true);
   });
 }
 
 type Expression = RowKey & {
   readonly kind: 'unknown';
-  readonly expression: { readonly start: number; readonly end: number };
+  readonly expression: KeyExpression;
 };
 
 function isExpression(row: RowKey): row is Expression {

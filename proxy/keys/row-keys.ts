@@ -10,9 +10,16 @@ export type RowKey =
   | { readonly kind: 'generated'; readonly literal: Token | null }
   | { readonly kind: 'explicit'; readonly key: bigint }
   /** It depends on a parameter: its number, from 0. */
-  | { readonly kind: 'parameter'; readonly number: number; readonly token: Token }
+  | { readonly kind: 'parameter'; readonly number: number; readonly token: Token; readonly zeroGenerates: boolean }
   /** Known only to the server. `expression`: where it stands in the text; null: in a parameter. */
-  | { readonly kind: 'unknown'; readonly expression: { readonly start: number; readonly end: number } | null };
+  | { readonly kind: 'unknown'; readonly expression: KeyExpression | null };
+
+export interface KeyExpression {
+  readonly start: number;
+  readonly end: number;
+  /** A value of zero would be no key. Absent: it is none, or a key. */
+  readonly zeroGenerates?: boolean;
+}
 
 const absent: RowKey = { kind: 'generated', literal: null };
 
@@ -49,6 +56,7 @@ class RowReader {
 
   read(start: number): RowKey {
     const token = this.tokens[start];
+    const zeroGenerates = !this.mode.noAutoValueOnZero;
     const value = valueAt(this.tokens, start);
     if (token === undefined) return absent;
     switch (value.kind) {
@@ -63,9 +71,11 @@ class RowReader {
       }
       case 'parameter':
         this.numbers ??= parameterNumbers(this.tokens);
-        return { kind: 'parameter', number: this.numbers.get(start) ?? 0, token };
-      case 'expression':
-        return { kind: 'unknown', expression: { start: token.start, end: expressionEnd(this.tokens, start) } };
+        return { kind: 'parameter', number: this.numbers.get(start) ?? 0, token, zeroGenerates };
+      case 'expression': {
+        const end = expressionEnd(this.tokens, start);
+        return { kind: 'unknown', expression: { start: token.start, end, zeroGenerates } };
+      }
     }
   }
 }
