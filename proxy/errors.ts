@@ -66,6 +66,11 @@ export function tooManyConnections(max: number): ErrorPacket {
   return { errorCode: 1040, sqlState: null, message };
 }
 
+/** ER_CONNECTION_KILLED: the server has refused what equal sessions were given, and this one was told it has. */
+export function settingsLost(): ErrorPacket {
+  return clientError(1927, '70100', 'Duara: the server refused a SET that it took before; connect again');
+}
+
 /** ER_NET_PACKETS_OUT_OF_ORDER. */
 export function packetsOutOfOrder(): ErrorPacket {
   return clientError(1156, '08S01', 'Got packets out of order');

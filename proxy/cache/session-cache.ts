@@ -100,6 +100,11 @@ export class SessionCache {
     return `${this.space().name}\n${text}`;
   }
 
+  /** The last SELECT was answered, and the server does not know of it. */
+  get owesSelect(): boolean {
+    return this.unsent !== null;
+  }
+
   /** Why nothing is looked up for this session now; null: it is. */
   get closedReason(): BypassReason | null {
     const { hasOwnTables, understood, optedOut, readsUncommitted } = this.fingerprint;

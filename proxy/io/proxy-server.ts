@@ -4,6 +4,7 @@ import { Flights } from '../cache/flights';
 import type { IdleLimits } from '../reuse/idle-pool';
 import type { ProxyServices } from '../session/proxy-services';
 import { KnownInserts } from '../session/known-inserts';
+import { AnsweredSettings } from '../session/answered-settings';
 import { StatementCache } from '../sql/statement-cache';
 import type { Arrival } from './arrival';
 import { connectBackend } from './backend-connection';
@@ -48,6 +49,7 @@ export async function startProxy(options: ProxyOptions): Promise<RunningProxy> {
     counters,
     statements: new StatementCache(),
     inserts: new KnownInserts(),
+    settings: new AnsweredSettings(),
     cache: options.cache ?? null,
     flights: new Flights((ms, action) => void setTimeout(action, ms).unref()),
     defaultSqlMode: null,

@@ -154,6 +154,14 @@ export class CachedReads {
     return this.state.usedConnection && asksBack(parsed) ? asOnNew : nothing;
   }
 
+  /** Equal for SETs that have the same outcome; null: nothing vouches for it. */
+  settingQuestion(text: string): string | null {
+    const { asked, fingerprint, writes } = this;
+    // A SELECT that the server did not see would have to come before it.
+    if (asked === null || asked.owesSelect || !fingerprint.understood || writes.dirty) return null;
+    return asked.flightKey(text);
+  }
+
   /** A statement ended. */
   note(text: string, statement: Statement, succeeded: boolean): void {
     const forAll = this.fingerprint.note(text, statement, succeeded, this.services.versions.settingsGeneration());

@@ -22,6 +22,8 @@ export interface ServerReply {
   readonly sequenceShift: number;
   /** Of an authentication: why the client must not use this plugin; null: it may. */
   readonly refusal?: ((plugin: string) => ErrorPacket | null) | null;
+  /** Not the client's, but it has been told of its success: an error ends the session with this one. */
+  readonly failure?: (() => ErrorPacket) | undefined;
   /** Called when the reply's end was seen, before the client gets it; null: it will not come, the outcome is unknown. */
   ended(summary: ReplySummary | null): void;
 }

@@ -3,6 +3,7 @@ import type { Flights } from '../cache/flights';
 import type { ReadCache } from '../cache/read-cache';
 import type { StatementCache } from '../sql/statement-cache';
 import type { KnownInserts } from './known-inserts';
+import type { AnsweredSettings } from './answered-settings';
 import type { Isolation } from './session-fingerprint';
 
 /** What all sessions of one proxy share. */
@@ -13,6 +14,8 @@ export interface ProxyServices {
   readonly counters: ProxyCounters;
   readonly statements: StatementCache;
   readonly inserts: KnownInserts;
+  /** Absent: each SET goes to the server at once. */
+  readonly settings?: AnsweredSettings;
   /** null: nothing is cached. */
   readonly cache: ReadCache | null;
   /** Questions of sessions of this thread that others may wait for. */

@@ -123,6 +123,10 @@ export class ReplyRelay {
       at = end;
       if (tracker.ended) {
         this.replyEnded(head, tracker.takeSummary());
+        if (this.refusal !== null) {
+          send(at);
+          return true;
+        }
         const next = this.pending[0];
         // What comes next is kept apart when it is ours or not for the client.
         if (next !== undefined && (next.from === 'proxy' || next.swallowed)) send(at);
@@ -143,6 +147,7 @@ export class ReplyRelay {
     this.expecting = false;
     if (reply.barrier) this.barriersPending -= 1;
     reply.ended(summary);
+    if (summary.errorCode !== null) this.refusal = reply.failure?.() ?? null;
   }
 }
 

@@ -7,6 +7,8 @@ import { isTemporaryDdl } from './table-definitions';
 
 /** Different variables set in one session before it is no longer followed. */
 const SETTINGS_MAX = 64;
+/** Longer ones are hashed. */
+const VALUE_CHARS_MAX = 256;
 
 export type Isolation = 'READ UNCOMMITTED' | 'READ COMMITTED' | 'REPEATABLE READ' | 'SERIALIZABLE' | 'unknown';
 
@@ -85,9 +87,9 @@ export class SessionFingerprint {
   private hash(): string {
     // Most sessions change nothing: no hash for them, which no base64url text is equal to.
     if (this.settings.size === 0) return this.since;
-    return createHash('sha256')
-      .update(JSON.stringify([this.since, [...this.settings].sort(([a], [b]) => (a < b ? -1 : 1))]))
-      .digest('base64url');
+    const all = JSON.stringify([this.since, [...this.settings].sort(([a], [b]) => (a < b ? -1 : 1))]);
+    // Neither is a text of this form; a hash costs as much as everything else about a SET.
+    return all.length <= VALUE_CHARS_MAX ? all : createHash('sha256').update(all).digest('base64url');
   }
 
   /** The isolation level that the session begins with. */

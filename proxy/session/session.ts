@@ -279,6 +279,8 @@ export class Session {
     if (kind === 'unknown') {
       this.counters.unclassified += 1;
       if (streams.has(command.payload[0] ?? 0)) {
+        // They are of no matter to a stream.
+        this.statements.dropSettings();
         // Before those that were held behind it.
         this.sendUnchanged(command);
         return this.turnRaw();

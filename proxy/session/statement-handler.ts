@@ -9,6 +9,7 @@ import { clearTextRefusal } from './authentication-relay';
 import type { ClientCommand } from './client-command';
 import { CachedReads } from './cached-reads';
 import { type CommandOutcome, errorAnswer, type SendOutcome, unreadText } from './command-outcome';
+import { DeferredSettings } from './deferred-settings';
 import { isDenied } from './denied-users';
 import { serverReply, type ServerReply } from './pending-reply';
 import { PreparedHandler } from './prepared-handler';
@@ -24,6 +25,7 @@ import { WriteTracker, writesAnything, writesNothing, type WriteScope } from './
 export class StatementHandler {
   private readonly writes: WriteTracker;
   private readonly reads: CachedReads;
+  private readonly settings: DeferredSettings;
   private readonly texts: TextHandler;
   private readonly prepared: PreparedHandler;
   /** Whether its first text has to wait for what sessions begin with, or has done so. */
@@ -35,7 +37,8 @@ export class StatementHandler {
   ) {
     this.writes = new WriteTracker(services.cache === null ? null : services.versions);
     this.reads = new CachedReads(state, services, this.writes);
-    this.texts = new TextHandler(state, services, this.writes, this.reads);
+    this.settings = new DeferredSettings(state, services, this.reads);
+    this.texts = new TextHandler(state, services, this.writes, this.reads, this.settings);
     this.prepared = new PreparedHandler(state, services, this.writes, this.texts, this.reads);
   }
 
@@ -97,7 +100,7 @@ export class StatementHandler {
   /** `idle`: no reply is to come, so that the cache may answer. */
   handle(command: ClientCommand, kind: Exclude<CommandReply, 'unknown'>, idle: boolean): CommandOutcome {
     const first = this.defaults === 'known' || !bringsText(command) ? null : this.beginning(this.services);
-    const outcome = first ?? this.reads.withUnsent(this.judge(command, kind, idle));
+    const outcome = first ?? this.settings.before(this.reads.withUnsent(this.judge(command, kind, idle)));
     if (outcome.kind !== 'wait') this.keysDone();
     return outcome;
   }
@@ -148,6 +151,11 @@ export class StatementHandler {
   /** What the session leaves on its connection, no reply being due. */
   get residue(): Residue {
     return residueLeft(this.state);
+  }
+
+  /** Those that were answered and not sent. */
+  dropSettings(): void {
+    this.settings.drop();
   }
 
   get commandBytesMax(): number {

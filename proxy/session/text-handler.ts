@@ -1,5 +1,5 @@
 import { resultOf } from '../wire/command';
-import { PACKET_HEADER_BYTES, PACKET_PAYLOAD_MAX } from '../wire/constants';
+import { PACKET_HEADER_BYTES, PACKET_PAYLOAD_MAX, ServerStatus } from '../wire/constants';
 import { frame } from '../wire/packet-framer';
 import { queryTextAt } from '../wire/statement-parameters';
 import { onlyReads, onlyWrites, type ParsedText, type Statement } from '../sql/classifier';
@@ -10,12 +10,14 @@ import type { CachedReads } from './cached-reads';
 import type { ClientCommand } from './client-command';
 import { type HeldKeys, reserveKeys } from './key-reservations';
 import { type CommandOutcome, errorAnswer, unreadText } from './command-outcome';
+import type { DeferredSettings } from './deferred-settings';
+import { settingReply, SettingMatch } from './answered-settings';
 import { type PendingReply, serverReply } from './pending-reply';
 import { forgetDefaults, type ProxyServices } from './proxy-services';
 import { RelayedReply } from './relayed-reply';
 import { type SentText, TextReply } from './text-reply';
 import type { ReplyCollector } from './reply-collector';
-import type { ReplySummary } from './reply-summary';
+import { emptySummary, type ReplySummary } from './reply-summary';
 import { inTransaction, noteStatus, queryAttributes, type SessionState } from './session-state';
 import { type SettingChanges, statusTellsMode, withSqlMode, withStatus } from './settings';
 import { askExpression, askSqlMode, sqlModeReply } from './sql-mode-question';
@@ -40,6 +42,7 @@ export class TextHandler {
     private readonly services: ProxyServices,
     private readonly writes: WriteTracker,
     private readonly reads: CachedReads,
+    private readonly settings: DeferredSettings,
   ) {}
 
   /** See StatementHandler.hit. */
@@ -75,6 +78,9 @@ export class TextHandler {
     if (plan.kind === 'wait') return plan;
     if (plan.kind === 'ask') return askExpression(plan.expression, this.state);
     if (plan.kind === 'refused') return errorAnswer(plan.error, command);
+    const setting = idle && plan.edits.length === 0 ? this.settings.question(command, text, parsed) : null;
+    if (setting !== null && this.services.settings?.has(setting) === true)
+      return this.answerSetting(command, text, plan);
     const sent = this.reads.missed(command, text, parsed, idle);
     if (sent.kind === 'wait') return sent;
     const collected = sent.collector;
@@ -89,7 +95,28 @@ export class TextHandler {
         ? reserved.edits
         : [...plan.edits, ...plan.keyedByTrigger.map((place) => keyEdit(place, 0n)), ...reserved.edits];
     const bytes = edits.length === 0 ? command.framed : [editedCommand(command.payload, textAt, text, edits)];
-    return this.send(text, { bytes, sequenceShift: addedPackets(command, bytes), collected }, plan, reserved.keys);
+    const sequenceShift = addedPackets(command, bytes);
+    return this.send(text, { bytes, sequenceShift, collected, setting }, plan, reserved.keys);
+  }
+
+  /** A SET whose answer is known: the server hears of it together with what comes next. */
+  private answerSetting(command: ClientCommand, text: string, plan: StatementPlan): CommandOutcome {
+    this.settings.defer(command);
+    const ended = (): void => {
+      const summary = { ...emptySummary(), status: ServerStatus.autocommit, affectedRows: [0n] };
+      this.plannedEnded({ text, plan, keys: [], collected: null, sentMs: this.state.nowMs }, summary);
+    };
+    return { kind: 'answer', bytes: settingReply, ended };
+  }
+
+  /** The reply to a SET: equal sessions are given it again. */
+  private settingReply(sent: SentText, setting: string, barrier: boolean): PendingReply {
+    const match = new SettingMatch();
+    const ended = (summary: ReplySummary | null): void => {
+      this.plannedEnded(sent, summary);
+      if (match.matches) this.services.settings?.learn(setting);
+    };
+    return serverReply('result', ended, { barrier, collected: match });
   }
 
   private plan(text: string, parsed: ParsedText): Planning {
@@ -141,10 +168,13 @@ export class TextHandler {
       bytes,
       sequenceShift,
       collected,
+      setting,
     }: {
       readonly bytes: readonly Buffer[];
       readonly sequenceShift: number;
       readonly collected: ReplyCollector | null;
+      /** What the reply is to be remembered by, if it is the one of a SET; null: it is not. */
+      readonly setting: string | null;
     },
     plan: StatementPlan,
     keys: readonly HeldKeys[],
@@ -154,7 +184,11 @@ export class TextHandler {
     const ask = !plan.plain && plan.effects.some(({ settings }) => settings.sqlMode === 'ask') && !this.isTold(plan);
     const barrier = !plan.plain && (plan.statements.some(changesSession) || ask);
     const sent = { text, plan, keys, collected, sentMs };
-    const replies: PendingReply[] = [new TextReply(this, sent, sequenceShift, barrier)];
+    const reply =
+      setting === null || ask
+        ? new TextReply(this, sent, sequenceShift, barrier)
+        : this.settingReply(sent, setting, barrier);
+    const replies: PendingReply[] = [reply];
     if (ask) replies.push(sqlModeReply(this.state));
     return { kind: 'send', bytes: ask ? [...bytes, askSqlMode(this.state)] : bytes, replies, parsed: plan.parsed };
   }
