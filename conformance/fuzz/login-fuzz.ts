@@ -1,7 +1,9 @@
 import { mkdtempSync, rmSync } from 'node:fs';
+import type { NetConnectOpts } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { startProxy } from '../../proxy/io/proxy-server';
+import { type RunningProxy, startProxy } from '../../proxy/io/proxy-server';
+import type { RelayHost } from '../../site/threads/relay-host';
 import { startRelayThreads } from '../wire/relay-threads';
 import { caseSeed, Chance } from './chance';
 import type { FuzzResult, FuzzRun, Progress } from './fuzz-run';
@@ -23,6 +25,80 @@ export interface LoginWays {
   remembered: number;
 }
 
+/** A server, the proxy before it on the main thread, and another thread that relays. */
+class LoginRig {
+  readonly errors: string[] = [];
+  private proxy!: RunningProxy;
+  private threads: readonly RelayHost[] = [];
+
+  private constructor(
+    private readonly dir: string,
+    readonly backend: LoginBackend,
+    private readonly shared: SharedParts,
+  ) {}
+
+  static async start(seed: number): Promise<LoginRig> {
+    const dir = mkdtempSync(join(tmpdir(), 'duara-logins-'));
+    const backend = await LoginBackend.start(join(dir, 'backend.sock'), seed);
+    const shared = new SharedParts(new Chance(~seed), false);
+    const { catalog, keys, versions, cache, counters } = shared.services;
+    const rig = new LoginRig(dir, backend, shared);
+    const error = (message: string): void => void rig.errors.push(message);
+    rig.proxy = await startProxy({
+      listen: { host: '127.0.0.1', port: 0 },
+      socket: join(dir, 'proxy.sock'),
+      backend: { path: backend.path },
+      ...{ catalog, keys, versions, cache, counters },
+      log: { warn: () => {}, error },
+      backendWaitMs: 2_000,
+      idle,
+    });
+    rig.threads = await startRelayThreads({
+      threads: 1,
+      path: join(dir, 'others.sock'),
+      backendSocket: backend.path,
+      tableVersions: shared.versions.board.buffer,
+      cacheBytes: 1 << 18,
+      idle,
+      keys: shared.keys,
+      query: () => Promise.reject(new Error('no catalog here')),
+      error,
+    });
+    return rig;
+  }
+
+  get places(): readonly NetConnectOpts[] {
+    const path = (name: string): string => join(this.dir, name);
+    return [{ path: path('proxy.sock') }, { host: '127.0.0.1', port: this.proxy.port }, { path: path('others.sock') }];
+  }
+
+  get ways(): LoginWays {
+    const { reused, renewed, remembered } = this.proxy.backends.counts;
+    return { reused, renewed, remembered };
+  }
+
+  /** Nobody is connected any more, and nothing is left in flight. */
+  async settled(): Promise<void> {
+    const { backend, shared, errors, threads } = this;
+    const { counters } = shared.services;
+    const over = (): boolean => backend.connections === 0 && counters.connections === 0;
+    await until(over, () => `${counters.connections} clients and ${backend.connections} connections are left over`);
+    await Promise.all(threads.map((thread) => thread.ask()));
+    const left = threads.reduce((sum, { numbers }) => sum + (numbers?.plain.connections ?? 0), 0);
+    if (left > 0) throw new FuzzFinding(`${left} clients are left over at another thread`);
+    if (errors[0] !== undefined) throw new Error(errors[0]);
+    shared.settled();
+  }
+
+  async stop(): Promise<void> {
+    this.backend.hangUp();
+    await this.proxy.close();
+    await Promise.all(this.threads.map((thread) => thread.close()));
+    await this.backend.stop();
+    rmSync(this.dir, { recursive: true, force: true });
+  }
+}
+
 /**
  * Clients that log in one after another over connections that others left, on the main thread and on another one that
  * relays, with damage at any point of it from either side. Two batches in three have a server without fault, so that it can
@@ -33,35 +109,8 @@ export async function fuzzLogins(
   watch: MemoryWatch,
   progress: Progress,
 ): Promise<SocketFuzz & { readonly ways: LoginWays }> {
-  const dir = mkdtempSync(join(tmpdir(), 'duara-logins-'));
-  const shared = new SharedParts(new Chance(~run.seed), false);
-  const { catalog, keys, versions, cache, counters } = shared.services;
-  const errors: string[] = [];
-  const error = (message: string): void => void errors.push(message);
-  const backend = await LoginBackend.start(join(dir, 'backend.sock'), run.seed);
-  const socket = join(dir, 'proxy.sock');
-  const proxy = await startProxy({
-    listen: { host: '127.0.0.1', port: 0 },
-    socket,
-    backend: { path: backend.path },
-    ...{ catalog, keys, versions, cache, counters },
-    log: { warn: () => {}, error },
-    backendWaitMs: 2_000,
-    idle,
-  });
-  const othersSocket = join(dir, 'others.sock');
-  const threads = await startRelayThreads({
-    threads: 1,
-    path: othersSocket,
-    backendSocket: backend.path,
-    tableVersions: shared.versions.board.buffer,
-    cacheBytes: 1 << 18,
-    idle,
-    keys: shared.keys,
-    query: () => Promise.reject(new Error('no catalog here')),
-    error,
-  });
-  const places = [{ path: socket }, { host: '127.0.0.1', port: proxy.port }, { path: othersSocket }];
+  const rig = await LoginRig.start(run.seed);
+  const { backend, places } = rig;
   let packets = 0;
   let connections = run.from;
   const batch = async (): Promise<void> => {
@@ -69,7 +118,7 @@ export async function fuzzLogins(
     const honest = number % 3 !== 2;
     const end = connections + BATCH;
     backend.harm = honest ? Infinity : new Chance(caseSeed(run.seed, ~number)).of([2, 6, 40]);
-    const lane = async (place: (typeof places)[number] | undefined): Promise<void> => {
+    const lane = async (place: NetConnectOpts | undefined): Promise<void> => {
       while (connections < end) {
         const at = connections++;
         const play = new LoginPlay(new Chance(caseSeed(run.seed, at)), honest);
@@ -81,16 +130,7 @@ export async function fuzzLogins(
     await Promise.all(Array.from({ length: LANES }, (_, at) => lane(places[at % places.length])));
     // A server that lies leaves connections that wait for ever.
     if (!honest) backend.hangUp();
-    await settled();
-    if (errors[0] !== undefined) throw new Error(errors[0]);
-    shared.settled();
-  };
-  const settled = async (): Promise<void> => {
-    const over = (): boolean => backend.connections === 0 && counters.connections === 0;
-    await until(over, () => `${counters.connections} clients and ${backend.connections} connections are left over`);
-    await Promise.all(threads.map((thread) => thread.ask()));
-    const left = threads.reduce((sum, { numbers }) => sum + (numbers?.plain.connections ?? 0), 0);
-    if (left > 0) throw new FuzzFinding(`${left} clients are left over at another thread`);
+    await rig.settled();
   };
   let finding: FuzzResult['finding'] = null;
   try {
@@ -102,13 +142,7 @@ export async function fuzzLogins(
     const message = problem instanceof Error ? (problem.stack ?? problem.message) : String(problem);
     finding = { case: connections, message };
   } finally {
-    backend.hangUp();
-    await proxy.close();
-    await Promise.all(threads.map((thread) => thread.close()));
-    await backend.stop();
-    rmSync(dir, { recursive: true, force: true });
+    await rig.stop();
   }
-  const { reused, renewed, remembered } = proxy.backends.counts;
-  const ways = { reused, renewed, remembered };
-  return { packets: packets + backend.packets, connections: connections - run.from, finding, ways };
+  return { packets: packets + backend.packets, connections: connections - run.from, finding, ways: rig.ways };
 }
