@@ -62,8 +62,9 @@ export function decideKeying(shape: InsertShape, table: TableInfo, text: string,
   // Where rows bring keys, a clause that does not assign the key column may set the server's count back to a key it has given
   // (MariaDB 10.11): behind a row that was updated but not changed, and one with a key of its own that was.
   const generatesAll = rows === null || rows.every(({ kind }) => kind === 'generated');
-  const byValue = valueKeys(shape, column, rows);
-  const nested = byValue === null && callsStored(shape);
+  const calls = callsStored(shape);
+  const byValue = calls ? valueKeys(shape, column, rows) : null;
+  const nested = calls && byValue === null;
   return {
     kind: 'keys',
     demand: count === null ? { kind: 'unknown', updates, nested } : { kind: 'rows', count, updates, nested },

@@ -1,6 +1,5 @@
 import type { AutoIncrementColumn } from '../ports';
 import type { InsertShape } from '../sql/insert-shape';
-import { callsStored } from '../sql/routine-body';
 import type { TextEdit } from '../sql/text-edit';
 import { TokenCursor } from '../sql/token-cursor';
 import { keyVariable } from './key-edits';
@@ -13,7 +12,8 @@ export const countVariable = '@duara_i';
 export type ValueKeys = (first: bigint | typeof keyVariable) => readonly TextEdit[];
 
 /**
- * Edits that give every row its key as a value, from `first` on; null: the server may generate them. An INSERT that runs inside
+ * Edits that give every row of a statement that calls stored functions its key as a value, from `first` on; null: it cannot be
+ * told how. An INSERT that runs inside
  * a stored function takes the key that waits for the row, or wipes it (MariaDB 10.11), and the row would get one of the table's
  * own counter. Only where no row can be left out or updated: then the client is told of the first, as it should be.
  */
@@ -22,7 +22,7 @@ export function valueKeys(
   column: AutoIncrementColumn,
   rows: readonly RowKey[] | null,
 ): ValueKeys | null {
-  if (rows === null || shape.ignore || shape.onDuplicateKey || !callsStored(shape)) return null;
+  if (rows === null || shape.ignore || shape.onDuplicateKey) return null;
   const places = rows.map((row, at) => placeOf(shape, column, row, at));
   const known = places.flatMap((place) => (place === null ? [] : [place]));
   const list = listEdit(shape, column);
