@@ -1,5 +1,4 @@
 import type { Step } from './insert-generator';
-import { tables } from './insert-tables';
 import type { Difference, SideOutcome } from './twins';
 
 /** Differences that no proxy could avoid, or that are refusals with a cure: known by just these signs, and counted. */
@@ -87,24 +86,5 @@ export const explanations: readonly Explanation[] = [
       step.large.length > 1 &&
       direct.told.every(({ errno }, at) => errno === 1062 || errno === proxied.told[at]?.errno) &&
       direct.told.some(({ errno }, at) => errno === 1062 && proxied.told[at]?.errno === null),
-  },
-  {
-    name: 'LAST_INSERT_ID(id) on a table with a trigger',
-    why:
-      'MariaDB forgets a LAST_INSERT_ID(expression) for the OK packet when a trigger runs for a later row, and tells the key of ' +
-      'the last row; so it does for any table with a BEFORE INSERT trigger, and Duara puts one on tables that triggers and ' +
-      'routines insert into. LAST_INSERT_ID() is right.',
-    applies: (outcome) => {
-      const { step, direct, proxied, found } = outcome;
-      const written = step.form.replace(/^[a-z]+, /, '');
-      const triggered = tables.some((table) => table.written === written && table.keyedByTrigger);
-      if (!triggered || !/= LAST_INSERT_ID\(id\)/.test(step.sql)) return false;
-      return found.every(({ about, reply = 0 }) => {
-        const told = direct.told[reply]?.insertId ?? 0n;
-        const last = reply === direct.told.length - 1 ? told === direct.lastInsertId : true;
-        const own = proxied.told[reply]?.insertId ?? 0n;
-        return about === 'insert id' && last && (own <= 900n || step.large.includes(own));
-      });
-    },
   },
 ];

@@ -4,7 +4,7 @@ import type { ServerBinary } from '../../site/lab/find-server';
 import { Chance } from '../fuzz/chance';
 import { type Explanation, explanations } from './explained';
 import { InsertGenerator, type Step } from './insert-generator';
-import { schemaSql, tableNames } from './insert-tables';
+import { idleTriggersSql, schemaSql, tableNames } from './insert-tables';
 import { KeyedSite } from './keyed-site';
 import { differences, KeyMap, Side } from './twins';
 
@@ -53,6 +53,7 @@ export async function runInserts(binary: ServerBinary, run: InsertRun): Promise<
   try {
     const direct = await createConnection({ socketPath: site.server.socket, user: 'root', multipleStatements: true });
     for (const schema of ['direct', 'app']) await direct.query(schemaSql().replaceAll('{S}', schema));
+    await direct.query(idleTriggersSql('direct'));
     await direct.end();
     await site.schemaChanged();
     return await new Runner(site, run).go();

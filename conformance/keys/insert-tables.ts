@@ -85,3 +85,17 @@ export function schemaSql(): string {
     CREATE FUNCTION {S}.logged(tag VARCHAR(40)) RETURNS BIGINT
       BEGIN INSERT INTO {S}.log (u) VALUES (tag); RETURN LAST_INSERT_ID(); END;`;
 }
+
+/**
+ * Triggers that do nothing, for the direct twins of tables whose keys come from a trigger of Duara's: that there is one changes
+ * what MariaDB tells (any trigger that runs for a later row makes it forget a LAST_INSERT_ID(expression) for the OK packet).
+ */
+export function idleTriggersSql(schema: string): string {
+  const triggered = tables.filter((table) => table.keyedByTrigger);
+  return triggered
+    .map(
+      ({ name }) =>
+        `CREATE TRIGGER ${schema}.${name}_idle BEFORE INSERT ON ${schema}.${name} FOR EACH ROW SET @idle = 1`,
+    )
+    .join('; ');
+}
