@@ -4,10 +4,21 @@ import type { Token } from './tokenizer';
 
 /** What a statement on one table says of its rows by `column = integer` conditions that all must hold. */
 export interface PointConditions {
-  /** Column, in lower case, to the integer in decimal. */
-  readonly equals: ReadonlyMap<string, string>;
+  /** Column, in lower case, to the integer. */
+  readonly equals: ReadonlyMap<string, PointValue>;
+  /** Columns, in lower case, that some other literal is compared with in the same way. */
+  readonly unequal: ReadonlySet<string>;
   /** UPDATE: the columns that it sets, in lower case. */
   readonly sets: ReadonlySet<string>;
+}
+
+export interface PointValue {
+  /** In decimal. */
+  readonly value: string;
+  /** Byte offset of the literal. */
+  readonly start: number;
+  /** The column is compared with one literal only. */
+  readonly once: boolean;
 }
 
 /**
@@ -94,17 +105,19 @@ function conditions(
   sets: ReadonlySet<string>,
 ): PointConditions | null {
   if (!cursor.accept('WHERE')) return null;
-  const equals = new Map<string, string>();
+  const equals = new Map<string, PointValue>();
+  const unequal = new Set<string>();
   let conditionStarts = true;
   while (!cursor.done) {
     const upper = cursor.upper();
     if (looseWords.has(upper)) return null;
-    if (upper === 'ORDER' || upper === 'LIMIT') return restIsPlain(cursor) ? { equals, sets } : null;
+    if (upper === 'ORDER' || upper === 'LIMIT') return restIsPlain(cursor) ? { equals, unequal, sets } : null;
     if (conditionStarts) {
-      const found = equality(text, cursor, names);
+      const found = equality(text, cursor, names, unequal);
       if (found !== null) {
+        const { column, value, start } = found;
         // Given twice, with different values: no row, whichever is taken.
-        equals.set(found.column, found.value);
+        equals.set(column, { value, start, once: !equals.has(column) && !unequal.has(column) });
         conditionStarts = false;
         continue;
       }
@@ -115,7 +128,7 @@ function conditions(
       if (!cursor.skipGroup() || cursor.tokens.slice(open, cursor.at).some(isSelect)) return null;
     } else cursor.at += 1;
   }
-  return { equals, sets };
+  return { equals, unequal, sets };
 }
 
 /** Behind ORDER BY and LIMIT another query may follow. */
@@ -127,12 +140,13 @@ function isSelect({ kind, upper }: Token): boolean {
   return kind === 'word' && upper === 'SELECT';
 }
 
-/** `[name.]column = integer`, if that is a whole condition; moves behind it. */
+/** `[name.]column = integer`, if that is a whole condition; moves behind it. Any other literal makes it `unequal`. */
 function equality(
   text: string,
   cursor: TokenCursor,
   names: readonly string[],
-): { readonly column: string; readonly value: string } | null {
+  unequal: Set<string>,
+): { readonly column: string; readonly value: string; readonly start: number } | null {
   const start = cursor.at;
   let column = cursor.name();
   if (column !== null && cursor.accept('.')) {
@@ -140,23 +154,26 @@ function equality(
     column = named ? cursor.name() : null;
   }
   if (column !== null && cursor.accept('=')) {
-    const value = canonicalInteger(text, cursor.tokens[cursor.at]);
+    const token = cursor.tokens[cursor.at];
+    const written = token?.kind === 'number' || token?.kind === 'string';
+    const value = written ? canonicalInteger(text, token.start, token.end) : null;
     cursor.at += 1;
-    if (value !== null && (cursor.done || ends.has(cursor.upper()))) return { column: column.toLowerCase(), value };
+    if (token !== undefined && value !== null && (cursor.done || ends.has(cursor.upper()))) {
+      return { column: column.toLowerCase(), value, start: token.start };
+    }
+    if (written) unequal.add(column.toLowerCase());
   }
   cursor.at = start;
   return null;
 }
 
-/** 5 or '5': written as the server would write it, so that equal keys are equal texts. null for 05, 5.0, 1e1, '5abc'. */
-function canonicalInteger(text: string, token: Token | undefined): string | null {
-  if (token === undefined) return null;
-  const written =
-    token.kind === 'number'
-      ? text.slice(token.start, token.end)
-      : token.kind === 'string' && text.charAt(token.start) === "'"
-        ? text.slice(token.start + 1, token.end - 1)
-        : '';
+/**
+ * The number or string from `start` to `end`, 5 or '5': written as the server would write it, so that equal keys are equal
+ * texts. null for 05, 5.0, 1e1, '5abc'.
+ */
+export function canonicalInteger(text: string, start: number, end: number): string | null {
+  const quoted = text.charAt(start) === "'";
+  const written = quoted ? text.slice(start + 1, end - 1) : text.slice(start, end);
   // Up to 2^53 a comparison by floating point, should the server make one, is exact.
   return /^(0|[1-9][0-9]{0,15})$/.test(written) && Number.isSafeInteger(Number(written)) ? written : null;
 }

@@ -42,12 +42,18 @@ function kindOf(char: string): Kind {
 const BACKSLASH = 92;
 const shape = Buffer.allocUnsafeSlow(SHAPE_BYTES_MAX);
 
+/** Where the literals of the text that was read last begin and end. */
+const starts = new Uint16Array(SHAPE_BYTES_MAX);
+const ends = new Uint16Array(SHAPE_BYTES_MAX);
+
 /** A text without its literals. */
 export interface TextShape {
   /** Equal for texts whose tokens are the same but for their offsets and for what integers and strings say. */
   readonly key: string;
   /** The key is the text. */
   readonly whole: boolean;
+  /** How many it has. */
+  readonly literals: number;
 }
 
 /**
@@ -69,6 +75,8 @@ export function textShape(text: string, mode: SqlMode): TextShape | null {
       // Parts of names and of numbers that are no plain integers stay as they are.
       if (before !== Kind.word && before !== Kind.dot && next !== Kind.word && next !== Kind.dot) {
         shape[length++] = Literal.integer;
+        starts[literals] = at;
+        ends[literals] = behind;
         literals += 1;
       } else {
         for (let i = at; i < behind; i++) shape[length++] = text.charCodeAt(i);
@@ -81,8 +89,10 @@ export function textShape(text: string, mode: SqlMode): TextShape | null {
     if (kind === Kind.quote) {
       // x'41', N'text', _utf8'text'
       if (before === Kind.word) return null;
+      starts[literals] = at;
       at = behindString(text, at, mode);
       if (at < 0) return null;
+      ends[literals] = at;
       shape[length++] = Literal.string;
       literals += 1;
       before = kind;
@@ -105,7 +115,28 @@ export function textShape(text: string, mode: SqlMode): TextShape | null {
     at += 1;
     before = kind;
   }
-  return literals === 0 ? { key: text, whole: true } : { key: shape.toString('latin1', 0, length), whole: false };
+  if (literals === 0) return { key: text, whole: true, literals };
+  return { key: shape.toString('latin1', 0, length), whole: false, literals };
+}
+
+/** The literals of a text that has a shape, by their places among them. */
+export interface LiteralPlaces {
+  readonly count: number;
+  start(place: number): number;
+  end(place: number): number;
+}
+
+const lastLiterals = {
+  count: 0,
+  start: (place: number): number => starts[place] ?? 0,
+  end: (place: number): number => ends[place] ?? 0,
+};
+
+/** To be looked at before another text is. */
+export function literalPlaces(text: string, mode: SqlMode): LiteralPlaces {
+  const shape = textShape(text, mode);
+  lastLiterals.count = shape === null || shape.whole ? 0 : shape.literals;
+  return lastLiterals;
 }
 
 /** "--" and "/*". */
