@@ -88,7 +88,18 @@ export function sessionReason(session: Omit<SessionFacts, 'schema'>): BypassReas
   return null;
 }
 
+/** Asked for each miss: texts are parsed once, and judged once. */
+const judged = new WeakMap<ParsedText, BypassReason | null>();
+
 function textReason(text: ParsedText): BypassReason | null {
+  const known = judged.get(text);
+  if (known !== undefined) return known;
+  const reason = readReason(text);
+  if (text.kept === true) judged.set(text, reason);
+  return reason;
+}
+
+function readReason(text: ParsedText): BypassReason | null {
   const [statement] = text.statements;
   if (text.broken || text.statements.length !== 1 || statement === undefined) return 'several_statements';
   if (statement.kind !== 'select' || statement.effect !== 'read') return 'not_plain';
@@ -163,5 +174,9 @@ function knownTables(
 
 /** A name from latin1 bytes to text. */
 function nameOf(bytes: string): string {
-  return Buffer.from(bytes, 'latin1').toString('utf8');
+  // Nearly all are plain ASCII, which is the same in both.
+  for (let at = 0; at < bytes.length; at++) {
+    if (bytes.charCodeAt(at) > 127) return Buffer.from(bytes, 'latin1').toString('utf8');
+  }
+  return bytes;
 }

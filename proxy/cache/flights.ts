@@ -6,8 +6,8 @@ const WAIT_MS = 2_000;
 
 /** One question to the server whose reply others wait for. */
 interface Flight {
-  readonly ended: Promise<void>;
-  readonly end: () => void;
+  /** For those who wait; most are not waited for. */
+  ended: { readonly promise: Promise<void>; readonly resolve: () => void } | null;
   /** Its reply may still be stored. */
   readonly viable: () => boolean;
   waiters: number;
@@ -26,20 +26,25 @@ export class Flights {
     // The timer runs only for flights that somebody waits for.
     if (flight.waiters === 0) this.after(WAIT_MS, () => this.land(key, flight));
     flight.waiters += 1;
-    return flight.ended;
+    flight.ended ??= ending();
+    return flight.ended.promise;
   }
 
   /** Begins a flight. Call the result when its reply was stored, or will not be. */
   begin(key: string, viable: () => boolean): { readonly end: () => void; readonly wanted: () => boolean } {
-    let end = (): void => undefined;
-    const ended = new Promise<void>((resolve) => (end = resolve));
-    const flight: Flight = { ended, end, viable, waiters: 0 };
+    const flight: Flight = { ended: null, viable, waiters: 0 };
     this.flights.set(key, flight);
     return { end: () => this.land(key, flight), wanted: () => flight.waiters > 0 };
   }
 
   private land(key: string, flight: Flight): void {
     if (this.flights.get(key) === flight) this.flights.delete(key);
-    flight.end();
+    flight.ended?.resolve();
   }
+}
+
+function ending(): NonNullable<Flight['ended']> {
+  let resolve = (): void => undefined;
+  const promise = new Promise<void>((done) => (resolve = done));
+  return { promise, resolve };
 }

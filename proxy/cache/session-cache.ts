@@ -1,7 +1,7 @@
 import type { BypassReason, Catalog, FullName } from '../ports';
 import type { SessionFingerprint } from '../session/session-fingerprint';
 import type { ParsedText } from '../sql/classifier';
-import { type Cacheability, cacheability, sessionReason } from './cacheability';
+import { type Cacheability, cacheability, type SessionFacts, sessionReason } from './cacheability';
 import type { CacheKeyParts, CacheSpace } from './cache-space';
 import type { CacheTicket, ReadCache } from './read-cache';
 
@@ -62,8 +62,18 @@ export class SessionCache {
     if (!this.cache.usable) return { kind: 'bypass', reason: 'capture_away' };
     const { hasOwnTables, understood, optedOut, readsUncommitted } = fingerprint;
     const { schema, autocommit, inTransaction } = view;
-    const session = { schema, autocommit, inTransaction, hasOwnTables, understood, optedOut, readsUncommitted };
-    const facts = { ...session, readsCommitted: this.readsCommitted };
+    const { readsCommitted } = this;
+    // Not spread from parts: that is slow, and this is done for each miss.
+    const facts: SessionFacts = {
+      schema,
+      autocommit,
+      inTransaction,
+      hasOwnTables,
+      understood,
+      optedOut,
+      readsUncommitted,
+      readsCommitted,
+    };
     const decide = (): Cacheability => cacheability({ text, parsed }, facts, this.catalog);
     const definitions = this.cache.definitions();
     const decision = decide();

@@ -106,7 +106,8 @@ export class CachedReads {
     if (asked === null || statement?.kind !== 'select') return notCollected;
     if (!idle || command.sequence !== 0) return this.bypassed('pipelined');
     if (this.writes.dirty) return this.bypassed('own_writes');
-    const joined = this.waited === text ? null : services.flights.join(asked.flightKey(text));
+    const key = asked.flightKey(text);
+    const joined = this.waited === text ? null : services.flights.join(key);
     if (joined !== null && asked.closedReason === null) {
       this.waited = text;
       return { kind: 'wait', what: 'the same question', ready: joined };
@@ -119,7 +120,7 @@ export class CachedReads {
     const { cache } = services;
     const { ticket } = answer;
     const viable = (): boolean => cache.mayStore(ticket);
-    const flight = viable() ? services.flights.begin(asked.flightKey(text), viable) : null;
+    const flight = viable() ? services.flights.begin(key, viable) : null;
     const confirm = answer.kind === 'unsure' ? answer.confirm : null;
     return { kind: 'send', collector: new ReplyCollector(cache, ticket, flight, confirm) };
   }
