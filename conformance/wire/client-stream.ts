@@ -15,10 +15,13 @@ export class ClientStream {
   private sequence = 0;
   private rest: Buffer = Buffer.alloc(0);
 
-  /** `wake`: something has happened; `received`: plain bytes, in memory of their own. */
+  /**
+   * `wake`: something has happened; `received`: plain bytes, in memory of their own, and the number of the compressed
+   * packet that they lay in; null: of none.
+   */
   constructor(
     target: Target,
-    private readonly received: (bytes: Buffer) => void,
+    private readonly received: (bytes: Buffer, frame: number | null) => void,
     private readonly wake: () => void,
   ) {
     this.socket = this.listen(createConnection({ ...target, allowHalfOpen: true, noDelay: true }));
@@ -26,6 +29,20 @@ export class ClientStream {
 
   write(bytes: Buffer): void {
     this.socket.write(this.compressed ? this.compress(bytes) : bytes);
+  }
+
+  /** As they are, whatever lies on the wire. */
+  writeRaw(bytes: Buffer): void {
+    this.socket.write(bytes);
+  }
+
+  /** In one write; with compression each begins a packet of its own, and counts anew. */
+  writeCommands(commands: readonly Buffer[]): void {
+    const carried = (command: Buffer): Buffer => {
+      this.sequence = 0;
+      return this.compressed ? this.compress(command) : command;
+    };
+    this.socket.write(Buffer.concat(commands.map(carried)));
   }
 
   /** Sends nothing more. */
@@ -61,15 +78,10 @@ export class ClientStream {
     this.compressed = true;
   }
 
-  /** The next command begins: compressed packets are counted anew. */
-  beginCommand(): void {
-    this.sequence = 0;
-  }
-
   private listen(socket: Socket): Socket {
     socket.on('data', (chunk: Buffer) => {
       if (this.compressed) this.decompress(chunk);
-      else this.received(Buffer.from(chunk));
+      else this.received(Buffer.from(chunk), null);
       this.wake();
     });
     socket.on('error', () => this.wake());
@@ -103,9 +115,10 @@ export class ClientStream {
     while (this.rest.length >= 7) {
       const length = this.rest.readUIntLE(0, 3);
       if (this.rest.length < 7 + length) return;
-      this.sequence = (this.rest[3] ?? 0) + 1;
+      const frame = this.rest[3] ?? 0;
+      this.sequence = frame + 1;
       const body = this.rest.subarray(7, 7 + length);
-      this.received(this.rest.readUIntLE(4, 3) === 0 ? Buffer.from(body) : inflateSync(body));
+      this.received(this.rest.readUIntLE(4, 3) === 0 ? Buffer.from(body) : inflateSync(body), frame);
       this.rest = this.rest.subarray(7 + length);
     }
   }

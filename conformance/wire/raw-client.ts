@@ -29,6 +29,11 @@ export interface LoginOptions {
   readonly compressed?: boolean;
 }
 
+export interface ReceivedPacket extends Packet {
+  /** Number of the compressed packet that its last byte lay in; null: of none. */
+  readonly frame: number | null;
+}
+
 /** What was waited for did not come in a time that is long for any server. */
 export class NoReplyError extends Error {
   readonly code = 'NO_REPLY';
@@ -40,7 +45,7 @@ export class NoReplyError extends Error {
 
 /** A client that sends exactly the bytes it is told to, and keeps every packet that comes. */
 export class RawClient {
-  readonly packets: Packet[] = [];
+  readonly packets: ReceivedPacket[] = [];
   readonly socket: ClientStream;
   /** The payload of the server's first packet, as it came. */
   greeting: Buffer = Buffer.alloc(0);
@@ -55,7 +60,9 @@ export class RawClient {
   private constructor(target: Target) {
     this.socket = new ClientStream(
       target,
-      (bytes) => void this.packets.push(...this.framer.push(bytes)),
+      (bytes, frame) => {
+        for (const packet of this.framer.push(bytes)) this.packets.push({ ...packet, frame });
+      },
       () => this.wake(),
     );
   }
@@ -123,7 +130,7 @@ export class RawClient {
   }
 
   /** The next `count` packets; fewer when the connection ends first. */
-  async take(count: number): Promise<Packet[]> {
+  async take(count: number): Promise<ReceivedPacket[]> {
     await this.until(() => this.packets.length >= count || this.closed || this.ended);
     return this.packets.splice(0, count);
   }

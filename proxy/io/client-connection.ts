@@ -5,7 +5,7 @@ import { Command } from '../wire/constants';
 import { frame } from '../wire/packet-framer';
 import { encodeError } from '../wire/response';
 import { Session } from '../session/session';
-import type { SessionEffects } from '../session/session-effects';
+import type { ReplyProgress, SessionEffects } from '../session/session-effects';
 import { doubtDefaults, type ProxyServices } from '../session/proxy-services';
 import { isDenied, nobodyDenied } from '../session/denied-users';
 import type { KnownLogin, LetIn, ShortLogin } from '../session/known-login';
@@ -230,6 +230,10 @@ export class ClientConnection implements SessionEffects, TwoSides {
 
   end(bytes: Buffer): void {
     this.refuse(bytes);
+  }
+
+  replyProgress(progress: ReplyProgress): void {
+    if (this.client instanceof CompressedChannel) this.client.replyProgress(progress);
   }
 
   upgrade(upgrade: Upgrade): void {

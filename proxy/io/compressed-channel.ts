@@ -1,5 +1,6 @@
 import { packetsOutOfOrder } from '../errors';
 import type { Compression } from '../session/links';
+import type { ReplyProgress } from '../session/session-effects';
 import { type CompressedFrame, FrameCutter } from '../wire/compressed-frame';
 import { InnerNumbers } from '../wire/inner-numbers';
 import { frame } from '../wire/packet-framer';
@@ -35,6 +36,8 @@ export class CompressedChannel implements Channel {
   private readonly frames: CompressedFrame[] = [];
   /** Number of the last frame that came; null: none did. */
   private sequenceRead: number | null = null;
+  /** The session tells where replies end. */
+  private followed = true;
   private uncompressing = false;
   private stopped = false;
   private isPaused = true;
@@ -88,6 +91,23 @@ export class CompressedChannel implements Channel {
     this.writer.push(bytes);
     this.full ||= this.needsDrain;
     return !this.needsDrain;
+  }
+
+  /** See SessionEffects. */
+  replyProgress(progress: ReplyProgress): void {
+    switch (progress) {
+      case 'part':
+        this.numbers.partEnded();
+        return this.writer.beginRun(null, true);
+      case 'end': {
+        const first = this.numbers.replyEnded();
+        return this.writer.beginRun(first, first !== null);
+      }
+      case 'unknown':
+        this.followed = false;
+        this.numbers.unfollowed();
+        return;
+    }
   }
 
   cork(): void {
@@ -172,13 +192,11 @@ export class CompressedChannel implements Channel {
     }
   }
 
-  private take(next: CompressedFrame): void {
-    if (!this.inOrder(next.sequence)) return this.outOfOrder();
+  private take({ sequence, body, uncompressedLength }: CompressedFrame): void {
+    if (!this.inOrder(sequence)) return this.outOfOrder();
     // A long file goes on with 0 behind 255.
-    this.numbers.begin(next.sequence !== 0 || (this.writer.sequence === 0 && this.numbers.fileAsked));
-    this.sequenceRead = next.sequence;
-    this.writer.sequence = (next.sequence + 1) & 0xff;
-    const { body, uncompressedLength } = next;
+    this.numbers.begin(sequence !== 0 || (this.writer.sequence === 0 && this.numbers.fileAsked));
+    this.sequenceRead = sequence;
     if (uncompressedLength === 0) return this.plain(body);
     if (uncompressedLength > AT_ONCE_BYTES_MAX) return this.uncompressLater(body, uncompressedLength);
     let bytes: Buffer;
@@ -204,22 +222,30 @@ export class CompressedChannel implements Channel {
   }
 
   private plain(bytes: Buffer): void {
-    this.numbers.fromClient(bytes);
+    const first = this.numbers.fromClient(bytes, this.nextRead);
+    if (first !== null) this.writer.beginRun(first, this.followed);
     if (bytes.length > 0) this.events?.data(bytes);
   }
 
-  private inOrder(sequence: number): boolean {
-    const next = ((this.sequenceRead ?? 0xff) + 1) & 0xff;
-    if (this.numbers.inside) return sequence === next;
-    // A command begins anew; a file that was asked for goes on after the request for it.
-    return sequence === 0 || sequence === next || sequence === this.writer.sequence;
+  /** Number of the client's next frame, where it goes on. */
+  private get nextRead(): number {
+    return ((this.sequenceRead ?? 0xff) + 1) & 0xff;
   }
 
+  private inOrder(sequence: number): boolean {
+    const { numbers, writer } = this;
+    if (numbers.inside) return sequence === this.nextRead;
+    if (numbers.fileAsked) return sequence === writer.sequence;
+    // A command begins anew; a step of an authentication goes on.
+    return sequence === 0 || (!numbers.idle && (sequence === this.nextRead || sequence === writer.sequence));
+  }
+
+  /** The answers, and their numbers, are what the server was seen to give. */
   private outOfOrder(): void {
-    // The numbers that the server was seen to give.
-    const inside = this.numbers.inside ? (this.sequenceRead ?? 0) + 1 : 0;
-    this.writer.sequence = inside === 0 ? 2 : inside;
-    this.fail('frames out of order', frame(encodeError(packetsOutOfOrder()), inside));
+    const { inside, fileAsked } = this.numbers;
+    const number = inside ? this.nextRead : 0;
+    this.writer.beginRun(inside ? number : 2, false);
+    this.fail('frames out of order', fileAsked ? null : frame(encodeError(packetsOutOfOrder()), number));
   }
 
   private fail(message: string, answer: Buffer | null): void {

@@ -17,17 +17,26 @@ export class ReplyRelay {
   /** The next packet of the file goes on with the one before. */
   private fileContinues = false;
 
+  /** The client speaks compression. */
+  private framed = false;
+
   /** Ends the session: a step of an authentication that the client must not take, and was not told of. */
   refusal: ErrorPacket | null = null;
 
   /** Capabilities that both sides agreed on. */
   constructor(
-    private readonly to: Pick<SessionEffects, 'toClient'>,
+    private readonly to: Pick<SessionEffects, 'toClient' | 'replyProgress'>,
     private readonly counters: ProxyCounters,
     capabilities: number,
     mariaDbCapabilities: number,
   ) {
     this.tracker = new ResponseTracker(capabilities, mariaDbCapabilities);
+  }
+
+  /** From here on it is told how far replies are. */
+  tellProgress(): void {
+    this.framed = true;
+    this.tracker.stopsAtParts = true;
   }
 
   /** No reply is to come. */
@@ -75,6 +84,7 @@ export class ReplyRelay {
       this.pending.shift();
       head.ended();
       this.to.toClient(head.bytes);
+      if (this.framed) this.to.replyProgress?.('end');
     }
   }
 
@@ -130,6 +140,10 @@ export class ReplyRelay {
         const next = this.pending[0];
         // What comes next is kept apart when it is ours or not for the client.
         if (next !== undefined && (next.from === 'proxy' || next.swallowed)) send(at);
+      }
+      if (this.framed && !head.swallowed && (this.tracker.ended || this.tracker.atPart || this.tracker.wantsFile)) {
+        send(at);
+        this.to.replyProgress?.(this.tracker.ended ? 'end' : 'part');
       }
     }
     send(chunk.length);

@@ -24,6 +24,9 @@ export class ResponseTracker {
   private summary: ReplySummary = nothingSaid;
   /** The plugin that the server asked the client for last, in an authentication; null: none. */
   switchesTo: string | null = null;
+  /** `push` stops also where the server sends what it has so far; `atPart` says then that it did. */
+  stopsAtParts = false;
+  atPart = false;
   private kind: ReplyKind = 'result';
   private phase: ReplyPhase = endedPhase;
   private columnsAfterParameters = 0;
@@ -104,6 +107,7 @@ export class ResponseTracker {
    */
   push(bytes: Buffer, from: number): number {
     let at = from;
+    this.atPart = false;
     while (at < bytes.length && this.phase.kind !== 'ended') {
       if (this.headerFilled === 0) {
         const behind = this.passPlain(bytes, at);
@@ -130,7 +134,7 @@ export class ResponseTracker {
       if (this.skip > 0) return this.keepHead(at);
       this.headerFilled = 0;
       this.endOfPacket();
-      if (this.phase.kind === 'file') return at;
+      if (this.phase.kind === 'file' || this.atPart) return at;
     }
     return at;
   }
@@ -371,11 +375,15 @@ export class ResponseTracker {
       ((this.summary.status ?? 0) & ServerStatus.moreResultsExist) !== 0 &&
       (this.kind === 'result' || this.kind === 'cursor');
     this.phase = more ? firstPhase : endedPhase;
+    if (more) this.atPart = this.stopsAtParts;
   }
 
   private error(): void {
     const code = this.payloadLength >= 3 ? this.head.readUInt16LE(1) : 0;
-    if (code === PROGRESS_REPORT) return;
+    if (code === PROGRESS_REPORT) {
+      this.atPart = this.stopsAtParts;
+      return;
+    }
     this.summary.errorCode = code;
     this.phase = endedPhase;
   }

@@ -1,6 +1,13 @@
 import type { LetIn, ShortLogin } from './known-login';
 import type { Upgrade } from './links';
 
+/**
+ * How far the replies are that went to the client: `part`: the server sends what it has so far, and more of the reply
+ * follows (another result, or what comes behind a progress report or a file); `end`: the reply ended; `unknown`: replies
+ * are not followed, from here on.
+ */
+export type ReplyProgress = 'part' | 'end' | 'unknown';
+
 /** What a session asks of the outside. Plain calls, in order, so that relaying allocates nothing for them. */
 export interface SessionEffects {
   toBackend(bytes: Buffer): void;
@@ -20,6 +27,8 @@ export interface SessionEffects {
   letIn?(short: ShortLogin, letIn: LetIn): void;
   /** The bytes of one side are carried in another way from here on, in the order of these calls. */
   upgrade(upgrade: Upgrade): void;
+  /** Only of clients that speak compression: their frames are numbered by it. */
+  replyProgress?(progress: ReplyProgress): void;
   /** Sends the last bytes that the client gets; what still comes from it is read and thrown away. */
   end(bytes: Buffer): void;
   /** Nothing more will be sent to the client, and nothing more is expected from it. */

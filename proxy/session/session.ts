@@ -8,7 +8,7 @@ import { type ClientCommand, CommandAssembler, framedBytes, ownCommand } from '.
 import type { CommandOutcome } from './command-outcome';
 import { ConnectionPhase } from './connection-phase';
 import type { ShortLogin } from './known-login';
-import { plainLinks, type SessionLinks } from './links';
+import { plainLinks, type SessionLinks, type Upgrade } from './links';
 import { ReplyRelay } from './reply-relay';
 import type { ReplySummary } from './reply-summary';
 import type { SessionEffects } from './session-effects';
@@ -77,7 +77,7 @@ export class Session {
         toBackend: (bytes) => effects.toBackend(bytes),
         toClient: (bytes) => effects.toClient(bytes),
         greeted: (serverVersion) => statements.greeted(serverVersion),
-        upgrade: (upgrade) => effects.upgrade(upgrade),
+        upgrade: (upgrade) => this.upgrade(upgrade),
         wait: (ready) => effects.wait(ready, 0),
         authenticated: (ok, short) => this.authenticated(ok, short),
         lost: () => this.turnRaw(),
@@ -192,6 +192,13 @@ export class Session {
     this.replies = replies;
     this.phase = { kind: 'command', replies };
     this.carryOut(this.statements.ready(summary), replies);
+  }
+
+  private upgrade(upgrade: Upgrade): void {
+    this.effects.upgrade(upgrade);
+    if (upgrade.kind !== 'compression') return;
+    if (this.phase.kind === 'command') this.phase.replies.tellProgress();
+    else this.effects.replyProgress?.('unknown');
   }
 
   private connectionOver(fromClient: Buffer, fromBackend: Buffer): void {
@@ -323,6 +330,7 @@ export class Session {
   private turnRaw(): void {
     this.phase = { kind: 'raw' };
     this.statements.lostTrack();
+    this.effects.replyProgress?.('unknown');
     for (const packet of this.commands.takeParts()) this.effects.toBackend(framedBytes(packet));
     for (const command of this.held.splice(0)) this.sendUnchanged(command);
   }

@@ -27,15 +27,25 @@ function comparable(greeting: Greeting): string {
   ]);
 }
 
-function packetsOf({ step, packets: numbered, ended }: StepRecord, compressed: boolean): string {
-  // The server numbers what it compresses by when it flushed, not one after the other; no client looks at it.
-  const packets = compressed ? numbered.map(({ payload }) => ({ sequence: 0, payload })) : numbered;
-  const lines = step.mask === null ? unmasked(packets) : step.mask.apply(packets);
-  return [...lines, ...(ended ? ['(the connection ended)'] : [])].join('\n');
+/** Below it the server sends each part of a reply in one compressed packet: of longer ones, how many it takes is chance. */
+const ONE_FRAME_BYTES = 16_000;
+
+/** The numbers of the compressed packets too, where they are no chance. */
+function framesOf({ packets }: StepRecord): string {
+  const bytes = packets.reduce((sum, { payload }) => sum + payload.length, 0);
+  const frames = packets.map(({ frame }) => frame);
+  return packets[0]?.frame === null || bytes > ONE_FRAME_BYTES ? '' : `in frames ${frames.join(' ')}`;
 }
 
-/** Where two records of one exchange differ. `compressed`: they came so. */
-export function differences(direct: ExchangeRecord, proxied: ExchangeRecord, compressed: boolean): Difference[] {
+function repliesOf(record: StepRecord, numbers: boolean): string {
+  const { step, ended } = record;
+  const packets = numbers ? record.packets : record.packets.map((packet) => ({ ...packet, sequence: 0 }));
+  const lines = step.mask === null ? unmasked(packets) : step.mask.apply(packets);
+  return [...lines, ...(numbers ? [framesOf(record)] : []), ...(ended ? ['(the connection ended)'] : [])].join('\n');
+}
+
+/** Where two records of one exchange differ. Without `numbers` those of the packets are not looked at. */
+export function differences(direct: ExchangeRecord, proxied: ExchangeRecord, numbers = true): Difference[] {
   const found: Difference[] = [];
   const compare = (step: string, one: string, other: string): void => {
     if (one !== other) found.push({ step, direct: one, proxied: other });
@@ -48,8 +58,8 @@ export function differences(direct: ExchangeRecord, proxied: ExchangeRecord, com
     const name = `${index + 1}: ${(one ?? other)?.step.what ?? ''}`;
     compare(
       name,
-      one === undefined ? 'nothing' : packetsOf(one, compressed),
-      other === undefined ? 'nothing' : packetsOf(other, compressed),
+      one === undefined ? 'nothing' : repliesOf(one, numbers),
+      other === undefined ? 'nothing' : repliesOf(other, numbers),
     );
   }
   return found;

@@ -1,7 +1,7 @@
 import { Capability, MariaDbCapability, PACKET_PAYLOAD_MAX } from '../../../proxy/wire/constants';
-import { frame, type Packet } from '../../../proxy/wire/packet-framer';
+import { frame } from '../../../proxy/wire/packet-framer';
 import { PayloadReader } from '../../../proxy/wire/payload-reader';
-import type { RawClient } from '../raw-client';
+import type { RawClient, ReceivedPacket } from '../raw-client';
 import type { ReplyShape } from './exchange';
 
 /** The connection ended before the reply did. */
@@ -16,7 +16,7 @@ const cursor = 0x0040;
  */
 export class ReplyReader {
   /** What was read of the reply at hand. */
-  packets: Packet[] = [];
+  packets: ReceivedPacket[] = [];
   private readonly deprecateEof: boolean;
   private readonly metadataFlag: boolean;
 
@@ -30,7 +30,7 @@ export class ReplyReader {
   }
 
   /** `files`: what is sent for each file the server asks for; each is one list of packets. */
-  async read(shape: ReplyShape, files: readonly (readonly Buffer[])[]): Promise<readonly Packet[]> {
+  async read(shape: ReplyShape, files: readonly (readonly Buffer[])[]): Promise<readonly ReceivedPacket[]> {
     this.packets = [];
     switch (shape) {
       case 'nothing':

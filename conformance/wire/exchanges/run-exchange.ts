@@ -1,7 +1,7 @@
 import { decodeGreeting, type Greeting } from '../../../proxy/wire/handshake';
-import { frame, type Packet } from '../../../proxy/wire/packet-framer';
+import { frame } from '../../../proxy/wire/packet-framer';
 import type { Target } from '../client-stream';
-import { RawClient } from '../raw-client';
+import { RawClient, type ReceivedPacket } from '../raw-client';
 import { capabilitySet } from './capability-sets';
 import { type Exchange, ping, type Stage, type Step } from './exchange';
 import { ConnectionEnded, ReplyReader } from './reply-reader';
@@ -15,7 +15,7 @@ export interface Route {
 
 export interface StepRecord {
   readonly step: Step;
-  readonly packets: readonly Packet[];
+  readonly packets: readonly ReceivedPacket[];
   /** The connection ended in this reply. */
   readonly ended: boolean;
 }
@@ -48,13 +48,8 @@ export async function runExchange(route: Route, exchange: Exchange): Promise<Exc
     const stages: Stage[] = [...exchange.stages, ...(exchange.ends === true ? [] : [ping()])];
     for (const stage of stages) {
       const together = Array.isArray(stage) ? (stage as readonly Step[]) : [stage as Step];
-      const commands = together.map((step) => frame(step.payload(ids)));
-      client.socket.beginCommand();
-      if (route.compressed !== true) client.send(...commands);
-      for (const [index, step] of together.entries()) {
-        // The server forgets what else came in a command's compressed packets: they are said one after the other.
-        if (route.compressed === true) client.socket.beginCommand();
-        if (route.compressed === true) client.send(commands[index] ?? Buffer.alloc(0));
+      client.socket.writeCommands(together.map((step) => frame(step.payload(ids))));
+      for (const step of together) {
         const ended = await reader.read(step.reply, step.files).then(() => false, isEnd);
         const { packets } = reader;
         steps.push({ step, packets, ended });
