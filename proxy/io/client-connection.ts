@@ -14,28 +14,19 @@ import { connected, newSessionState } from '../session/session-state';
 import { StatementHandler } from '../session/statement-handler';
 import { type AcceptedClient, proxyHeaderFor } from './accepted-client';
 import { type BackendAttempt, connectBackend, describeBackend } from './backend-connection';
-import type { BackendSupply } from './backend-supply';
 import type { Channel } from './channel';
 import { CompressedChannel, CompressionError } from './compressed-channel';
 import { BackendEvents, ClientEvents, type TwoSides } from './connection-events';
 import { GreetingWait } from './greeting-wait';
 import { HandleChannel } from './handle-channel';
 import { LentBackend } from './lent-backend';
-import { type LinkKinds, speaksTls } from './link-kinds';
+import { speaksTls, type Transports } from './link-kinds';
 import type { ProxyOptions } from './proxy-options';
 import { LAST_BYTES_MS } from './refusal';
 import { SocketChannel } from './socket-channel';
-import { beginBackendTls, type ClientTls } from './tls-channel';
+import { beginBackendTls } from './tls-channel';
 
 const quit = frame(Buffer.from([Command.quit]));
-
-/** What all connections of one proxy use for their transports. */
-export interface Transports {
-  /** null: none is offered. Another one takes its place when the files change. */
-  clientTls: ClientTls | null;
-  readonly links: LinkKinds;
-  readonly supply: BackendSupply;
-}
 
 /** Relays one client connection over one backend connection until either ends. */
 export class ClientConnection implements SessionEffects, TwoSides {

@@ -3,7 +3,8 @@ import { serverShutdown, tooManyConnections } from '../errors';
 import type { ProxyServices } from '../session/proxy-services';
 import { type AcceptedClient, acceptedDirectly, comesFrom, networkList, readProxyHeader } from './accepted-client';
 import type { Arrival } from './arrival';
-import { ClientConnection, type Transports } from './client-connection';
+import { ClientConnection } from './client-connection';
+import type { Transports } from './link-kinds';
 import type { ProxyOptions } from './proxy-options';
 import { turnAway } from './refusal';
 

@@ -1,9 +1,18 @@
 import type { Link, SessionLinks } from '../session/links';
 import { linkTo } from './accepted-client';
+import type { BackendSupply } from './backend-supply';
 import { hasZstd } from './frame-codec';
 import type { OwnPasswordKey } from './password-key';
 import type { ProxyOptions } from './proxy-options';
 import type { ClientTls } from './tls-channel';
+
+/** What all connections of one proxy use for their transports. */
+export interface Transports {
+  /** null: none is offered. Another one takes its place when the files change. */
+  clientTls: ClientTls | null;
+  readonly links: LinkKinds;
+  readonly supply: BackendSupply;
+}
 
 /** How clients of each kind are linked to the backend: the same object as long as nothing of it changes. */
 export class LinkKinds {

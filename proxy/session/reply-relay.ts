@@ -78,6 +78,12 @@ export class ReplyRelay {
     this.pending.push(reply);
   }
 
+  /** No reply is to come but this one; `bytes` stay as they are. */
+  answer(bytes: Buffer): void {
+    this.to.toClient(bytes, true);
+    if (this.framed) this.to.replyProgress?.('end');
+  }
+
   /** Those that nothing of the server's stands before any more. */
   sendOwnReplies(): void {
     for (let head = this.pending[0]; head?.from === 'proxy'; head = this.pending[0]) {

@@ -128,7 +128,7 @@ export class Session {
   private answered(chunk: Buffer, replies: ReplyRelay): boolean {
     if (!replies.idle || this.waiting || this.held.length > 0 || this.commands.bytes > 0) return false;
     const reply = this.fromClientFramer.isWhole(chunk) ? this.statements.hit(chunk) : null;
-    if (reply !== null) this.effects.toClient(reply, true);
+    if (reply !== null) replies.answer(reply);
     return reply !== null;
   }
 
