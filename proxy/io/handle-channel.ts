@@ -63,9 +63,21 @@ export class HandleChannel implements Channel {
   }
 
   private fail(error: Error): void {
-    if (this.handle === null) return;
-    process.nextTick(() => this.events?.error(error));
-    this.destroy();
+    if (!this.close()) return;
+    process.nextTick(() => {
+      this.events?.error(error);
+      this.events?.close();
+    });
+  }
+
+  /** False: it was before, or `socket` has the handle. */
+  private close(): boolean {
+    const { handle } = this;
+    if (handle === null) return false;
+    this.handle = null;
+    // A callback of Node's own, from the next phase of its loop, costs as much as the call of the system.
+    handle.close();
+    return true;
   }
 
   write(bytes: Buffer, kept = false): boolean {
@@ -185,12 +197,7 @@ export class HandleChannel implements Channel {
 
   destroy(): void {
     if (this.socket !== null) return this.socket.destroy();
-    const { handle } = this;
-    if (handle === null) return;
-    this.handle = null;
-    // A callback of Node's own, from the next phase of its loop, costs as much as the call of the system.
-    handle.close();
-    void soon.then(() => this.events?.close());
+    if (this.close()) void soon.then(() => this.events?.close());
   }
 
   /** The same as a socket of Node's, which does all that is said to this channel from here on; null: it is closed. */
