@@ -1,3 +1,6 @@
+/** So few that a call to copy them costs more. */
+const COPIED_MAX = 24;
+
 /** Builds one payload from the protocol's basic types: the twin of PayloadReader. */
 export class PayloadWriter {
   private bytes: Buffer;
@@ -21,7 +24,9 @@ export class PayloadWriter {
 
   uint8(value: number): this {
     const at = this.grow(1);
-    this.bytes.writeUInt8(value, at);
+    // Most bytes that are written; the call refuses the others.
+    if ((value & 0xff) === value) this.bytes[at] = value;
+    else this.bytes.writeUInt8(value, at);
     return this;
   }
 
@@ -66,14 +71,23 @@ export class PayloadWriter {
   }
 
   raw(value: Uint8Array): this {
-    const at = this.grow(value.length);
-    this.bytes.set(value, at);
+    const { length } = value;
+    const at = this.grow(length);
+    if (length > COPIED_MAX) this.bytes.set(value, at);
+    else for (let i = 0; i < length; i++) this.bytes[at + i] = value[i] ?? 0;
     return this;
   }
 
   zeros(count: number): this {
     const at = this.grow(count);
     this.bytes.fill(0, at, at + count);
+    return this;
+  }
+
+  /** One byte a character. */
+  latin1(value: string, from = 0): this {
+    const at = this.grow(value.length - from) - from;
+    for (let i = from; i < value.length; i++) this.bytes[at + i] = value.charCodeAt(i);
     return this;
   }
 

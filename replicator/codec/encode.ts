@@ -154,7 +154,7 @@ class KeyWriter {
     const most = Math.min(key.length, this.previous.length);
     let shared = 0;
     while (shared < most && key.charCodeAt(shared) === this.previous.charCodeAt(shared)) shared++;
-    writeBytes(writeNumber(this.writer, shared), Buffer.from(key.slice(shared), 'latin1'));
+    writeNumber(writeNumber(this.writer, shared), key.length - shared).latin1(key, shared);
     this.previous = key;
   }
 }

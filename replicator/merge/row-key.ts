@@ -36,7 +36,7 @@ export function keyFromBytes<Key extends RowKey | UniqueKey>(bytes: Uint8Array):
 }
 
 function keyString(kind: 'r' | 'u', names: readonly string[], values: readonly Uint8Array[]): string {
-  const writer = new PayloadWriter(64).raw(Buffer.from(kind));
+  const writer = new PayloadWriter(64).latin1(kind);
   for (const name of names) writer.lenencBytes(name);
   for (const value of values) writer.lenencBytes(value);
   return writer.finish().toString('latin1');
