@@ -11,6 +11,7 @@ import { exchangeGroups } from './exchanges/fixtures/all';
 
 interface Flags {
   readonly quick?: boolean;
+  readonly everyOffset?: boolean;
   readonly transport?: readonly string[];
   readonly only?: string;
   readonly json?: string;
@@ -20,6 +21,10 @@ interface Flags {
 const QUICK_STRIDE = 5;
 /** Cutting is dearer. */
 const QUICK_CUT_STRIDE = 40;
+/** Reads up to this length are cut at every byte: of the 33 longer than 4 KiB, all but those of 48 KiB and more. */
+const CUT_BYTES = 1 << 15;
+/** Longer than any read; each of 64 KiB takes half a minute. */
+const CUT_ALL_BYTES = 1 << 20;
 /** The column of exchanges that were cut. */
 const CUT = 'cut anywhere';
 
@@ -85,12 +90,17 @@ async function runAll(rig: ExchangeRig, flags: Flags): Promise<boolean> {
   );
 }
 
+function cutBytes({ everyOffset }: Flags): number {
+  return everyOffset === true ? CUT_ALL_BYTES : CUT_BYTES;
+}
+
 /** The same exchanges as sessions heard them, heard again with each read cut at each byte. */
 async function cutAll(rig: ExchangeRig, flags: Flags, group: readonly Exchange[]): Promise<Counts> {
   const counts: Counts = { same: 0, differing: 0 };
   const named = chosen(flags, group, true).filter(({ large }) => large !== true);
   for (const exchange of named.filter((_, index) => flags.quick !== true || index % QUICK_CUT_STRIDE === 0)) {
-    const { differing } = cutEverywhere(await rig.hear(exchange));
+    const heard = await rig.hear(exchange);
+    const { differing } = flags.quick === true ? cutEverywhere(heard) : cutEverywhere(heard, cutBytes(flags));
     for (const line of differing.slice(0, 5)) process.stdout.write(`\n${CUT}: ${exchange.name}\n  ${line}\n`);
     counts[differing.length === 0 ? 'same' : 'differing'] += 1;
   }
@@ -113,7 +123,11 @@ function command(): Command {
         'every reply must be the same bytes. Thread ids, scrambles and what else differs honestly is masked by rules ' +
         'that stand with the exchanges. Each is then heard again by a session alone, every read cut at every byte.',
     )
-    .option('--quick', 'no large ones; on all but the first transport one exchange in 5, of the cut ones one in 40')
+    .option(
+      '--quick',
+      'no large ones; on all but the first transport one exchange in 5, of the cut ones one in 40, reads above 4 KiB not at every byte',
+    )
+    .option('--every-offset', 'cut reads of 48 and 64 KiB at every byte too: a quarter of an hour more')
     .option('--transport <names...>', 'only these: tcp, socket, zlib, TLS, "TLS and zlib"')
     .option('--only <text>', 'only exchanges whose name has this text')
     .option('--json <file>', 'write the table there');

@@ -34,14 +34,14 @@ export function replay({ heard, catalog, defaults }: SessionRecord, cut: (bytes:
   return { toBackend: Buffer.concat(toBackend), toClient: Buffer.concat(toClient), unclassified };
 }
 
-/** Reads up to this length are cut everywhere; of longer ones, the places around each packet's header. */
+/** Where time is short, reads up to this length are cut everywhere; of longer ones, the places around each header. */
 const CUT_EVERYWHERE_BYTES = 4_096;
 const AROUND_HEADER_BYTES = 12;
 const CUTS_MAX = 3_000;
 
-/** Offsets at which a read is cut. */
-export function offsetsOf({ bytes }: Heard): readonly number[] {
-  if (bytes.length <= CUT_EVERYWHERE_BYTES) return Array.from({ length: bytes.length - 1 }, (_, index) => index + 1);
+/** Offsets at which a read is cut; all of them, unless it is longer than `everywhereBytes`. */
+export function offsetsOf({ bytes }: Heard, everywhereBytes: number): readonly number[] {
+  if (bytes.length <= everywhereBytes) return Array.from({ length: bytes.length - 1 }, (_, index) => index + 1);
   const offsets = new Set<number>();
   // A read may begin within a packet: then these are only places like any others.
   for (let at = 0; at + PACKET_HEADER_BYTES <= bytes.length; at += PACKET_HEADER_BYTES + bytes.readUIntLE(at, 3)) {
@@ -65,9 +65,9 @@ export interface CutReport {
  * Cuts each read of the record at each of its offsets, once, and compares what the session says with what it says when
  * nothing is cut. One replay cuts every read, each at another offset, so that the longest read decides how many there are.
  */
-export function cutEverywhere(record: SessionRecord): CutReport {
+export function cutEverywhere(record: SessionRecord, everywhereBytes = CUT_EVERYWHERE_BYTES): CutReport {
   const whole = replay(record, (bytes) => [bytes]);
-  const offsets = new Map(record.heard.map((heard) => [heard.bytes, offsetsOf(heard)]));
+  const offsets = new Map(record.heard.map((heard) => [heard.bytes, offsetsOf(heard, everywhereBytes)]));
   const rounds = Math.max(0, ...[...offsets.values()].map(({ length }) => length));
   const differing: string[] = [];
   const compare = (how: string, said: Said): void => {
