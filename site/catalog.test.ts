@@ -141,6 +141,19 @@ describe('a schema is read ahead', () => {
     expect(server.passes).toBe(2);
   });
 
+  test('after DDL the schema that was asked for last comes first', async () => {
+    const server = new Server();
+    const catalog = open(server);
+    await catalog.load('app', 't');
+    await until(() => catalog.find('app', 'v') !== undefined);
+    await catalog.load('school', 't');
+    await until(() => catalog.find('school', 'v') !== undefined);
+    catalog.forget();
+    await until(() => catalog.find('school', 'v') !== undefined);
+    expect(catalog.find('app', 'v')).toBeUndefined();
+    await until(() => catalog.find('app', 'v') !== undefined);
+  });
+
   test('what was read while definitions changed is not kept, and read again', async () => {
     const server = new Server();
     const catalog = open(server);

@@ -59,7 +59,8 @@ export class ReadAhead {
   }
 
   private async run(): Promise<void> {
-    const [schema] = this.due;
+    // The one that was asked for last, where others follow it.
+    const schema = [...this.inUse].findLast((each) => this.due.has(each)) ?? [...this.due][0];
     if (schema === undefined) return;
     this.due.delete(schema);
     this.running = true;

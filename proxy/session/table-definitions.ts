@@ -34,6 +34,16 @@ export function isTemporaryDdl(statement: Statement): boolean {
   );
 }
 
+/** CREATE … INDEX: columns and primary key stay as they are. (DROP INDEX may take the primary key.) */
+export function addsIndex(statement: Statement): boolean {
+  const cursor = new TokenCursor(statement.tokens, statement.body);
+  if (!cursor.accept('CREATE')) return false;
+  while (cursor.accept(...indexWords)) continue;
+  return cursor.upper() === 'INDEX';
+}
+
+const indexWords = ['OR', 'REPLACE', 'UNIQUE', 'FULLTEXT', 'SPATIAL', 'ONLINE', 'OFFLINE'];
+
 export function definitionChanges(statement: Statement): DefinitionChanges {
   if (statement.kind !== 'ddl') return nothing;
   const cursor = new TokenCursor(statement.tokens, statement.body);

@@ -25,7 +25,7 @@ import type { PreparedText } from './dynamic-text';
 import { knownSetting, learnSetting } from './known-settings';
 import { type Planning, planText, type StatementPlan } from './statement-plan';
 import { residueOf, worse } from '../reuse/residue';
-import { isTemporaryDdl } from './table-definitions';
+import { addsIndex, isTemporaryDdl } from './table-definitions';
 import { changedSet, withEntry, withoutEntry } from './sparse';
 import { type WriteTracker, writesAnything, writesNothing } from './write-tracker';
 
@@ -289,7 +289,7 @@ export class TextHandler {
   }
 
   private definitionsChanged(statement: Statement): void {
-    if (statement.kind !== 'ddl' || isTemporaryDdl(statement)) return;
+    if (statement.kind !== 'ddl' || isTemporaryDdl(statement) || addsIndex(statement)) return;
     const verb = statement.tokens[statement.body]?.upper ?? '';
     if (!keepsDefinitions.has(verb)) this.services.catalog.forget();
   }

@@ -1,0 +1,19 @@
+import { parseText } from '../sql/classifier';
+import { defaultSqlMode } from '../sql/sql-mode';
+import { addsIndex } from './table-definitions';
+
+test.each([
+  ['CREATE INDEX i ON t (a)', true],
+  ['CREATE UNIQUE INDEX i ON t (a)', true],
+  ['CREATE OR REPLACE FULLTEXT INDEX i ON t (a)', true],
+  ['/* c */ create index i on t (a)', true],
+  ['DROP INDEX `PRIMARY` ON t', false],
+  ['CREATE TABLE `index` (id INT)', false],
+  ['CREATE TABLE t (a INT, INDEX (a))', false],
+  ['CREATE UNIQUE TABLE t', false],
+  ['ALTER TABLE t ADD INDEX (a)', false],
+])('%s adds an index and nothing else: %s', (sql, expected) => {
+  const [statement] = parseText(sql, defaultSqlMode).statements;
+  if (statement === undefined) throw new Error('no statement');
+  expect(addsIndex(statement)).toBe(expected);
+});
