@@ -68,6 +68,18 @@ interface Batch {
     expect(BigInt(last?.id ?? 0)).toBe(generated[0]);
   });
 
+  it.each([`${far} + 0`, `(SELECT ${far})`])('REPLACE behind %s in the list', async (key) => {
+    const rows = ['a', 'b', 'c'].map((tag) => [`${tag}0`, `${tag}1`, null, `${tag}2`, '0']);
+    const told = await db.batch<{ insertId: bigint }>(
+      `REPLACE INTO post (v, id) VALUES (?, ${key}), (?, ?), (?, ?)`,
+      rows,
+    );
+    const byTag = await found();
+    const ours = [...byTag].filter(([, own]) => isOwn(KeyedSite.scope, own)).map(([tag]) => tag);
+    expect(ours.sort()).toEqual(['a1', 'a2', 'b1', 'b2', 'c1', 'c2']);
+    expect(BigInt(told.insertId)).toBe(byTag.get('a1'));
+  });
+
   it('keep their keys behind a row that is updated and tells its key', async () => {
     await db.query(`INSERT INTO post (id, v, k) VALUES (${far}, 'old', 'taken'), (7, 'low', 'low')`);
     await db.batch(
@@ -102,6 +114,12 @@ interface Batch {
       [null, 'a', 'b'],
       [String(far), 'c', 'd'],
     ];
+    const computed = `INSERT INTO post (id, v) VALUES ((SELECT ${far}), ?), (NULL, ?)`;
+    const tags = [
+      ['a', 'b'],
+      ['c', 'd'],
+    ];
+    await expect(db.batch(computed, tags)).rejects.toMatchObject({ errno: 1467 });
     await expect(db.batch(sql, rows)).rejects.toMatchObject({ errno: 1467 } satisfies Partial<SqlError>);
     expect((await found()).size).toBe(0);
   });

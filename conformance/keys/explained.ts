@@ -72,9 +72,8 @@ export const explanations: readonly Explanation[] = [
     why:
       'Behind a large key (with LAST_INSERT_ID(id), any key) of an earlier row, the parameters of a bulk execution are given ' +
       'the keys. A row of the list that has no parameter for its key cannot be given one, since its text is one for all ' +
-      'executions: it is refused (1467), and says to send the rows that bring their own key in a statement of their own.',
-    applies: ({ step, proxied }) =>
-      step.bulk && (step.large.length > 0 || tellsKeys(step)) && keysInText(step) && proxied.told[0]?.errno === 1467,
+      'executions: it is refused (1467), also where only a computed key may be large, and says to send the rows that bring their own key in a statement of their own.',
+    applies: ({ step, proxied }) => step.bulk && keysInText(step) && proxied.told[0]?.errno === 1467,
   },
   {
     name: 'REPLACE that meets its own keys',
@@ -83,7 +82,7 @@ export const explanations: readonly Explanation[] = [
       'statement has written, and REPLACE does not replace by a generated key (1062). With keys of the site it goes well.',
     applies: ({ step, direct, proxied }) =>
       /^\W*(?:\S+ FOR )?.*\bREPLACE\b/is.test(step.sql) &&
-      step.large.length > 1 &&
+      (step.large.length > 1 || (step.bulk && step.large.length > 0)) &&
       direct.told.every(({ errno }, at) => errno === 1062 || errno === proxied.told[at]?.errno) &&
       direct.told.some(({ errno }, at) => errno === 1062 && proxied.told[at]?.errno === null),
   },

@@ -206,8 +206,10 @@ export class PreparedHandler {
 
 /** What is to be sent; null: rows behind a key of the execution's own cannot be given theirs. */
 function withGivenKeys(command: ClientCommand, bulk: BulkKeys | null, held: HeldKeys | null): readonly Buffer[] | null {
-  if (held === null || bulk === null || bulk.jumpsAt === null || bulk.jumpsAt < held.first) return command.framed;
+  if (held === null || bulk === null) return command.framed;
+  if (!bulk.mayJump && (bulk.jumpsAt === null || bulk.jumpsAt < held.first)) return command.framed;
   const payload = bulk.given(held.first);
+  if (payload === command.payload) return command.framed;
   return payload === null ? null : [frame(payload)];
 }
 

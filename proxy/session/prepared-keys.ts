@@ -47,6 +47,8 @@ export interface ExecutionKeys {
 export interface BulkKeys {
   /** An explicit key so large, less the rows before it that have none, makes the server go on behind it. null: there is none. */
   readonly jumpsAt: bigint | null;
+  /** What the server computes may be such a key. */
+  readonly mayJump: boolean;
   /** What is to be sent so that the rows behind that get their keys, from `first` on; null: they cannot be given them. */
   given(first: bigint): Buffer | null;
 }
@@ -107,7 +109,8 @@ export class PreparedKeys {
     const counted = typeof need.byValue === 'function';
     const bulk: BulkKeys = {
       jumpsAt: explicit.length === 0 ? null : jumpsAt(rows, anyKeyJumps),
-      given: (first) => givenInBulk(command, need.rows, givenKeys(rows, first, anyKeyJumps)),
+      mayJump: count > 1 && rows.some(({ kind }) => kind === 'unknown'),
+      given: (first) => givenInBulk(command, need.rows, rows, givenKeys(rows, first, anyKeyJumps)),
     };
     return { needs: own, explicit, rows: { ...noRows, counted }, bulk };
   }
@@ -185,18 +188,26 @@ function jumpsAt(rows: readonly RowKey[], anyKeyJumps: boolean): bigint | null {
   return found;
 }
 
-/** `written`: the rows of the statement, each standing for many. */
+/** `written`: the rows of the statement, each standing for many of `rows`. */
 function givenInBulk(
   { payload, head, types }: BulkCommand,
   written: readonly RowKey[],
+  rows: readonly RowKey[],
   given: readonly GivenKey[],
 ): Buffer | null {
+  // Of the first row that the server generates the client is told, so it has to.
+  const told = rows.findIndex(({ kind }) => kind === 'generated');
   const keys = new Map<string, bigint>();
   for (const { row, key, sure } of given) {
     const place = written[row % written.length];
-    if (place?.kind !== 'parameter') return null;
-    if (sure) keys.set(`${Math.floor(row / written.length)} ${place.number}`, key);
+    if (place?.kind !== 'parameter') {
+      // A row before it may have computed a large key.
+      if (sure || place?.kind === 'generated') return null;
+    } else if (sure || (row > told && rows[row]?.kind === 'generated')) {
+      keys.set(`${Math.floor(row / written.length)} ${place.number}`, key);
+    }
   }
+  if (keys.size === 0) return payload;
   return withBulkValues(payload, head, types, (row, number) => keys.get(`${row} ${number}`) ?? null);
 }
 
