@@ -30,6 +30,8 @@ export class LoginPlay {
   private readonly harmed: Harmed;
   private readonly framer = new PacketFramer();
   private readonly heard: Packet[] = [];
+  /** The beginnings of what went to and fro, as hex. */
+  private readonly said: string[] = [];
   private closed = false;
   private wake = (): void => {};
   private socket!: Socket;
@@ -52,6 +54,7 @@ export class LoginPlay {
     socket.on('data', (bytes: Buffer) => {
       for (const { sequence, payload } of this.framer.push(bytes)) {
         this.heard.push({ sequence, payload: Buffer.from(payload) });
+        this.said.push(`<${payload.toString('hex', 0, 8)}`);
       }
       this.wake();
     });
@@ -145,6 +148,7 @@ export class LoginPlay {
   private async leave(): Promise<void> {
     const { chance, socket } = this;
     const way = this.closed ? 'gone' : chance.of(['quit', 'quit', 'quit', 'end', 'destroy', 'reset'] as const);
+    this.said.push(way);
     if (way === 'quit') socket.end(frame(Buffer.of(1)));
     else if (way === 'end') socket.end();
     else if (way === 'reset' && socket.remoteAddress !== undefined) socket.resetAndDestroy();
@@ -161,6 +165,7 @@ export class LoginPlay {
 
   private send(bytes: Buffer): void {
     this.packets += 1;
+    this.said.push(`>${bytes.toString('hex', 0, 12)}(${bytes.length})`);
     for (const piece of chopped(bytes, this.chance)) if (!this.socket.destroyed) this.socket.write(piece);
   }
 
@@ -184,8 +189,11 @@ export class LoginPlay {
   }
 
   private unless(wrong: boolean, what: string): false {
-    if (wrong) throw new FuzzFinding(`a client (${this.user}, damaged: ${this.harmed ?? 'nothing'}) ${what}`);
-    return false;
+    if (!wrong) return false;
+    const { user, harmed, said } = this;
+    throw new FuzzFinding(
+      `a client (${user}, damaged: ${harmed ?? 'nothing'}, said and heard: ${said.join(' ')}) ${what}`,
+    );
   }
 }
 
