@@ -7,7 +7,7 @@ import { SqlFuzzer } from './sql-fuzz';
 
 export const PHASES = ['sql', 'codecs', 'session', 'sockets', 'logins', 'server'] as const;
 /** In so many packets each way of letting a client in must have been met, or the phase tries nothing. */
-const WAYS_PACKETS = 2_000;
+const WAYS_PACKETS = 20_000;
 
 export type FuzzPhase = (typeof PHASES)[number];
 

@@ -18,7 +18,7 @@ const BATCH = 96;
 /** A thread may take a moment to see that a client has gone. */
 const THREAD_ASKED_MAX = 20_000;
 /** Connections that wait longer than that for a client are ended: those of a batch have gone before the next one. */
-const idle = { connectionsMax: 8, idleMs: 100, lifeMs: 5_000, rememberMs: 1_000 };
+const idle = { connectionsMax: 8, idleMs: 250, lifeMs: 5_000, rememberMs: 1_000 };
 
 /** How often each way of letting a client in was met. */
 export interface LoginWays {

@@ -41,7 +41,7 @@ export class LoginPlay {
     /** The server says nothing that is damaged, and does not go away. */
     private readonly honest: boolean,
   ) {
-    this.user = chance.oneIn(4) ? 'bob' : 'app';
+    this.user = chance.oneIn(6) ? 'bob' : 'app';
     this.right = !chance.oneIn(8);
     this.password = this.right ? (passwords.get(this.user) ?? '') : 'wrong';
     this.harmed = chance.oneIn(2) ? null : chance.of(['login', 'answer', 'command']);
@@ -97,13 +97,13 @@ export class LoginPlay {
     const { chance } = this;
     // Mostly all alike, so that it can be guessed; attributes differ from process to process.
     const unlike = chance.oneIn(16) ? Capability.transactions : 0;
-    const database = chance.oneIn(8) ? null : Buffer.from('app');
+    const database = chance.oneIn(16) ? null : Buffer.from('app');
     const without = unlike | (database === null ? Capability.connectWithDb : 0);
     return encodeHandshakeResponse({
       capabilities: (offered & ~without) >>> 0,
       mariaDbCapabilities: 0,
       maxPacketBytes: 1 << 24,
-      charset: chance.oneIn(8) ? 33 : 45,
+      charset: chance.oneIn(16) ? 33 : 45,
       user: Buffer.from(this.user),
       authResponse: nativePasswordAnswer(this.password, scramble),
       database,

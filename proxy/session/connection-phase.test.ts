@@ -223,6 +223,18 @@ test.each([
   expect(finished).toEqual([Buffer.alloc(0)]);
 });
 
+test('what is said behind a question is the answer to it, a command too', () => {
+  const { phase, backend } = open({}, 'mysql_native_password');
+  phase.fromClient(Buffer.concat([frame(answer(0, 'mysql_native_password'), 1), frame(Buffer.of(1), 0)]));
+  expect(backend()).toHaveLength(1);
+  expect(phase.holding).toBe(true);
+  const authData = Buffer.concat([scramble, Buffer.alloc(1)]);
+  phase.fromBackend(frame(encodeAuthSwitchRequest({ plugin: 'mysql_native_password', authData }), 2));
+  // The server refuses it; kept back, both would wait for one another.
+  expect(backend()).toEqual([{ sequence: 0, payload: Buffer.of(1) }]);
+  expect(phase.holding).toBe(false);
+});
+
 test('commands that do not wait for the OK are handed on behind it', () => {
   const { phase, finished, backend } = open({});
   const ping = frame(Buffer.from([14]), 0);

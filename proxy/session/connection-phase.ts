@@ -88,6 +88,8 @@ export class ConnectionPhase {
   /** The backend has answered what the client sent last, so that the client may say more. */
   private clientsTurn = true;
   private waiting = false;
+  /** The backend wants an answer, and takes the client's next packet for it whatever that is. */
+  private asked = false;
   /** As the client was shown it, if what it comes to is wanted. */
   private shown: Buffer | null = null;
   private short: ShortLogin | null = null;
@@ -113,7 +115,8 @@ export class ConnectionPhase {
    */
   private get clientIsEarly(): boolean {
     const { nextSequence } = this.fromClientQueue;
-    return nextSequence !== null && (nextSequence === 0 || (this.compression !== null && !this.clientsTurn));
+    if (nextSequence === null) return false;
+    return (nextSequence === 0 && !this.asked) || (this.compression !== null && !this.clientsTurn);
   }
 
   fromClient(chunk: Buffer): void {
@@ -147,6 +150,7 @@ export class ConnectionPhase {
       if (packet === null) return;
       this.clientSequence = packet.sequence;
       this.clientsTurn = false;
+      this.asked = false;
       this.clientPacket(packet, this.step);
     }
   }
@@ -186,6 +190,7 @@ export class ConnectionPhase {
         return this.toClient(packet);
       case 'authentication': {
         const { relay } = this.step;
+        this.asked = payload[0] === AuthPacket.switch;
         if (payload[0] === AuthPacket.ok) return this.accepted(packet, relay !== null);
         return this.carryOut(relay?.fromBackend(payload) ?? { kind: 'relay' }, packet, 'backend');
       }
