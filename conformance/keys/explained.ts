@@ -79,10 +79,11 @@ export const explanations: readonly Explanation[] = [
     name: 'REPLACE that meets its own keys',
     why:
       'Led on by the large keys of the list, the counter of the server without a proxy comes to a key of a row that the same ' +
-      'statement has written, and REPLACE does not replace by a generated key (1062). With keys of the site it goes well.',
+      'statement has written, and REPLACE does not replace by a generated key (1062). In a bulk execution it also takes a ' +
+      'key that a row brings behind a generated one for generated. With keys of the site it goes well.',
     applies: ({ step, direct, proxied }) =>
       /^\W*(?:\S+ FOR )?.*\bREPLACE\b/is.test(step.sql) &&
-      (step.large.length > 1 || (step.bulk && step.large.length > 0)) &&
+      (step.bulk || step.large.length > 1) &&
       direct.told.every(({ errno }, at) => errno === 1062 || errno === proxied.told[at]?.errno) &&
       direct.told.some(({ errno }, at) => errno === 1062 && proxied.told[at]?.errno === null),
   },
