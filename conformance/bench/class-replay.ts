@@ -9,10 +9,18 @@ import { replay, type ReplayResult } from '../moodle/replay';
 import { skippingClient } from '../moodle/replay-clients';
 import { account, type BenchSite } from './bench-sites';
 
-/** Seconds that the SQL took in the recorded order, one statement at a time. */
+/** One way to the class's database. */
+export interface ReplayWay {
+  readonly name: string;
+  readonly port: number;
+}
+
+/** Seconds that the SQL took in the recorded order, one statement at a time; and by kind of statement. */
+export type ReplayTimes = ReadonlyMap<string, number>;
+
 export interface ReplayRound {
-  readonly direct: number;
-  readonly cached: number;
+  /** By the name of the way. */
+  readonly times: ReadonlyMap<string, ReplayTimes>;
   /** Of all SELECTs. */
   readonly hitRate: number;
 }
@@ -24,6 +32,20 @@ export interface ReplayFigures {
   readonly stale: readonly string[];
 }
 
+export interface ReplaySides {
+  readonly direct: DatabaseServer;
+  /** Before the direct database; each replays the class too. */
+  readonly relays: readonly ReplayWay[];
+  readonly site: BenchSite;
+  readonly rounds: number;
+}
+
+/** Of all statements, in ReplayTimes. */
+export const allKinds = 'all';
+/** Names of ways besides the relays. */
+export const directWay = 'direct';
+export const cachedWay = 'Duara, cached';
+
 const login = { ...account, host: '127.0.0.1', database: 'moodle' };
 
 /**
@@ -32,10 +54,8 @@ const login = { ...account, host: '127.0.0.1', database: 'moodle' };
  * sides get warm. Then a client that skips rows measures, since one that turns them into JavaScript takes longer than the
  * server: that time is the same on both sides, and would hide how they differ.
  */
-export async function classReplay(
-  dir: string,
-  { direct, site, rounds }: { readonly direct: DatabaseServer; readonly site: BenchSite; readonly rounds: number },
-): Promise<ReplayFigures> {
+export async function classReplay(dir: string, sides: ReplaySides): Promise<ReplayFigures> {
+  const { direct, site, rounds } = sides;
   const data = loadMoodle(dir);
   await loadBoth(direct, site, data);
   const recorded = await replay({ data, connect: { ...login, port: direct.port }, prefix: 'mdl_', recorded: null });
@@ -47,22 +67,35 @@ export async function classReplay(
     witness: { ...login, port: site.database.port },
   });
   const timed: ReplayRound[] = [];
-  for (let round = 0; round < rounds; round++) {
-    await loadBoth(direct, site, data);
-    timed.push(await timedRound(data, direct, site));
-  }
+  for (let round = 0; round < rounds; round++) timed.push(await timedRound(data, sides));
   return { rounds: timed, compared, stale };
 }
 
-async function timedRound(data: MoodleData, direct: DatabaseServer, site: BenchSite): Promise<ReplayRound> {
-  const timed = (port: number, recorded: ReplayResult['outcomes'] | null): Promise<ReplayResult> =>
+async function timedRound(data: MoodleData, { direct, relays, site }: ReplaySides): Promise<ReplayRound> {
+  const replayed = (port: number, recorded: ReplayResult['outcomes'] | null): Promise<ReplayResult> =>
     replay({ data, connect: () => skippingClient({ ...login, port }), prefix: 'mdl_', recorded });
-  const first = await timed(direct.port, null);
+  const times = new Map<string, ReplayTimes>();
+  for (const { name, port } of relays) {
+    await loadDump(direct, data.dump);
+    times.set(name, timesOf(data, await replayed(port, null)));
+  }
+  await loadBoth(direct, site, data);
+  const first = await replayed(direct.port, null);
+  times.set(directWay, timesOf(data, first));
   const before = await site.counter('duara_cache_hits_total');
-  const second = await timed(site.target.port, first.outcomes);
+  times.set(cachedWay, timesOf(data, await replayed(site.target.port, first.outcomes)));
   const hits = (await site.counter('duara_cache_hits_total')) - before;
   const selects = data.lines.filter(({ sql }) => /^\s*SELECT\b/i.test(sql)).length;
-  return { direct: first.sqlSeconds, cached: second.sqlSeconds, hitRate: hits / selects };
+  return { times, hitRate: hits / selects };
+}
+
+function timesOf({ lines }: MoodleData, { seconds }: ReplayResult): ReplayTimes {
+  const times = new Map<string, number>();
+  for (const [at, { cmd, sql }] of lines.entries()) {
+    const kind = cmd === 'Query' ? (/\w+/.exec(sql)?.[0] ?? '').toUpperCase() : cmd;
+    for (const name of [allKinds, kind]) times.set(name, (times.get(name) ?? 0) + (seconds[at] ?? 0));
+  }
+  return times;
 }
 
 async function loadBoth(direct: DatabaseServer, site: BenchSite, { dump }: MoodleData): Promise<void> {

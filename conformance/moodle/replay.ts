@@ -9,6 +9,8 @@ export interface ReplayResult {
   readonly outcomes: readonly (Outcome | null)[];
   /** Seconds spent waiting for replies, connecting included. */
   readonly sqlSeconds: number;
+  /** The same by line of the recording. */
+  readonly seconds: readonly number[];
   readonly idsMapped: number;
   /** With `witness`: SELECTs that were compared, and those whose answers differed. */
   readonly compared: number;
@@ -34,7 +36,7 @@ export async function replay(options: ReplayOptions): Promise<ReplayResult> {
   const ids = new IdMap(prefix, data.references);
   const outcomes: (Outcome | null)[] = [];
   const witness = options.witness === undefined ? null : new Witness({ ...options.witness, ...exactValues });
-  let sqlNanos = 0n;
+  const seconds: number[] = [];
   const lines = data.lines;
   try {
     for (const [at, line] of lines.entries()) {
@@ -42,7 +44,7 @@ export async function replay(options: ReplayOptions): Promise<ReplayResult> {
       const sql = line.cmd === 'Query' ? ids.rewrite(line.sql) : '';
       const begin = process.hrtime.bigint();
       const answer = await step(options.connect, clients, line, sql);
-      sqlNanos += process.hrtime.bigint() - begin;
+      seconds.push(Number(process.hrtime.bigint() - begin) / 1e9);
       outcomes.push(answer?.outcome ?? null);
       if (line.cmd === 'Quit') await witness?.left(line.conn);
       else if (answer !== null) await witness?.saw(line.conn, sql, answer.rows);
@@ -52,7 +54,8 @@ export async function replay(options: ReplayOptions): Promise<ReplayResult> {
     await Promise.all([...clients.values()].map((client) => client.quit().catch(() => client.drop())));
   }
   const { compared = 0, stale = [] } = witness ?? {};
-  return { outcomes, sqlSeconds: Number(sqlNanos) / 1e9, idsMapped: ids.size, compared, stale };
+  const sqlSeconds = seconds.reduce((sum, each) => sum + each, 0);
+  return { outcomes, sqlSeconds, seconds, idsMapped: ids.size, compared, stale };
 }
 
 /** null: nothing was asked. */
