@@ -6,6 +6,8 @@ import { caseSeed, Chance } from './chance';
 import { FuzzFinding } from './session-rig';
 import { sqlSoup } from './sql-soup';
 
+const TEXT_CHARS_MAX = 16 * 1024 * 1024;
+
 /** Texts through the tokenizer and the classifier alone. */
 export class SqlFuzzer {
   /** The text at hand. */
@@ -25,7 +27,7 @@ export class SqlFuzzer {
     this.count += 1;
     const chance = new Chance(caseSeed(this.seed, this.case));
     this.text = sqlSoup(chance, { settings: true });
-    if (chance.oneIn(500)) this.text = this.text.repeat(chance.below(2_000));
+    if (chance.oneIn(500)) this.text = repeated(this.text, chance.below(2_000));
     const mode: SqlMode = {
       ...defaultSqlMode,
       ansiQuotes: chance.oneIn(4),
@@ -41,6 +43,11 @@ export class SqlFuzzer {
       }
     }
   }
+}
+
+/** No longer than a packet: a long text, often repeated, may be more than a string holds. */
+function repeated(text: string, times: number): string {
+  return text.repeat(Math.min(times, Math.floor(TEXT_CHARS_MAX / Math.max(text.length, 1))));
 }
 
 /** Tokens stand in order, inside the text, and do not overlap. */
