@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { type Connection, createConnection, type RowDataPacket } from 'mysql2/promise';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -127,8 +128,15 @@ class BriefConnection {
       this.users -= 1;
       if (this.users === 0) {
         this.connection = null;
-        await used.then((open) => open.end()).catch(() => {});
+        await used.then(endOf).catch(() => {});
       }
     }
   }
+}
+
+/** Ends it, and waits until the server has: a test may count connections next. */
+async function endOf(connection: Connection): Promise<void> {
+  const ended = once(connection, 'end');
+  await connection.end();
+  await ended;
 }

@@ -15,6 +15,7 @@ import { decodeGreeting, scrambleOf } from '../../proxy/wire/handshake';
 import { encodeHandshakeResponse, encodeSslRequest } from '../../proxy/wire/handshake-response';
 import { frame, PacketFramer } from '../../proxy/wire/packet-framer';
 import { findServer } from '../../site/lab/find-server';
+import { until } from '../lab/lab-process';
 import { makeCertificate, opensslAvailable, type TestCertificate } from './certificate';
 import { anotherProxy, type ProxiedServer, startProxiedServer } from './proxied-server';
 import { query } from './raw-client';
@@ -104,6 +105,33 @@ const can = binary?.flavour === 'mariadb' && hasClient && opensslAvailable();
       expect(wrong.err).toContain('Access denied');
     },
   );
+
+  it('a server at work, reached in TLS, sees that its client is gone', async () => {
+    const proxy = await overTcp({ ca: servers.ca, verify: 'full' });
+    const { port } = proxy;
+    const vanishing = await createConnection({ host: '127.0.0.1', port, user: 'app', password: 'secret' });
+    vanishing.on('error', () => {});
+    vanishing.query('SELECT SLEEP(600)').catch(() => {});
+    const direct = await createConnection({ socketPath: site.server.socket, user: 'root' });
+    const asleep = async (wanted: number): Promise<boolean> => {
+      const [rows] = await direct.query("SELECT 1 FROM information_schema.processlist WHERE info LIKE 'SELECT SLEEP%'");
+      return (rows as unknown[]).length === wanted;
+    };
+    await until(
+      () => asleep(1),
+      20_000,
+      () => 'it does not sleep',
+    );
+    vanishing.destroy();
+    // It looks every five seconds.
+    await until(
+      () => asleep(0),
+      60_000,
+      () => 'it sleeps on',
+    );
+    await direct.end();
+    await proxy.close();
+  });
 
   it('says why when the certificate of the server is not the right one', async () => {
     for (const [ca, verify, fails] of [

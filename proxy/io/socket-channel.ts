@@ -53,7 +53,11 @@ export class SocketChannel implements Channel, WriteOwner {
   private waiting = 0;
   private wantsDrain = false;
 
-  constructor(readonly socket: Socket) {
+  /** `below`: what carries TLS, if its peer is to see a bare end (see `end`). */
+  constructor(
+    readonly socket: Socket,
+    private readonly below: Socket | null = null,
+  ) {
     socket.pause();
   }
 
@@ -172,10 +176,12 @@ export class SocketChannel implements Channel, WriteOwner {
 
   end(bytes?: Buffer): void {
     // An end after an end would make an error object, at every page's end.
-    if (this.socket.writableEnded) return;
+    const { socket, below } = this;
+    if (socket.writableEnded || (below?.writableEnded ?? false)) return;
     this.plain = false;
-    if (bytes === undefined) this.socket.end();
-    else this.socket.end(bytes);
+    // A server at work takes TLS's own goodbye for a next command, and does not see that its client is gone.
+    if (bytes === undefined) (socket.writableLength === 0 ? (below ?? socket) : socket).end();
+    else socket.end(bytes);
   }
 
   whenSent(then: () => void): void {

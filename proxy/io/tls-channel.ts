@@ -77,5 +77,5 @@ export function beginBackendTls(channel: SocketChannel, options: BackendTlsOptio
   secured.cork();
   secured.once('secureConnect', () => secured.uncork());
   socket.on('error', (error: Error) => secured.destroy(error));
-  return new SocketChannel(secured);
+  return new SocketChannel(secured, socket);
 }

@@ -296,9 +296,14 @@ export function readLogin(payload: Buffer): HandshakeResponse | null {
   try {
     return decodeHandshakeResponse(payload);
   } catch (error) {
-    if (error instanceof PayloadTooShortError || error instanceof HandshakeFormatError) return null;
+    if (isUnreadable(error)) return null;
     throw error;
   }
+}
+
+/** Thrown for what a peer sent, not for what we did. */
+export function isUnreadable(error: unknown): boolean {
+  return error instanceof PayloadTooShortError || error instanceof HandshakeFormatError;
 }
 
 /** The server, or the account, has as many connections as it may: those without a client must go. */
