@@ -122,7 +122,8 @@ export class InformationSchemaCatalog implements Catalog {
     // What raised the count has asked for the schema to be read again.
     if (generation !== this.generation) return;
     this.passed.add(schema);
-    for (const info of all ?? []) {
+    if (all === null) return this.ahead.drop(schema);
+    for (const info of all) {
       // What was read meanwhile is as new, and others may hold it.
       if (!this.tables.has(this.key(schema, info.table))) this.keep(schema, info.table, info);
     }

@@ -1,7 +1,5 @@
 import type { ServerDefaults } from '../proxy/ports';
-import type { SqlRow } from './database-pool';
-
-type Query = (sql: string, values: readonly unknown[]) => Promise<readonly SqlRow[]>;
+import type { Query } from './definition-questions';
 
 /** Reads what new sessions begin with. Rejects as `query` does. */
 export async function readServerDefaults(query: Query): Promise<ServerDefaults> {

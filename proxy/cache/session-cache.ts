@@ -58,22 +58,8 @@ export class SessionCache {
 
   /** What to do about a command that `hit` did not answer. */
   ask(text: string, parsed: ParsedText): SessionCacheAnswer {
-    const { fingerprint, view } = this;
     if (!this.cache.usable) return { kind: 'bypass', reason: 'capture_away' };
-    const { hasOwnTables, understood, optedOut, readsUncommitted } = fingerprint;
-    const { schema, autocommit, inTransaction } = view;
-    const { readsCommitted } = this;
-    // Not spread from parts: that is slow, and this is done for each miss.
-    const facts: SessionFacts = {
-      schema,
-      autocommit,
-      inTransaction,
-      hasOwnTables,
-      understood,
-      optedOut,
-      readsUncommitted,
-      readsCommitted,
-    };
+    const facts = this.facts();
     const decide = (): Cacheability => cacheability({ text, parsed }, facts, this.catalog);
     const definitions = this.cache.definitions();
     const decision = decide();
@@ -117,10 +103,16 @@ export class SessionCache {
 
   /** Why nothing is looked up for this session now; null: it is. */
   get closedReason(): BypassReason | null {
+    return sessionReason(this.facts());
+  }
+
+  /** Not spread from parts: that is slow, and this is done for each miss. */
+  private facts(): SessionFacts {
     const { hasOwnTables, understood, optedOut, readsUncommitted } = this.fingerprint;
-    const { autocommit, inTransaction } = this.view;
+    const { schema, autocommit, inTransaction } = this.view;
     const { readsCommitted } = this;
-    return sessionReason({
+    return {
+      schema,
       autocommit,
       inTransaction,
       hasOwnTables,
@@ -128,7 +120,7 @@ export class SessionCache {
       optedOut,
       readsUncommitted,
       readsCommitted,
-    });
+    };
   }
 
   private get readsCommitted(): boolean {

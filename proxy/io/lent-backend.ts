@@ -1,4 +1,4 @@
-import { accountLimits, isUnreadable, readLogin, Relogin, tooManyConnections } from '../reuse/relogin';
+import { accountLimits, readLogin, Relogin, tooManyConnections } from '../reuse/relogin';
 import { resetCommands, ResetReplies, resetReplies } from '../reuse/reset-replies';
 import { Renewal } from '../reuse/renewal';
 import { isKnown, type KnownLogin, knownLogin, type LetIn, type ShortLogin } from '../session/known-login';
@@ -230,7 +230,8 @@ export class LentBackend implements Channel, LentSide {
         events?.data(bytes);
         return;
       case 'relogin':
-        return this.loginReply(stage, bytes);
+        for (const packet of stage.fromBackend.push(bytes)) stage.login.fromBackend(packet);
+        return;
       case 'judged':
         if (accountLimits.has(errorCodeOf(bytes) ?? 0)) {
           this.limited(stage.login);
@@ -247,16 +248,6 @@ export class LentBackend implements Channel, LentSide {
       case 'offer':
       case 'returned':
         return;
-    }
-  }
-
-  private loginReply({ login, fromBackend }: Extract<Stage, { kind: 'relogin' }>, bytes: Buffer): void {
-    try {
-      for (const packet of fromBackend.push(bytes)) login.fromBackend(packet);
-    } catch (error) {
-      if (!isUnreadable(error)) throw error;
-      // A server that cannot be understood is as good as gone.
-      this.lost(() => this.destroy());
     }
   }
 

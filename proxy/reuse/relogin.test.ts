@@ -148,6 +148,15 @@ test('over a connection that has ended nobody is let in from memory', () => {
   expect([rig.outcomes, rig.toClient]).toEqual([['renewed'], []]);
 });
 
+test('a server that cannot be understood is as good as gone', () => {
+  const cut = askAgain().subarray(0, 4);
+  const first = new Rig().client(login()).server(cut);
+  expect([first.outcomes, first.toClient]).toEqual([['renewed'], []]);
+  const asked = new Rig().client(login()).server(askAgain('client_ed25519', Buffer.alloc(32, 5)));
+  asked.client({ sequence: 3, payload: Buffer.alloc(64, 9) }).server(cut);
+  expect(asked.outcomes).toEqual(['aborted']);
+});
+
 const forgotten: readonly (readonly [reason: string, packet: Packet, replies: readonly Buffer[]])[] = [
   ['the server did not look at the answer', login(), [okBytes]],
   ['a plugin whose answers are not the same each time', login({ authPlugin: 'parsec' }), [askAgain('parsec'), okBytes]],

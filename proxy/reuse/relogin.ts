@@ -149,6 +149,16 @@ export class Relogin {
   }
 
   fromBackend(packet: Packet): void {
+    try {
+      this.reply(packet);
+    } catch (error) {
+      if (!isUnreadable(error)) throw error;
+      // A server that cannot be understood is as good as gone.
+      if (!this.lost()) this.abort();
+    }
+  }
+
+  private reply(packet: Packet): void {
     const { step } = this;
     this.backendSequence = packet.sequence;
     switch (step.kind) {
@@ -302,7 +312,7 @@ export function readLogin(payload: Buffer): HandshakeResponse | null {
 }
 
 /** Thrown for what a peer sent, not for what we did. */
-export function isUnreadable(error: unknown): boolean {
+function isUnreadable(error: unknown): boolean {
   return error instanceof PayloadTooShortError || error instanceof HandshakeFormatError;
 }
 
