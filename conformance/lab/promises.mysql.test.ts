@@ -204,6 +204,8 @@ describe('a cached read is fresh (G9)', () => {
   }, 120_000);
 
   test('after a replicated write', async () => {
+    // A write that B has not seen yet is concurrent with the next at B, and may win over it (M2).
+    await lab.must('compare', '--wait', '60');
     let visible = 150;
     let writing = true;
     const readers = watch(
@@ -216,10 +218,11 @@ describe('a cached read is fresh (G9)', () => {
         await using(
           'a',
           async (direct) => {
+            let seen = 0;
             await until(
-              async () => (await read(direct)) >= n,
+              async () => (seen = await read(direct)) >= n,
               30_000,
-              () => `${n} did not arrive at A`,
+              () => `${n} did not arrive at A, which has ${seen}`,
             );
           },
           true,
