@@ -3,6 +3,9 @@ import { type DatabaseAddress, leanConnection } from '../replicator/io/database-
 
 export type SqlRow = Readonly<Record<string, unknown>>;
 
+/** Rows of one SELECT. Rejects with mysql2's error (`code`, `errno`). Big integers come as strings. */
+export type Query = (sql: string, values?: readonly unknown[]) => Promise<readonly SqlRow[]>;
+
 /** The site's own few connections to its database: for the catalog, keys and status. It reconnects by itself. */
 export class DatabasePool {
   private readonly pool: Pool;
@@ -21,7 +24,7 @@ export class DatabasePool {
     });
   }
 
-  /** Rows of one SELECT; rejects with mysql2's error (`code`, `errno`). Big integers come as strings. */
+  /** A `Query`. */
   async rows(sql: string, values: readonly unknown[] = []): Promise<readonly SqlRow[]> {
     const [rows] = await this.pool.query<RowDataPacket[]>(sql, [...values]);
     return rows;

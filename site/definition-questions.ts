@@ -1,7 +1,5 @@
 import type { FullName } from '../proxy/ports';
-import type { SqlRow } from './database-pool';
-
-export type Query = (sql: string, values: readonly unknown[]) => Promise<readonly SqlRow[]>;
+import type { Query, SqlRow } from './database-pool';
 
 /** What information_schema says of one table or view. */
 export interface DefinitionRows {

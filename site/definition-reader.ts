@@ -1,11 +1,11 @@
 import type { FullName, TableInfo } from '../proxy/ports';
+import type { Query } from './database-pool';
 import {
   Cascades,
   countTables,
   type DefinitionRows,
   definitionOf,
   definitionsOf,
-  type Query,
   viewText,
 } from './definition-questions';
 import { tableInfo } from './table-info';

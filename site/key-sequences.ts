@@ -1,9 +1,7 @@
 import type { Lease, LeaseSource, NarrowTable } from '../proxy/keys/key-leases';
 import { DEFAULT_LEASE_KEYS } from '../proxy/keys/key-leases';
 import { quoteName } from './accounts';
-import type { SqlRow } from './database-pool';
-
-type Query = (sql: string, values?: readonly unknown[]) => Promise<readonly SqlRow[]>;
+import type { Query } from './database-pool';
 
 const CACHE_KEYS = 256n;
 

@@ -6,12 +6,12 @@ import type { LeaseSource } from '../proxy/keys/key-leases';
 import type { Catalog, TableInfo } from '../proxy/ports';
 import type { Alarm } from '../replicator/ports';
 import { quoteName } from './accounts';
-import type { SqlRow } from './database-pool';
+import type { Query } from './database-pool';
 import { bodyKey, type InsertingBodies, insertingBodies } from './inserting-bodies';
 import { KeySequences } from './key-sequences';
 
 export interface KeyTriggersOptions {
-  readonly query: (sql: string, values?: readonly unknown[]) => Promise<readonly SqlRow[]>;
+  readonly query: Query;
   readonly catalog: Catalog;
   /** Schemas whose tables replicate. */
   readonly schemas: readonly string[];

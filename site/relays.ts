@@ -6,7 +6,7 @@ import type { Catalog, KeySource } from '../proxy/ports';
 import type { IdleLimits } from '../proxy/reuse/idle-pool';
 import type { DeniedUsers } from '../proxy/session/denied-users';
 import type { ConfigFile } from './config/schema';
-import type { SqlRow } from './database-pool';
+import type { Query } from './database-pool';
 import { added, type ProxyNumbers, ProxyTally } from './proxy-tally';
 import { readServerDefaults } from './server-defaults';
 import { openCache } from './thread-cache';
@@ -28,7 +28,7 @@ export interface RelaysOptions {
   readonly keys: KeySource;
   readonly log: ProxyLog;
   /** For the catalogs of the other threads, and what sessions begin with. */
-  readonly query: (sql: string, values: readonly unknown[]) => Promise<readonly SqlRow[]>;
+  readonly query: Query;
   readonly deniedUsers: () => DeniedUsers;
   /** A thread died: its clients are gone, and what they had begun counts as in flight for ever. The process is to end. */
   readonly onDeath: (reason: string) => void;

@@ -1,5 +1,5 @@
 import type { ServerDefaults } from '../proxy/ports';
-import type { Query } from './definition-questions';
+import type { Query } from './database-pool';
 
 /** Reads what new sessions begin with. Rejects as `query` does. */
 export async function readServerDefaults(query: Query): Promise<ServerDefaults> {

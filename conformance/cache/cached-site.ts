@@ -112,7 +112,7 @@ export class CachedSite {
     const reader = await createConnection({ socketPath: here.server.socket, user: 'root' });
     this.opened.push(reader);
     this.socket = join(this.sites.dir, 'proxy.sock');
-    const query = async (sql: string, bound: readonly unknown[]): Promise<readonly SqlRow[]> =>
+    const query = async (sql: string, bound: readonly unknown[] = []): Promise<readonly SqlRow[]> =>
       (await reader.query<RowDataPacket[]>(sql, [...bound]))[0];
     this.proxy = await startProxy({
       listen: null,

@@ -50,7 +50,7 @@ export async function startProxiedMtrServer(
   const server = new MtrServer(binary, dir, cached === 'told');
   await server.prepare();
   const questions = new BriefConnection(server.socket);
-  const query = (sql: string, values: readonly unknown[]): Promise<readonly RowDataPacket[]> =>
+  const query = (sql: string, values: readonly unknown[] = []): Promise<readonly RowDataPacket[]> =>
     questions.rows(sql, values);
   const readDefaults = (): Promise<ServerDefaults> => readServerDefaults(query);
   const catalog = new InformationSchemaCatalog({

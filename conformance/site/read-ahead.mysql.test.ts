@@ -15,7 +15,7 @@ const binary = findServer();
   let root: Connection;
   let reader: DefinitionReader;
   let questions = 0;
-  const query = async (sql: string, values: readonly unknown[]): Promise<readonly RowDataPacket[]> => {
+  const query = async (sql: string, values: readonly unknown[] = []): Promise<readonly RowDataPacket[]> => {
     questions += 1;
     return (await root.query<RowDataPacket[]>(sql, [...values]))[0];
   };

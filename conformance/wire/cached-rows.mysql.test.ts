@@ -37,7 +37,7 @@ const binary = findServer();
     if (binary === null) throw new Error('no server');
     board.setCaptureHealthy(true);
     const catalog = new InformationSchemaCatalog({
-      query: async (sql, values) => (await root.query<RowDataPacket[]>(sql, [...values]))[0],
+      query: async (sql, values = []) => (await root.query<RowDataPacket[]>(sql, [...values]))[0],
       isReplicated: () => true,
     });
     site = await startProxiedServer(binary, {

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import type { ProxyLog } from '../../proxy/io/proxy-options';
 import type { KeySource } from '../../proxy/ports';
-import type { SqlRow } from '../database-pool';
+import type { Query, SqlRow } from '../database-pool';
 import { threadLimits } from '../node-flags';
 import type { ProxyNumbers } from '../proxy-tally';
 import { KeyDesk } from './key-desk';
@@ -12,7 +12,7 @@ export interface RelayHostOptions {
   readonly start: RelayStart;
   /** The one source of this site. */
   readonly keys: KeySource;
-  readonly query: (sql: string, values: readonly unknown[]) => Promise<readonly SqlRow[]>;
+  readonly query: Query;
   readonly log: ProxyLog;
   /** The thread ended without having been told to: what its clients were at is not known any more. */
   readonly onDeath: (reason: string) => void;

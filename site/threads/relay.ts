@@ -105,7 +105,7 @@ export class Relay {
     this.tell({ kind: 'drained', id, cut: (await this.proxy?.drain(withinMs)) ?? 0 });
   }
 
-  private ask(sql: string, values: readonly unknown[]): Promise<readonly SqlRow[]> {
+  private ask(sql: string, values: readonly unknown[] = []): Promise<readonly SqlRow[]> {
     const id = this.nextId++;
     return new Promise((resolve, reject) => {
       this.questions.set(id, { resolve, reject });
