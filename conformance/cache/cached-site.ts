@@ -3,6 +3,7 @@ import { type Connection, type ConnectionOptions, type RowDataPacket, createConn
 import { TableVersions } from '../../proxy/cache/table-versions';
 import { type RunningProxy, startProxy } from '../../proxy/io/proxy-server';
 import type { ProxyCounters } from '../../proxy/ports';
+import { zeroCounters } from '../../proxy/zero-counters';
 import { InformationSchemaCatalog } from '../../site/catalog';
 import type { SqlRow } from '../../site/database-pool';
 import type { ServerBinary } from '../../site/lab/find-server';
@@ -99,15 +100,7 @@ export class CachedSite {
     real.setCaptureHealthy(true);
     this.board.connect(deaf ? null : TableVersions.attach(real.buffer, 'replicator'), mutant);
     const versions = proxyBoard(real, mutant);
-    this.counters = {
-      connections: 0,
-      queries: () => undefined,
-      unclassified: 0,
-      cacheHits: 0,
-      cacheMisses: 0,
-      cacheInvalidations: 0,
-      cacheBypassed: () => undefined,
-    };
+    this.counters = zeroCounters();
     const { counters, here } = this;
     const reader = await createConnection({ socketPath: here.server.socket, user: 'root' });
     this.opened.push(reader);

@@ -1,16 +1,12 @@
-import { Flights } from '../../proxy/cache/flights';
-import { ReadCache } from '../../proxy/cache/read-cache';
 import { TableVersions } from '../../proxy/cache/table-versions';
 import type { Catalog, KeyReservation, KeySource, TableInfo, TableVersionBoard } from '../../proxy/ports';
 import type { ProxyServices } from '../../proxy/session/proxy-services';
+import { sampleServices } from '../../proxy/session/services-sample';
 import { Session } from '../../proxy/session/session';
 import { newSessionState, type SessionState } from '../../proxy/session/session-state';
 import { StatementHandler } from '../../proxy/session/statement-handler';
-import { KnownInserts } from '../../proxy/session/known-inserts';
-import { StatementCache } from '../../proxy/sql/statement-cache';
 import { Command, PACKET_HEADER_BYTES } from '../../proxy/wire/constants';
 import type { Chance } from './chance';
-import { zeroCounters } from '../wire/zero-counters';
 
 /** A promise of the proxy that did not hold. */
 export class FuzzFinding extends Error {
@@ -150,22 +146,10 @@ export class SharedParts {
   constructor(chance: Chance, transparent: boolean) {
     this.keys = new CountedKeys(chance);
     this.versions.board.setCaptureHealthy(true);
-    const counters = zeroCounters();
-    const nothing: Catalog = { find: () => null, load: () => Promise.resolve(), forget: () => {} };
-    this.services = {
-      catalog: transparent ? nothing : new ForgetfulCatalog(chance),
-      keys: this.keys,
-      versions: this.versions,
-      counters,
-      statements: new StatementCache(),
-      inserts: new KnownInserts(),
-      cache: transparent ? null : new ReadCache({ board: this.versions, maxBytes: 1 << 18, counters }),
-      flights: new Flights(() => {}),
-      defaultSqlMode: '',
-      defaultsAskedMs: 0,
-      defaultIsolation: 'unknown',
-      commandBytesMax: transparent ? 1 << 30 : 1 << 24,
-    };
+    const { keys, versions } = this;
+    this.services = transparent
+      ? sampleServices({ keys, versions, commandBytesMax: 1 << 30 })
+      : sampleServices({ keys, versions, catalog: new ForgetfulCatalog(chance), commandBytesMax: 1 << 24 }, 1 << 18);
   }
 
   /** When no session is open, nothing may be in flight and no key held. */

@@ -14,7 +14,7 @@ import { MtrCapture } from './mtr-capture';
 import { MtrServer } from './mtr-server';
 import type { TestTarget } from './mysqltest-program';
 import { testDirectory } from './test-files';
-import { zeroCounters } from '../wire/zero-counters';
+import { zeroCounters } from '../../proxy/zero-counters';
 
 /** Nothing here is replicated, so nobody may ask. */
 const noKeys: KeySource = {

@@ -4,7 +4,7 @@ import { TableVersions } from '../../proxy/cache/table-versions';
 import { findServer } from '../../site/lab/find-server';
 import { type ProxiedServer, startProxiedServer } from './proxied-server';
 import { SessionClient } from './session-client';
-import { zeroCounters } from './zero-counters';
+import { zeroCounters } from '../../proxy/zero-counters';
 
 const binary = findServer();
 const opening = ['SET NAMES latin1', "SET SESSION sql_mode = 'STRICT_ALL_TABLES'"];

@@ -4,7 +4,7 @@ import { TableVersions } from '../../proxy/cache/table-versions';
 import { findServer } from '../../site/lab/find-server';
 import { LeanClient } from '../bench/lean-client';
 import { type ProxiedServer, startProxiedServer } from './proxied-server';
-import { zeroCounters } from './zero-counters';
+import { zeroCounters } from '../../proxy/zero-counters';
 
 const binary = findServer();
 const account = { user: 'app', password: 'secret', database: 'app' };

@@ -3,7 +3,7 @@ import { ReadCache } from '../../proxy/cache/read-cache';
 import { TableVersions } from '../../proxy/cache/table-versions';
 import { findServer } from '../../site/lab/find-server';
 import { type ProxiedServer, startProxiedServer } from './proxied-server';
-import { zeroCounters } from './zero-counters';
+import { zeroCounters } from '../../proxy/zero-counters';
 
 const binary = findServer();
 

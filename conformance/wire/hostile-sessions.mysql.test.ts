@@ -6,7 +6,7 @@ import { frame } from '../../proxy/wire/packet-framer';
 import { findServer } from '../../site/lab/find-server';
 import { type ProxiedServer, startProxiedServer } from './proxied-server';
 import { command, query, RawClient } from './raw-client';
-import { zeroCounters } from './zero-counters';
+import { zeroCounters } from '../../proxy/zero-counters';
 
 const binary = findServer();
 

@@ -16,7 +16,7 @@ import type {
 import { DatabaseServer } from '../../site/lab/database-server';
 import type { ServerBinary } from '../../site/lab/find-server';
 import { readServerDefaults } from '../../site/server-defaults';
-import { zeroCounters } from './zero-counters';
+import { zeroCounters } from '../../proxy/zero-counters';
 
 /** Counts up from `next`, for all tables alike; a bulk run takes a million. Settles are kept for the tests to look at. */
 export class CountingKeys implements KeySource {

@@ -4,6 +4,7 @@ import { Capability, ServerStatus } from '../wire/constants';
 import { frame } from '../wire/packet-framer';
 import { type CacheTicket, ReadCache } from './read-cache';
 import { TableVersions } from './table-versions';
+import { zeroCounters } from '../zero-counters';
 
 /**
  * G9 in a model: one table with one row, readers through the cache and around it, writers of the proxy and applies of
@@ -81,7 +82,7 @@ class World {
   /** What any read that begins now must at least return. */
   known = 0;
   hits = 0;
-  readonly counters = { cacheHits: 0, cacheMisses: 0, cacheInvalidations: 0, cacheBypassed: () => {} };
+  readonly counters = zeroCounters();
   private readonly board: TableVersionBoard;
   private readonly slot: number;
   private readonly cache: ReadCache;

@@ -4,6 +4,7 @@ import { CacheSpaces } from './cache-space';
 import { ReadCache } from './read-cache';
 import { storableReply } from './reply-check';
 import { TableVersions } from './table-versions';
+import { zeroCounters } from '../zero-counters';
 
 const OLD = 0;
 const NEW = Capability.deprecateEof;
@@ -44,7 +45,7 @@ test.each<[string, Buffer, number, boolean]>([
 function setUp(maxBytes = 100_000) {
   const board = TableVersions.create();
   board.setCaptureHealthy(true);
-  const counters = { cacheHits: 0, cacheMisses: 0, cacheInvalidations: 0, cacheBypassed: () => {} };
+  const counters = zeroCounters();
   const cache = new ReadCache({ board, maxBytes, counters, replyBytesMax: 10_000 });
   const parts = { account: 'a', schema: 'school', capabilities: NEW, mariaDbCapabilities: 0, charset: 45 };
   const table = { schema: 'school', table: 'post' };

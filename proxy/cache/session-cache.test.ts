@@ -7,6 +7,7 @@ import { frame } from '../wire/packet-framer';
 import { ReadCache } from './read-cache';
 import { SessionCache } from './session-cache';
 import { TableVersions } from './table-versions';
+import { zeroCounters } from '../zero-counters';
 
 const post: TableInfo = {
   schema: 'school',
@@ -30,7 +31,7 @@ function setUp() {
   const cache = new ReadCache({
     board,
     maxBytes: 100_000,
-    counters: { cacheHits: 0, cacheMisses: 0, cacheInvalidations: 0, cacheBypassed: () => {} },
+    counters: zeroCounters(),
   });
   let loaded = false;
   const otherThread = { ends: (): void => {} };

@@ -54,6 +54,7 @@ export async function startProxy(options: ProxyOptions): Promise<RunningProxy> {
     defaultSqlMode: null,
     defaultsAskedMs: 0,
     defaultIsolation: 'unknown',
+    defaultsDoubted: 0,
     commandBytesMax: COMMAND_BYTES_MAX,
     ...(options.sharedDefaults === undefined ? {} : { sharedDefaults: options.sharedDefaults }),
     ...(readDefaults === undefined ? {} : { defaultsReader: new ServerDefaultsReader(() => services, readDefaults) }),

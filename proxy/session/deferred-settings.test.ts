@@ -1,49 +1,17 @@
-import { Flights } from '../cache/flights';
-import { ReadCache } from '../cache/read-cache';
-import { TableVersions } from '../cache/table-versions';
-import type { ProxyCounters } from '../ports';
-import { StatementCache } from '../sql/statement-cache';
 import { Capability, Command } from '../wire/constants';
 import { encodeGreeting } from '../wire/handshake';
 import { encodeHandshakeResponse } from '../wire/handshake-response';
 import { frame } from '../wire/packet-framer';
 import { decodeError, encodeError, encodeOk } from '../wire/response';
-import { KnownInserts } from './known-inserts';
-import { AnsweredSettings } from './answered-settings';
 import type { ProxyServices } from './proxy-services';
+import { sampleServices } from './services-sample';
 import { Session } from './session';
 import { newSessionState } from './session-state';
 import { StatementHandler } from './statement-handler';
 
 const plain = Capability.protocol41 | Capability.secureConnection | Capability.pluginAuth | Capability.multiStatements;
 
-function services(): ProxyServices {
-  const counters: ProxyCounters = {
-    connections: 0,
-    queries: () => {},
-    unclassified: 0,
-    cacheHits: 0,
-    cacheMisses: 0,
-    cacheInvalidations: 0,
-    cacheBypassed: () => {},
-  };
-  const versions = TableVersions.create();
-  return {
-    catalog: { find: () => null, load: () => Promise.resolve(), forget: () => {} },
-    keys: { reserve: () => ({ kind: 'refused', message: '' }), sawExplicitKey: () => {} },
-    versions,
-    counters,
-    statements: new StatementCache(),
-    inserts: new KnownInserts(),
-    settings: new AnsweredSettings(),
-    cache: new ReadCache({ board: versions, maxBytes: 1 << 16, counters }),
-    flights: new Flights(() => {}),
-    defaultSqlMode: '',
-    defaultsAskedMs: 0,
-    defaultIsolation: 'unknown',
-    commandBytesMax: 1 << 26,
-  };
-}
+const services = (): ProxyServices => sampleServices({}, 1 << 16);
 
 const ok = (sequence = 1, status = 2, warnings = 0): Buffer => {
   const packet = { header: 0 as const, affectedRows: 0n, lastInsertId: 0n, status, warnings };

@@ -31,7 +31,7 @@ export class DeferredSettings {
   /** What AnsweredSettings knows a text by, if its answer may be known; null: it may not. Nothing else is under way. */
   question(command: ClientCommand, text: string, parsed: ParsedText): string | null {
     const { status, capabilities } = this.state;
-    if (this.services.settings === undefined || !isDeferrable(text, parsed)) return null;
+    if (!isDeferrable(text, parsed)) return null;
     if (command.sequence !== 0 || this.waiting.length === DEFERRED_MAX) return null;
     // Where sessions are tracked the reply says more; in another state it says something else.
     if ((capabilities & Capability.sessionTrack) !== 0 || (status & lasting) !== ServerStatus.autocommit) return null;
@@ -54,7 +54,7 @@ export class DeferredSettings {
     const replies = waiting.map(() => ({
       ...swallowedReply(),
       failure: () => {
-        this.services.settings?.forget();
+        this.services.settings.forget();
         return settingsLost();
       },
     }));

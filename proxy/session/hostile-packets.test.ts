@@ -1,15 +1,12 @@
-import { Flights } from '../cache/flights';
-import { ReadCache } from '../cache/read-cache';
 import { TableVersions } from '../cache/table-versions';
-import type { Catalog, KeySource, ProxyCounters, TableInfo } from '../ports';
-import { StatementCache } from '../sql/statement-cache';
-import { KnownInserts } from './known-inserts';
+import type { Catalog, KeySource, TableInfo } from '../ports';
 import { Capability } from '../wire/constants';
 import { encodeGreeting } from '../wire/handshake';
 import { encodeHandshakeResponse } from '../wire/handshake-response';
 import { frame } from '../wire/packet-framer';
 import { decodeError, encodeOk } from '../wire/response';
 import type { ProxyServices } from './proxy-services';
+import { sampleServices } from './services-sample';
 import { Session } from './session';
 import { newSessionState } from './session-state';
 import { StatementHandler } from './statement-handler';
@@ -31,15 +28,6 @@ const post: TableInfo = {
 };
 
 function services(catalog: Catalog): ProxyServices {
-  const counters: ProxyCounters = {
-    connections: 0,
-    queries: () => {},
-    unclassified: 0,
-    cacheHits: 0,
-    cacheMisses: 0,
-    cacheInvalidations: 0,
-    cacheBypassed: () => {},
-  };
   const versions = TableVersions.create();
   versions.setCaptureHealthy(true);
   let next = 1n;
@@ -47,25 +35,7 @@ function services(catalog: Catalog): ProxyServices {
     reserve: () => ({ kind: 'keys', first: next++, settle: () => {} }),
     sawExplicitKey: () => {},
   };
-  const cache = new ReadCache({ board: versions, maxBytes: 1 << 16, counters });
-  const flights = new Flights(() => {});
-  const shared = {
-    flights,
-    defaultSqlMode: '',
-    defaultsAskedMs: 0,
-    defaultIsolation: 'unknown' as const,
-    commandBytesMax: 1 << 26,
-  };
-  return {
-    catalog,
-    keys,
-    versions,
-    counters,
-    statements: new StatementCache(),
-    inserts: new KnownInserts(),
-    cache,
-    ...shared,
-  };
+  return sampleServices({ catalog, keys, versions }, 1 << 16);
 }
 
 /** A session over wires that only count; `wait` is answered by the test. */

@@ -1,10 +1,7 @@
 import type { Catalog, TableInfo } from '../ports';
-import { TableVersions } from '../cache/table-versions';
-import { StatementCache } from '../sql/statement-cache';
 import type { TextEdit } from '../sql/text-edit';
 import type { KeyNeed } from './insert-keys';
-import { KnownInserts } from './known-inserts';
-import type { ProxyServices } from './proxy-services';
+import { sampleServices } from './services-sample';
 import { newSessionState, type SessionState } from './session-state';
 import { planText, type StatementPlan } from './statement-plan';
 
@@ -23,7 +20,7 @@ const table = (name: string, more: Partial<TableInfo> = {}): TableInfo => ({
   ...more,
 });
 
-/** What planning uses of the services. */
+/** Plans of texts, and whether a later text is known by one. */
 function rig() {
   const tables = new Map<string, TableInfo>();
   const add = (info: TableInfo): void => void tables.set(`${info.schema}.${info.table}`, info);
@@ -37,13 +34,8 @@ function rig() {
     load: () => Promise.resolve(),
     forget: () => {},
   };
-  const inserts = new KnownInserts();
-  const services = {
-    catalog,
-    inserts,
-    versions: TableVersions.create(),
-    statements: new StatementCache(),
-  } as unknown as ProxyServices;
+  const services = sampleServices({ catalog });
+  const { inserts } = services;
   const state: SessionState = { ...newSessionState(), schema: 'app' };
   const planned = (text: string): StatementPlan => {
     const parsed = services.statements.parse(text, state.mode);

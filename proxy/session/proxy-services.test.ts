@@ -2,7 +2,8 @@ import { TableVersions } from '../cache/table-versions';
 import { forgetDefaults, knownSqlMode } from './proxy-services';
 
 function services(sharedDefaults?: TableVersions): Parameters<typeof forgetDefaults>[0] {
-  const known = { defaultSqlMode: 'ANSI_QUOTES', defaultsGeneration: sharedDefaults?.defaultsGeneration() ?? 0 };
+  const defaultsGeneration = sharedDefaults?.defaultsGeneration() ?? 0;
+  const known = { defaultSqlMode: 'ANSI_QUOTES', defaultsDoubted: 0, defaultsGeneration };
   return sharedDefaults === undefined ? known : { ...known, sharedDefaults };
 }
 

@@ -14,8 +14,7 @@ export interface ProxyServices {
   readonly counters: ProxyCounters;
   readonly statements: StatementCache;
   readonly inserts: KnownInserts;
-  /** Absent: each SET goes to the server at once. */
-  readonly settings?: AnsweredSettings;
+  readonly settings: AnsweredSettings;
   /** null: nothing is cached. */
   readonly cache: ReadCache | null;
   /** Questions of sessions of this thread that others may wait for. */
@@ -35,7 +34,7 @@ export interface ProxyServices {
   /** Reads them over a connection of the site's own; absent: a session asks on its own. */
   readonly defaultsReader?: DefaultsReader;
   /** How often `doubtDefaults` was called. */
-  defaultsDoubted?: number;
+  defaultsDoubted: number;
 }
 
 export interface DefaultsReader {
@@ -69,7 +68,7 @@ export function freshSqlMode(services: ProxyServices, nowMs: number): string | n
 /** They may be others now: the next session asks. */
 export function doubtDefaults(services: Defaults): void {
   services.defaultSqlMode = null;
-  services.defaultsDoubted = (services.defaultsDoubted ?? 0) + 1;
+  services.defaultsDoubted += 1;
 }
 
 /** A session has changed what new ones begin with: every thread asks again. */

@@ -79,8 +79,7 @@ export class TextHandler {
     if (plan.kind === 'ask') return askExpression(plan.expression, this.state);
     if (plan.kind === 'refused') return errorAnswer(plan.error, command);
     const setting = idle && plan.edits.length === 0 ? this.settings.question(command, text, parsed) : null;
-    if (setting !== null && this.services.settings?.has(setting) === true)
-      return this.answerSetting(command, text, plan);
+    if (setting !== null && this.services.settings.has(setting)) return this.answerSetting(command, text, plan);
     const sent = this.reads.missed(command, text, parsed, idle);
     if (sent.kind === 'wait') return sent;
     const collected = sent.collector;
@@ -114,7 +113,7 @@ export class TextHandler {
     const match = new SettingMatch();
     const ended = (summary: ReplySummary | null): void => {
       this.plannedEnded(sent, summary);
-      if (match.matches) this.services.settings?.learn(setting);
+      if (match.matches) this.services.settings.learn(setting);
     };
     return serverReply('result', ended, { barrier, collected: match });
   }

@@ -1,15 +1,11 @@
-import { Flights } from '../../../proxy/cache/flights';
-import { TableVersions } from '../../../proxy/cache/table-versions';
 import type { Catalog, TableInfo } from '../../../proxy/ports';
 import { plainLinks, type SessionLinks } from '../../../proxy/session/links';
 import type { ProxyServices } from '../../../proxy/session/proxy-services';
+import { sampleServices } from '../../../proxy/session/services-sample';
 import { Session } from '../../../proxy/session/session';
 import { newSessionState } from '../../../proxy/session/session-state';
 import { StatementHandler } from '../../../proxy/session/statement-handler';
-import { KnownInserts } from '../../../proxy/session/known-inserts';
-import { StatementCache } from '../../../proxy/sql/statement-cache';
 import type { SequentialKeys } from './sequential-keys';
-import { zeroCounters } from '../zero-counters';
 
 /** What new sessions are told by the proxy's earlier ones. */
 export type SessionDefaults = Pick<ProxyServices, 'defaultSqlMode' | 'defaultIsolation' | 'commandBytesMax'>;
@@ -41,22 +37,7 @@ export class SessionHarness {
     ends: HarnessEnds,
     links: SessionLinks = plainLinks,
   ) {
-    const counters = zeroCounters();
-    const versions = TableVersions.create();
-    const statements = new StatementCache();
-    const flights = new Flights(() => {});
-    this.services = {
-      catalog,
-      keys,
-      versions,
-      counters,
-      statements,
-      inserts: new KnownInserts(),
-      cache: null,
-      flights,
-      defaultsAskedMs: 0,
-      ...defaults,
-    };
+    this.services = sampleServices({ catalog, keys, ...defaults });
     const state = newSessionState();
     this.session = new Session(
       {
@@ -76,7 +57,7 @@ export class SessionHarness {
       },
       new StatementHandler(state, this.services),
       state,
-      counters,
+      this.services.counters,
       links,
     );
   }

@@ -1,6 +1,6 @@
-import type { ProxyCounters } from '../../proxy/ports';
+import type { ProxyCounters } from './ports';
 
-/** Counters of a proxy that nobody exports. */
+/** Counters of a proxy that nobody exports: for tests and rigs. */
 export function zeroCounters(): ProxyCounters {
   return {
     connections: 0,
