@@ -140,6 +140,19 @@ export interface KeySource {
   sawExplicitKey(table: TableInfo, key: bigint): void;
 }
 
+/** Keys of a table: those from `from` to below `end`, and `also`. */
+export interface KeySearch {
+  readonly from: bigint;
+  readonly end: bigint;
+  readonly also: readonly bigint[];
+}
+
+/**
+ * The smallest of these keys that a row of the table has, committed or not; null: none has, or it cannot be told. `found` is
+ * called before the promise resolves, which it always does, soon.
+ */
+export type SmallestKey = (table: TableInfo, among: KeySearch, found: (key: bigint | null) => void) => Promise<void>;
+
 /**
  * Versions of what cached replies depend on, shared between threads (WIRE.md, Freshness). Names are hashed to slots: two
  * that share one only void each other's cache entries more often. Of each table there are slots for

@@ -9,6 +9,7 @@ import type { ConfigFile } from './config/schema';
 import type { Query } from './database-pool';
 import { added, type ProxyNumbers, ProxyTally } from './proxy-tally';
 import { readServerDefaults } from './server-defaults';
+import { smallestKey } from './smallest-key';
 import { openCache } from './thread-cache';
 import { ClientCount } from './threads/client-count';
 import type { RelayHost } from './threads/relay-host';
@@ -61,6 +62,7 @@ export class Relays {
       cache: openCache(versions, cacheBytes, tally),
       counters: tally,
       readDefaults: () => readServerDefaults(options.query),
+      smallestKey: smallestKey(options.query),
       log: options.log,
       refused: (reason) => tally.refused(reason),
       deniedUsers: options.deniedUsers,

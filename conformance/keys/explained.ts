@@ -51,15 +51,15 @@ function keysInText({ sql }: Step): boolean {
 
 export const explanations: readonly Explanation[] = [
   {
-    name: 'first generated row behind a key of its own',
+    name: 'first generated row behind a key of its own, in a text of several statements',
     why:
       'IGNORE or ON DUPLICATE KEY UPDATE, and all rows before a large key of the list (with LAST_INSERT_ID(id), any key) were ' +
-      'left out or updated. The rows behind it get their keys as values, since the server would count on from that key; it ' +
-      'does not take them for generated, and no expression of the statement can know that no row before was inserted. ' +
-      'Rows and keys are right, only the client is not told of the first of them.',
+      'left out or updated. The rows behind it get their keys as values, which the server does not take for generated. Of a ' +
+      'lone statement the site looks which of its keys is there before the client hears of it; in a text of several the next ' +
+      'one has run by then. Rows and keys are right, only the client is not told of the first of them.',
     applies: (outcome) => {
       const { step, direct } = outcome;
-      if (!/\bIGNORE\b|ON DUPLICATE/i.test(step.sql) || !onlyIds(outcome)) return false;
+      if (!/; \S/.test(step.sql) || !/\bIGNORE\b|ON DUPLICATE/i.test(step.sql) || !onlyIds(outcome)) return false;
       return outcome.found.every(({ about, reply }) => {
         const told = about === 'insert id' ? (direct.told[reply ?? 0]?.insertId ?? 0n) : direct.lastInsertId;
         const tag = tagOf(outcome, told);

@@ -17,6 +17,7 @@ import { ProxyTally } from '../../site/proxy-tally';
 import { DatabaseServer } from '../../site/lab/database-server';
 import type { ServerBinary } from '../../site/lab/find-server';
 import { largestKey } from '../../site/site-keys';
+import { smallestKey } from '../../site/smallest-key';
 import { RecordingVersions } from '../wire/proxied-server';
 import { startRelayThreads } from '../wire/relay-threads';
 
@@ -215,6 +216,7 @@ export class KeyedSite {
       backend: { path: this.server.socket },
       catalog,
       keys: given,
+      smallestKey: smallestKey((sql, values) => database.rows(sql, values)),
       versions: new RecordingVersions(),
       counters: new ProxyTally(),
       log: { warn: () => {}, error },

@@ -1,5 +1,13 @@
 import type { ReadCache } from '../cache/read-cache';
-import type { Catalog, DistantKeySource, KeySource, ProxyCounters, ServerDefaults, TableVersionBoard } from '../ports';
+import type {
+  Catalog,
+  DistantKeySource,
+  KeySource,
+  ProxyCounters,
+  ServerDefaults,
+  SmallestKey,
+  TableVersionBoard,
+} from '../ports';
 import type { IdleLimits } from '../reuse/idle-pool';
 import type { DeniedUsers } from '../session/denied-users';
 import type { SharedDefaults } from '../session/proxy-services';
@@ -30,6 +38,8 @@ export interface ProxyOptions {
   readonly backend: BackendAddress;
   readonly catalog: Catalog;
   readonly keys: KeySource | DistantKeySource;
+  /** See ProxyServices. */
+  readonly smallestKey?: SmallestKey;
   readonly versions: TableVersionBoard;
   /** null or absent: nothing is cached. */
   readonly cache?: ReadCache | null;

@@ -40,7 +40,7 @@ const COMMAND_BYTES_MAX = 1 << 30;
 
 /** Starts to accept clients. Rejects with the system's error (EADDRINUSE, EACCES) when it cannot listen. */
 export async function startProxy(options: ProxyOptions): Promise<RunningProxy> {
-  const { catalog, keys, versions, counters, readDefaults } = options;
+  const { catalog, keys, versions, counters, readDefaults, smallestKey } = options;
   const services: ProxyServices = {
     catalog,
     keys,
@@ -56,6 +56,7 @@ export async function startProxy(options: ProxyOptions): Promise<RunningProxy> {
     defaultIsolation: 'unknown',
     defaultsDoubted: 0,
     commandBytesMax: COMMAND_BYTES_MAX,
+    ...(smallestKey === undefined ? {} : { smallestKey }),
     ...(options.sharedDefaults === undefined ? {} : { sharedDefaults: options.sharedDefaults }),
     ...(readDefaults === undefined ? {} : { defaultsReader: new ServerDefaultsReader(() => services, readDefaults) }),
   };

@@ -12,9 +12,12 @@ import { type ValueKeys, valueKeys } from './value-keys';
 export type KeyingDecision =
   /** Nothing: no such column, not replicated, or the statement brings all its keys (those that can be read stand here). */
   | { readonly kind: 'none'; readonly explicit: readonly bigint[] }
-  /** The table's own trigger gives the keys; `updateEdits`, `anyKeyJumps`: as below. */
+  /** The table's own trigger gives the keys; `updateEdits`, `anyKeyJumps`, `mayLeaveOut`: as below. */
   | {
       readonly kind: 'trigger';
+      readonly mayLeaveOut: boolean;
+      /** It has one row; a bulk execution may make many of it. */
+      readonly single: boolean;
       readonly explicit: readonly bigint[];
       readonly updateEdits: readonly TextEdit[];
       readonly anyKeyJumps: boolean;
@@ -29,6 +32,8 @@ export type KeyingDecision =
       readonly updateEdits: readonly TextEdit[];
       /** The server's count cannot be trusted any more behind a row that brings a key, once they are made. */
       readonly anyKeyJumps: boolean;
+      /** It may leave rows out, or update others. */
+      readonly mayLeaveOut: boolean;
       /** Edits that keep the statement within `count` keys, where it can be told to. */
       /** See valueKeys. */
       readonly byValue: ValueKeys | null;
@@ -51,10 +56,13 @@ export function decideKeying(shape: InsertShape, table: TableInfo, text: string,
   const explicit = rows?.flatMap((row) => (row.kind === 'explicit' ? [row.key] : [])) ?? [];
   if (rows !== null && explicit.length === rows.length) return { kind: 'none', explicit };
   const update = keyUpdate(shape, table);
+  const single = rows?.length === 1;
+  // The reply to a file comes behind an exchange with the client, and tells no key.
+  const mayLeaveOut = shape.source.kind !== 'load' && (shape.ignore || shape.onDuplicateKey);
   if (table.keyedByTrigger === true) {
     // A trigger can give keys to all rows of a bulk execution too.
     const told = update.kind === 'told';
-    return { kind: 'trigger', explicit, updateEdits: told ? update.edits : [], anyKeyJumps: told };
+    return { kind: 'trigger', explicit, updateEdits: told ? update.edits : [], anyKeyJumps: told, mayLeaveOut, single };
   }
   if (table.hasBeforeInsertTrigger) return { kind: 'refused', message: triggerMessage(table) };
   const count = rows === null ? null : rows.length - explicit.length;
@@ -76,6 +84,7 @@ export function decideKeying(shape: InsertShape, table: TableInfo, text: string,
     byValue,
     guard: column.bits < 64 ? loadGuard(shape, table, mode) : unguarded,
     anyKeyJumps: update.kind === 'told' && !generatesAll,
+    mayLeaveOut,
   };
 }
 

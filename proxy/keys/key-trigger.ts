@@ -17,6 +17,9 @@ export const TRIGGER_PLACES = 256n;
 /** So many keys at least follow one another in one statement, if no other takes keys meanwhile. */
 const STATEMENT_PLACES = 48n;
 
+/** Of the list of keys that were given as values: some hundreds. */
+const GIVEN_CHARS_MAX = 8192;
+
 export interface TriggerTable {
   readonly schema: string;
   readonly table: string;
@@ -53,12 +56,28 @@ export function placeOfSecond(t: number): bigint {
   return BigInt(t) * TRIGGER_PLACES;
 }
 
-/** Same table, same text: a trigger that differs is replaced. `nested`: see `giveKey`. */
-export function keyTrigger(table: TriggerTable, scope: number, nested: boolean): KeyTrigger {
-  const id = createHash('sha256')
-    .update(JSON.stringify([table.schema, table.table]))
+function idOf({ schema, table }: Pick<TriggerTable, 'schema' | 'table'>): string {
+  return createHash('sha256')
+    .update(JSON.stringify([schema, table]))
     .digest('hex')
     .slice(0, 16);
+}
+
+/**
+ * User variables in which the trigger leaves what it gave last: `last`, the last key that it let the server make; `given`, the
+ * first of these in the same statement and all that it gave as values, by commas.
+ */
+export function givenVariables(table: Pick<TriggerTable, 'schema' | 'table'>): {
+  readonly last: string;
+  readonly given: string;
+} {
+  const id = idOf(table);
+  return { last: `@duara_f_${id}`, given: `@duara_g_${id}` };
+}
+
+/** Same table, same text: a trigger that differs is replaced. `nested`: see `giveKey`. */
+export function keyTrigger(table: TriggerTable, scope: number, nested: boolean): KeyTrigger {
+  const id = idOf(table);
   const column = `NEW.${quoted(table.column)}`;
   const sequences = table.bits === 64 ? [`keys_${id}`] : [`keys_${id}_a`, `keys_${id}_b`];
   const from = sequences.map((name) => `NEXTVAL(\`duara\`.\`${name}\`)`);
@@ -122,11 +141,13 @@ function drawLeased(next: readonly string[], { schema, table, bits }: TriggerTab
  * OffsetSign.nested), NOW(6) must do, and the first row of a statement that is run for each row of another may not count as first.
  */
 function giveKey(column: string, id: string, nested: boolean): string[] {
-  const [first, last, since, jumped] = ['f', 'l', 's', 'x'].map((letter) => `@duara_${letter}_${id}`);
+  const [first, last, since, jumped, given] = ['f', 'l', 's', 'x', 'g'].map((letter) => `@duara_${letter}_${id}`);
   const same = sameStatement(id, nested);
   return [
-    `IF ${same} AND (${jumped} <=> NOW(6) OR NOT (k <=> ${last} + 1)) THEN SET ${column} = k, ${jumped} = NOW(6);`,
-    `ELSE SET insert_id = k, ${first} = k; END IF;`,
+    `IF ${same} AND (${jumped} <=> NOW(6) OR NOT (k <=> ${last} + 1)) THEN`,
+    // Told only where some were left out (see givenVariables): a list that grew for ever would cost more than it tells.
+    `  SET ${column} = k, ${jumped} = NOW(6), ${given} = IF(LENGTH(${given}) < ${GIVEN_CHARS_MAX}, CONCAT(${given}, ',', k), ${given});`,
+    `ELSE IF NOT (${same}) IS TRUE THEN SET ${given} = k; END IF; SET insert_id = k, ${first} = k; END IF;`,
     `SET ${last} = k, ${since} = NOW(6);`,
   ];
 }

@@ -21,10 +21,7 @@ export const jumpVariable = '@duara_j';
 
 /** Edits that give later rows their keys, where the server would not, or may not, go on from `first`. */
 export function rowEdits(written: readonly RowKey[], first: bigint, anyKeyJumps = false): TextEdit[] {
-  // A parameter of a text (EXECUTE … USING) is as any expression.
-  const rows = written.map((row): RowKey =>
-    row.kind === 'parameter' ? { kind: 'unknown', expression: placeOf(row) } : row,
-  );
+  const rows = asExpressions(written);
   const given = new Map(givenKeys(rows, first, anyKeyJumps).map((one) => [one.row, one]));
   if (given.size === 0) return [];
   const looksAtValues = [...given.values()].some(({ sure }) => !sure);
@@ -50,6 +47,11 @@ export function rowEdits(written: readonly RowKey[], first: bigint, anyKeyJumps 
     looked = true;
     return valueEdits(row, key ?? 'NULL', jumped);
   });
+}
+
+/** A parameter of a text (EXECUTE … USING) is as any expression. */
+export function asExpressions(written: readonly RowKey[]): readonly RowKey[] {
+  return written.map((row): RowKey => (row.kind === 'parameter' ? { kind: 'unknown', expression: placeOf(row) } : row));
 }
 
 /** The key, of which the client is told if it is the first that is given in the statement whose run begins at `first`. */

@@ -1,5 +1,6 @@
 import { frame } from '../wire/packet-framer';
 import { encodeError, type ErrorPacket } from '../wire/response';
+import type { ToldDoubt } from '../keys/told-doubt';
 import type { ParsedText } from '../sql/classifier';
 import type { ClientCommand } from './client-command';
 import type { PendingReply } from './pending-reply';
@@ -21,6 +22,8 @@ export interface SendOutcome {
   readonly replies: readonly PendingReply[];
   /** The command's text; absent when it has none, and does not look at what the command before it did. */
   readonly parsed?: ParsedText;
+  /** Its reply may not tell the key that it has to: see ToldKeys. */
+  readonly doubt?: ToldDoubt;
 }
 
 /** A command that the client did not send. */

@@ -27,6 +27,7 @@ export interface KeyNeed {
   /** See KeyingDecision. */
   readonly updateEdits: readonly TextEdit[];
   readonly anyKeyJumps: boolean;
+  readonly mayLeaveOut: boolean;
   /** See KeyingDecision. */
   readonly byValue?: ValueKeys | null;
   readonly guard?: (first: bigint, count: bigint) => readonly TextEdit[];
@@ -34,7 +35,10 @@ export interface KeyNeed {
   edits(key: bigint | typeof keyVariable, count?: bigint): readonly TextEdit[];
 }
 
-export type Need = Pick<KeyNeed, 'table' | 'demand' | 'rows' | 'updateEdits' | 'anyKeyJumps' | 'byValue' | 'guard'>;
+export type Need = Pick<
+  KeyNeed,
+  'table' | 'demand' | 'rows' | 'updateEdits' | 'anyKeyJumps' | 'mayLeaveOut' | 'byValue' | 'guard'
+>;
 
 /** `edited`: makes the edits of the statement's own text; null: it cannot be changed. */
 export function keyNeed(statement: number, need: Need, place: KeyPlace, edited: EditedThrough | null): KeyNeed {
@@ -53,7 +57,9 @@ export function keyNeed(statement: number, need: Need, place: KeyPlace, edited: 
   return { ...need, demand, statement, edits };
 }
 
-export type ByTrigger = Pick<KeyNeed, 'updateEdits' | 'anyKeyJumps'>;
+export interface ByTrigger extends Pick<KeyNeed, 'table' | 'updateEdits' | 'anyKeyJumps' | 'mayLeaveOut'> {
+  readonly single: boolean;
+}
 
 export type Keyed =
   | {
@@ -99,8 +105,13 @@ export function keysFor(
   if (decision.kind === 'refused') return { kind: 'refused', error: keyRefused(decision.message) };
   const explicit = decision.explicit.map((key) => ({ table, key }));
   if (decision.kind !== 'keys')
-    return { kind: 'known', explicit, need: null, byTrigger: decision.kind === 'trigger' ? decision : null };
-  const { rows, updateEdits, anyKeyJumps, byValue, guard } = decision;
+    return {
+      kind: 'known',
+      explicit,
+      need: null,
+      byTrigger: decision.kind === 'trigger' ? { ...decision, table } : null,
+    };
+  const { rows, updateEdits, anyKeyJumps, mayLeaveOut, byValue, guard } = decision;
   let { demand } = decision;
   if (demand.kind === 'unknown' && alone && (demand.updates === true || (table.autoIncrement?.bits ?? 64) < 64)) {
     const expression = countOf(text, insert);
@@ -111,7 +122,7 @@ export function keysFor(
   return {
     kind: 'known',
     explicit,
-    need: { table, demand, rows, updateEdits, anyKeyJumps, byValue, guard },
+    need: { table, demand, rows, updateEdits, anyKeyJumps, mayLeaveOut, byValue, guard },
     byTrigger: null,
   };
 }

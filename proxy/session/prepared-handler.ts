@@ -1,4 +1,5 @@
 import { resultOf } from '../wire/command';
+import { Command } from '../wire/constants';
 import { decodeBulkExecute } from '../wire/bulk-execute';
 import { frame } from '../wire/packet-framer';
 import { keyRefused } from '../errors';
@@ -6,7 +7,7 @@ import { keyEdit, keyVariable } from '../keys/key-edits';
 import type { CachedReads } from './cached-reads';
 import type { ClientCommand } from './client-command';
 import { type HeldKeys, reserveKeys } from './key-reservations';
-import { type CommandOutcome, errorAnswer } from './command-outcome';
+import { type CommandOutcome, errorAnswer, type SendOutcome } from './command-outcome';
 import { serverReply } from './pending-reply';
 import { type BulkKeys, type ExecutionKeys, PreparedKeys } from './prepared-keys';
 import type { ParsedText } from '../sql/classifier';
@@ -17,6 +18,7 @@ import type { ReplySummary } from './reply-summary';
 import type { PreparedStatement, SessionState } from './session-state';
 import { planText, type StatementPlan } from './statement-plan';
 import { addedPackets, edited, type TextHandler } from './text-handler';
+import { doubtOf } from './told-keys';
 import type { WriteTracker } from './write-tracker';
 
 /** MariaDB: the statement that was prepared last. */
@@ -151,7 +153,12 @@ export class PreparedHandler {
     for (const { table, key } of plan.explicit) this.services.keys.sawExplicitKey(table, key);
     const [need] = plan.needs;
     if (need !== undefined) for (const key of execution.explicit) this.services.keys.sawExplicitKey(need.table, key);
-    return this.send(command, prepared, plan, { held, bytes, rows: execution.rows });
+    const outcome = this.send(command, prepared, plan, { held, bytes, rows: execution.rows });
+    const doubt = doubtOf(plan, held, this.services, {
+      seen: execution.seen,
+      bulk: command.payload[0] === Command.stmtBulkExecute,
+    });
+    return doubt === null ? outcome : { ...outcome, doubt };
   }
 
   private send(
@@ -167,7 +174,7 @@ export class PreparedHandler {
       readonly bytes: readonly Buffer[];
       readonly rows: ExecutionKeys['rows'];
     },
-  ): CommandOutcome {
+  ): SendOutcome {
     const sentMs = this.state.nowMs;
     this.reads.prepared(plan.statements[0]);
     this.writes.begin(plan.writes);

@@ -39,6 +39,8 @@ export interface ExecutionKeys {
   /** Keys that the parameters bring. */
   readonly explicit: readonly bigint[];
   readonly rows: VariableRows;
+  /** All of its rows, with the values of their parameters; empty: they cannot be seen. */
+  readonly seen: readonly RowKey[];
   /** Of a bulk execution, whose text is one for all its rows. */
   readonly bulk: BulkKeys | null;
 }
@@ -76,14 +78,14 @@ export class PreparedKeys {
   execution(prepared: PreparedStatement, { needs }: StatementPlan, payload: Buffer): ExecutionKeys {
     const values = parameters(prepared, payload, queryAttributes(this.state));
     const [need] = needs;
-    if (need === undefined) return { needs, explicit: [], rows: noRows, bulk: null };
+    if (need === undefined) return { needs, explicit: [], rows: noRows, seen: [], bulk: null };
     const valueOf = (number: number): null | bigint | string | undefined => {
       const value = values?.[number];
       return value === 'other' ? undefined : value;
     };
     const rows = withParameters(need.rows, valueOf, this.state.mode);
     // Rows that cannot be seen: a query.
-    if (rows.length === 0) return { needs, explicit: [], rows: noRows, bulk: null };
+    if (rows.length === 0) return { needs, explicit: [], rows: noRows, seen: [], bulk: null };
     const explicit = rows.flatMap((row) => (row.kind === 'explicit' ? [row.key] : []));
     const count = rows.length - explicit.length;
     const own = count === 0 ? [] : [{ ...need, demand: { ...need.demand, kind: 'rows' as const, count } }];
@@ -91,13 +93,14 @@ export class PreparedKeys {
     const variable = usesRowVariables(need.rows)
       ? { rows, anyKeyJumps: need.anyKeyJumps, counted }
       : { ...noRows, counted };
-    return { needs: own, explicit, rows: variable, bulk: null };
+    return { needs: own, explicit, rows: variable, seen: rows, bulk: null };
   }
 
   /** As `execution`, for COM_STMT_BULK_EXECUTE: the statement is carried out for each row of its parameters. */
   bulkExecution({ needs }: StatementPlan, command: BulkCommand): ExecutionKeys {
     const [need] = needs;
-    if (need === undefined || need.rows.length === 0) return { needs, explicit: [], rows: noRows, bulk: null };
+    if (need === undefined || need.rows.length === 0)
+      return { needs, explicit: [], rows: noRows, seen: [], bulk: null };
     const anyKeyJumps = need.anyKeyJumps && need.updateEdits.length > 0;
     const rows: RowKey[] = [];
     for (const values of wellFormed(bulkRows(command.payload, command.head, command.types))) {
@@ -112,7 +115,7 @@ export class PreparedKeys {
       mayJump: count > 1 && rows.some(({ kind }) => kind === 'unknown'),
       given: (first) => givenInBulk(command, need.rows, rows, givenKeys(rows, first, anyKeyJumps)),
     };
-    return { needs: own, explicit, rows: { ...noRows, counted }, bulk };
+    return { needs: own, explicit, rows: { ...noRows, counted }, seen: rows, bulk };
   }
 
   /**

@@ -1,4 +1,4 @@
-import type { Catalog, DistantKeySource, KeySource, ProxyCounters, TableVersionBoard } from '../ports';
+import type { Catalog, DistantKeySource, KeySource, ProxyCounters, SmallestKey, TableVersionBoard } from '../ports';
 import type { Flights } from '../cache/flights';
 import type { ReadCache } from '../cache/read-cache';
 import type { StatementCache } from '../sql/statement-cache';
@@ -33,6 +33,8 @@ export interface ProxyServices {
   defaultsGeneration?: number;
   /** Reads them over a connection of the site's own; absent: a session asks on its own. */
   readonly defaultsReader?: DefaultsReader;
+  /** Absent: where a reply does not tell which row was new first, nobody does. */
+  readonly smallestKey?: SmallestKey;
   /** How often `doubtDefaults` was called. */
   defaultsDoubted: number;
 }

@@ -328,6 +328,12 @@ export class Session {
   }
 
   private turnRaw(): void {
+    // Nobody could give the client the reply that is held back, and its command must not be sent again.
+    if (this.statements.holdsReply) {
+      this.held.length = 0;
+      this.phase = { kind: 'ended' };
+      return this.effects.close();
+    }
     this.phase = { kind: 'raw' };
     this.statements.lostTrack();
     this.effects.replyProgress?.('unknown');

@@ -19,6 +19,7 @@ import { inTransaction, noteStatus, reset, residueLeft, type SessionState } from
 import { withSqlMode } from './settings';
 import { askSqlMode, sqlModeReply } from './sql-mode-question';
 import { TextHandler } from './text-handler';
+import { ToldKeys } from './told-keys';
 import { WriteTracker, writesAnything, writesNothing, type WriteScope } from './write-tracker';
 
 /** Judges the commands of one session, and keeps what it learns from their replies. */
@@ -28,6 +29,7 @@ export class StatementHandler {
   private readonly settings: DeferredSettings;
   private readonly texts: TextHandler;
   private readonly prepared: PreparedHandler;
+  private readonly told: ToldKeys;
   /** Whether its first text has to wait for what sessions begin with, or has done so. */
   private defaults: 'known' | 'due' | 'awaited' = 'known';
 
@@ -40,6 +42,7 @@ export class StatementHandler {
     this.settings = new DeferredSettings(state, services, this.reads);
     this.texts = new TextHandler(state, services, this.writes, this.reads, this.settings);
     this.prepared = new PreparedHandler(state, services, this.writes, this.texts, this.reads);
+    this.told = new ToldKeys(state, services);
   }
 
   greeted(serverVersion: string): void {
@@ -99,10 +102,11 @@ export class StatementHandler {
 
   /** `idle`: no reply is to come, so that the cache may answer. */
   handle(command: ClientCommand, kind: Exclude<CommandReply, 'unknown'>, idle: boolean): CommandOutcome {
+    if (this.told.busy) return this.told.next();
     const first = this.defaults === 'known' || !bringsText(command) ? null : this.beginning(this.services);
     const outcome = first ?? this.settings.before(this.reads.withUnsent(this.judge(command, kind, idle)));
     if (outcome.kind !== 'wait') this.keysDone();
-    return outcome;
+    return outcome.kind === 'send' && outcome.doubt !== undefined ? this.told.hold(outcome, outcome.doubt) : outcome;
   }
 
   private judge(command: ClientCommand, kind: Exclude<CommandReply, 'unknown'>, idle: boolean): CommandOutcome {
@@ -172,7 +176,13 @@ export class StatementHandler {
     this.writes.lost();
   }
 
+  /** The command that would be judged next was sent: its reply is held back. */
+  get holdsReply(): boolean {
+    return this.told.busy;
+  }
+
   closed(): void {
+    this.told.closed();
     this.writes.lost();
     this.keysDone();
   }

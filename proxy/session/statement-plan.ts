@@ -31,6 +31,14 @@ export interface StatementEffects {
   readonly prepares: PreparedText | null;
 }
 
+/** Where a statement starts whose table gets its keys from a trigger of Duara's. */
+export interface TriggeredPlace extends KeyPlace {
+  readonly table: TableInfo;
+  /** See KeyingDecision. */
+  readonly mayLeaveOut: boolean;
+  readonly single: boolean;
+}
+
 /** What has to be done about a text before it is sent. */
 export interface StatementPlan {
   readonly kind: 'plan';
@@ -40,7 +48,7 @@ export interface StatementPlan {
   readonly effects: readonly StatementEffects[];
   readonly needs: readonly KeyNeed[];
   /** Where statements start whose tables get their keys from triggers of Duara's. */
-  readonly keyedByTrigger: readonly KeyPlace[];
+  readonly keyedByTrigger: readonly TriggeredPlace[];
   /** Changes of the text that have nothing to do with keys. */
   readonly edits: readonly TextEdit[];
   readonly explicit: readonly { readonly table: TableInfo; readonly key: bigint }[];
@@ -75,7 +83,7 @@ export function planText(source: StatementSource, state: SessionState, services:
   const explicit: { table: TableInfo; key: bigint }[] = [];
   const effects: StatementEffects[] = [];
   const edits: TextEdit[] = [];
-  const keyedByTrigger: KeyPlace[] = [];
+  const keyedByTrigger: TriggeredPlace[] = [];
   const slots = new Set<number>();
   const prepares = parsed.statements.some(({ kind }) => kind === 'prepare');
   const scope: Scope = {
@@ -153,11 +161,12 @@ function writeScope(
 
 /** What the table's trigger is told of the statement. */
 function forTrigger(
-  { anyKeyJumps }: ByTrigger,
+  { table, anyKeyJumps, mayLeaveOut, single }: ByTrigger,
   { insert }: Statement,
   edited: EditedThrough | null,
-): Pick<KeyPlace, 'nested' | 'anyKeyJumps'> {
-  return { nested: insert !== null && callsStored(insert), anyKeyJumps: anyKeyJumps && edited !== null };
+): Omit<TriggeredPlace, 'start' | 'listStart'> {
+  const nested = insert !== null && callsStored(insert);
+  return { table, nested, anyKeyJumps: anyKeyJumps && edited !== null, mayLeaveOut, single };
 }
 
 const plainKinds = new Set<Statement['kind']>(['select', 'insert', 'replace', 'update', 'delete']);

@@ -28,7 +28,14 @@ export function redefine(
     if (info === null) continue;
     changed.push([fullName(definition.table, scope.schema), info]);
     if (definition.filled && info.replicated)
-      filled = { table: info, demand: { kind: 'unknown' }, rows: [], updateEdits: [], anyKeyJumps: false };
+      filled = {
+        table: info,
+        demand: { kind: 'unknown' },
+        rows: [],
+        updateEdits: [],
+        anyKeyJumps: false,
+        mayLeaveOut: false,
+      };
   }
   for (const [name, info] of changed) scope.redefined.set(name, info);
   return filled === null ? null : { kind: 'filled', need: filled };

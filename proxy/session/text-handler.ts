@@ -9,13 +9,14 @@ import { type TextEdit, withEdits } from '../sql/text-edit';
 import type { CachedReads } from './cached-reads';
 import type { ClientCommand } from './client-command';
 import { type HeldKeys, reserveKeys } from './key-reservations';
-import { type CommandOutcome, errorAnswer, unreadText } from './command-outcome';
+import { type CommandOutcome, errorAnswer, type SendOutcome, unreadText } from './command-outcome';
 import type { DeferredSettings } from './deferred-settings';
 import { settingReply, SettingMatch } from './answered-settings';
 import { type PendingReply, serverReply } from './pending-reply';
 import { forgetDefaults, type ProxyServices } from './proxy-services';
 import { RelayedReply } from './relayed-reply';
 import { type SentText, TextReply } from './text-reply';
+import { doubtOf } from './told-keys';
 import type { ReplyCollector } from './reply-collector';
 import { emptySummary, type ReplySummary } from './reply-summary';
 import { inTransaction, noteStatus, queryAttributes, type SessionState } from './session-state';
@@ -95,7 +96,9 @@ export class TextHandler {
         : [...plan.edits, ...plan.keyedByTrigger.map((place) => keyEdit(place, 0n)), ...reserved.edits];
     const bytes = edits.length === 0 ? command.framed : [editedCommand(command.payload, textAt, text, edits)];
     const sequenceShift = addedPackets(command, bytes);
-    return this.send(text, { bytes, sequenceShift, collected, setting }, plan, reserved.keys);
+    const outcome = this.send(text, { bytes, sequenceShift, collected, setting }, plan, reserved.keys);
+    const doubt = plan.statements.length === 1 ? doubtOf(plan, reserved.keys[0] ?? null, this.services) : null;
+    return doubt === null ? outcome : { ...outcome, doubt };
   }
 
   /** A SET whose answer is known: the server hears of it together with what comes next. */
@@ -177,7 +180,7 @@ export class TextHandler {
     },
     plan: StatementPlan,
     keys: readonly HeldKeys[],
-  ): CommandOutcome {
+  ): SendOutcome {
     const sentMs = this.state.nowMs;
     this.writes.begin(plan.writes);
     const ask = !plan.plain && plan.effects.some(({ settings }) => settings.sqlMode === 'ask') && !this.isTold(plan);

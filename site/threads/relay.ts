@@ -7,6 +7,7 @@ import { ProxyTally } from '../proxy-tally';
 import { openCache } from '../thread-cache';
 import { rulesOf } from '../rules';
 import { readServerDefaults } from '../server-defaults';
+import { smallestKey } from '../smallest-key';
 import { ClientCount } from './client-count';
 import { DistantKeys } from './distant-keys';
 import { copyListeners } from './listener-copies';
@@ -62,6 +63,7 @@ export class Relay {
       cache: openCache(versions, start.cacheBytes, tally),
       counters: tally,
       readDefaults: () => readServerDefaults((sql, values) => this.ask(sql, values)),
+      smallestKey: smallestKey((sql, values) => this.ask(sql, values)),
       log: {
         warn: (message) => this.tell({ kind: 'log', level: 'warn', message }),
         error: (message) => this.tell({ kind: 'log', level: 'error', message }),
