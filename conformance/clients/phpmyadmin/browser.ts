@@ -1,4 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { WebSocket } from 'ws';
 
 /** What a person would call hung. */
@@ -9,7 +11,7 @@ interface Message {
   /** Of the command it answers; an event has none. */
   readonly id?: number;
   readonly method?: string;
-  readonly params?: { readonly message?: string };
+  readonly params?: { readonly message?: string; readonly guid?: string; readonly state?: string };
   readonly result?: Record<string, unknown>;
   readonly error?: { readonly message: string };
 }
@@ -23,6 +25,8 @@ export class BrowserError extends Error {
 export class Browser {
   /** What pages have asked, since it was last looked at. */
   readonly asked: string[] = [];
+  /** Names of files that have come; null: one that was broken off. */
+  private readonly downloads: (string | null)[] = [];
   private readonly waiting = new Map<number, (answer: Message) => void>();
   private last = 0;
   private session: string | null = null;
@@ -30,6 +34,7 @@ export class Browser {
   private constructor(
     private readonly child: ChildProcess,
     private readonly socket: WebSocket,
+    private readonly folder: string,
   ) {
     socket.on('message', (data: Buffer) => this.hear(JSON.parse(data.toString()) as Message));
     socket.once('close', () => this.gone('the browser is gone'));
@@ -45,7 +50,15 @@ export class Browser {
     });
     const socket = new WebSocket(await said(child, /DevTools listening on (ws:\S+)/));
     await new Promise((resolve, reject) => socket.once('open', resolve).once('error', reject));
-    const browser = new Browser(child, socket);
+    const folder = join(profile, 'downloads');
+    mkdirSync(folder);
+    const browser = new Browser(child, socket, folder);
+    // Named by their ids, so that none is taken for another of the same name.
+    await browser.send('Browser.setDownloadBehavior', {
+      behavior: 'allowAndName',
+      downloadPath: folder,
+      eventsEnabled: true,
+    });
     const { targetId } = await browser.send('Target.createTarget', { url: 'about:blank' });
     const { sessionId } = await browser.send('Target.attachToTarget', { targetId, flatten: true });
     browser.session = String(sessionId);
@@ -83,6 +96,18 @@ export class Browser {
     }
   }
 
+  /** The file that a page gives next: what is in it. */
+  async download(): Promise<string> {
+    const deadline = Date.now() + patienceMs;
+    while (this.downloads.length === 0) {
+      if (Date.now() > deadline) throw new BrowserError('no file came');
+      await new Promise((resolve) => setTimeout(resolve, pollMs));
+    }
+    const name = this.downloads.shift() ?? null;
+    if (name === null) throw new BrowserError('a file was broken off');
+    return readFileSync(join(this.folder, name), 'utf8');
+  }
+
   async stop(): Promise<void> {
     const gone = new Promise((resolve) => this.child.once('exit', resolve));
     this.session = null;
@@ -110,6 +135,8 @@ export class Browser {
     } else if (method === 'Page.javascriptDialogOpening') {
       this.asked.push(params?.message ?? '');
       this.send('Page.handleJavaScriptDialog', { accept: true }).catch((error: Error) => this.gone(error.message));
+    } else if (method === 'Browser.downloadProgress' && params?.state !== 'inProgress') {
+      this.downloads.push(params?.state === 'completed' ? (params.guid ?? null) : null);
     }
   }
 

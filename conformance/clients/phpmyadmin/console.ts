@@ -65,9 +65,34 @@ export class PhpMyAdminConsole {
     })()`);
   }
 
+  /** A box to tick, or one of several; ticked whatever it was. */
+  async check(selector: string): Promise<void> {
+    await this.act(`(() => {
+      const box = document.querySelector(${JSON.stringify(selector)});
+      if (!box.checked) box.click();
+      if (!box.checked) throw new Error('cannot be ticked');
+    })()`);
+  }
+
+  /** What stands in a field. */
+  async value(selector: string): Promise<string> {
+    return String(await this.browser.evaluate(`document.querySelector(${JSON.stringify(selector)}).value`));
+  }
+
+  /** A click on what gives a file: its text. */
+  async download(selector: string): Promise<string> {
+    await this.browser.evaluate(`void document.querySelector(${JSON.stringify(selector)}).click()`);
+    return this.browser.download();
+  }
+
   /** Runs what is given in the box for SQL of a table, and says what the page asked before. */
   async sql(schema: string, table: string, text: string): Promise<readonly string[]> {
-    await this.open(`/table/sql&db=${schema}&table=${table}`);
+    return this.sqlAt(`/table/sql&db=${schema}&table=${table}`, text);
+  }
+
+  /** The same in the box of another page. */
+  async sqlAt(route: string, text: string): Promise<readonly string[]> {
+    await this.open(route);
     await this.act(`codeMirrorEditor.setValue(${JSON.stringify(text)})`);
     await this.click('#button_submit_query');
     return this.browser.asked.splice(0);

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { ClientTarget } from '../client-rig';
 import { Browser } from './browser';
 import { PhpMyAdminConsole } from './console';
+import { dropDatabase, exportDropAndRestore, quickExports } from './export';
 import { servePhpMyAdmin } from './php-site';
 import { loginAndHome, ownDatabase, serverPages } from './server-pages';
 import { newTable, rows, search, statements, structureAndDrop } from './tables';
@@ -21,7 +22,10 @@ async function wholeVisit(visit: Visit, target: ClientTarget): Promise<void> {
   await statements(visit, database);
   await search(visit, database);
   await serverPages(visit);
+  await quickExports(visit, database);
+  await exportDropAndRestore(visit, database);
   await structureAndDrop(visit, database);
+  await dropDatabase(visit, 'app_shule');
 }
 
 async function main(): Promise<void> {
