@@ -259,3 +259,15 @@ function mangled(bytes: Buffer, random: (below: number) => number): Buffer {
   if (random(40) === 0 && bytes.length > 2) bytes[random(3)] = random(256);
   return bytes;
 }
+
+test('a change of user is known by what was said, though another read has used its memory since', () => {
+  const opened = open({ find: () => post, load: () => Promise.resolve(), forget: () => {} });
+  logIn(opened);
+  const { session, state } = opened;
+  const body = Buffer.from('\x11other\0\0moodle\0!\0mysql_native_password\0', 'latin1');
+  const lent = frame(body);
+  session.fromClient(lent);
+  lent.fill(0x61);
+  session.fromBackend(ok(1));
+  expect(state).toMatchObject({ user: 'other', schema: 'moodle', charset: -1 - 33 });
+});

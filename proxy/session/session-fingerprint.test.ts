@@ -5,7 +5,11 @@ import { SessionFingerprint } from './session-fingerprint';
 
 function after(...texts: string[]): SessionFingerprint {
   const fingerprint = new SessionFingerprint();
-  for (const text of texts) note(fingerprint, text);
+  for (const text of texts) {
+    note(fingerprint, text);
+    // As it is looked at between any two commands.
+    expect(fingerprint.value).not.toBe('');
+  }
   return fingerprint;
 }
 
@@ -30,6 +34,15 @@ test.each([
   ],
   [["SET time_zone = '+01:00', sql_mode = ''"], ["SET sql_mode = ''; SET time_zone = '+01:00'"]],
   [['SET character_set_results = latin1', 'SET NAMES utf8mb4'], ['SET NAMES utf8mb4']],
+  [['SET NAMES utf8mb4', 'SET character_set_results = latin1', 'SET NAMES utf8mb4'], ['SET NAMES utf8mb4']],
+  [
+    ['SET collation_connection = utf8mb4_bin', 'SET character_set_connection = latin1'],
+    ['SET character_set_connection = latin1'],
+  ],
+  [
+    ['SET character_set_connection = latin1', 'SET collation_connection = utf8mb4_bin'],
+    ['SET collation_connection = utf8mb4_bin'],
+  ],
 ])('%j leaves the same session as %j', (one, other) => {
   expect(after(...one).understood).toBe(true);
   expect(after(...one).value).toBe(after(...other).value);
@@ -43,6 +56,11 @@ test.each([
   [['SET NAMES utf8mb4', 'SET character_set_results = latin1'], ['SET NAMES utf8mb4']],
   [["SET time_zone = '+01:00'"], ["SET time_zone = '+02:00'"]],
   [['SET sql_select_limit = 5'], ['SET sql_select_limit = 6']],
+  // Each sets the other one too.
+  [
+    ['SET collation_connection = utf8mb4_bin', 'SET character_set_connection = latin1'],
+    ['SET character_set_connection = latin1', 'SET collation_connection = utf8mb4_bin'],
+  ],
 ])('%j and %j differ', (one, other) => {
   expect(after(...one).value).not.toBe(after(...other).value);
 });
@@ -121,4 +139,14 @@ test('the scope of a SET holds for the names behind it that bring none', () => {
     'session e',
   ]);
   expect(scopes('SET GLOBAL a = 1, @@b = 2, NAMES utf8mb4')).toEqual(['global a', 'session b', 'session names']);
+});
+
+test('SET CHARACTER SET takes a collation of the default schema, which another schema does not bring along', () => {
+  const fingerprint = after('SET CHARACTER SET latin1');
+  expect(fingerprint.understood).toBe(true);
+  fingerprint.entersSchema(0);
+  expect(fingerprint.understood).toBe(false);
+  const names = after('SET NAMES latin1');
+  names.entersSchema(0);
+  expect(names.understood).toBe(true);
 });

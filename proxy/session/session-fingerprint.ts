@@ -43,6 +43,7 @@ export class SessionFingerprint {
 
   /** The session's rights in its default schema were read anew: the server keeps those until the next USE. */
   entersSchema(globals: number): void {
+    if (ofTheSchema.test(this.settings.get('names') ?? '')) this.lose();
     if (globals === this.rights) return;
     this.rights = globals;
     this.cached = null;
@@ -187,15 +188,15 @@ export class SessionFingerprint {
       this.isolation = written.includes('UNCOMMITTED') ? 'READ UNCOMMITTED' : 'unknown';
     }
     if (!value.every(({ kind, text: token }) => isLiteral(kind) && token !== '(')) return this.lose();
-    if (name === 'names') {
-      // Sets these three, whatever they were before.
-      for (const other of ['character_set_client', 'character_set_results', 'character_set_connection']) {
-        this.settings = withoutEntry(this.settings, other);
-      }
-      this.settings = withoutEntry(this.settings, 'collation_connection');
-    }
+    for (const other of alsoSets.get(name) ?? []) this.forget(other);
     const isDefault = value.some(({ upper }) => upper === 'DEFAULT');
     this.set(name, isDefault ? `${text.slice(start, end)} ${globals}` : text.slice(start, end));
+  }
+
+  private forget(name: string): void {
+    if (!this.settings.has(name)) return;
+    this.settings = withoutEntry(this.settings, name);
+    this.cached = null;
   }
 
   private set(name: string, value: string): void {
@@ -209,6 +210,20 @@ export class SessionFingerprint {
 function isLiteral(kind: string): boolean {
   return kind === 'word' || kind === 'string' || kind === 'number' || kind === 'symbol' || kind === 'name';
 }
+
+/** What setting one variable makes of others, whatever they were set to before. */
+const alsoSets: ReadonlyMap<string, readonly string[]> = new Map([
+  ['names', ['character_set_client', 'character_set_results', 'character_set_connection', 'collation_connection']],
+  ['character_set_connection', ['collation_connection']],
+  ['collation_connection', ['character_set_connection']],
+  ['character_set_database', ['collation_database']],
+  ['collation_database', ['character_set_database']],
+  ['character_set_server', ['collation_server']],
+  ['collation_server', ['character_set_server']],
+]);
+
+/** SET CHARACTER SET takes the collation of the schema that is the default one at that moment. */
+const ofTheSchema = /^CHAR/i;
 
 /** Values of @duara_cache that leave the cache on; any other one turns it off. */
 const switchedOn = new Set(['1', "'1'", 'TRUE', 'true', 'NULL', 'null']);

@@ -241,7 +241,9 @@ export class StatementHandler {
     const refusal = this.state.onlyClientSecure ? clearTextRefusal : null;
     const leak = refusal?.(pluginNamed(payload, this.state.capabilities)) ?? null;
     if (leak !== null) return errorAnswer(leak, command);
-    return this.send(command, kind, writesNothing, () => this.userChanged(payload), {
+    // Read now: when the server has answered, the memory that the command came in holds something else.
+    const changed = changedUser(payload, this.state.capabilities);
+    return this.send(command, kind, writesNothing, () => this.userChanged(changed), {
       failure: () => this.userKept(),
       refusal,
     });
@@ -258,18 +260,16 @@ export class StatementHandler {
     this.reads.lose();
   }
 
-  private userChanged(payload: Buffer): void {
+  private userChanged(changed: ChangedUser | null): void {
     this.afterReset();
     const { state } = this;
-    try {
-      Object.assign(state, changedUser(payload, state.capabilities));
-      state.mode = { ...state.mode, doubleByte: doubleByteOfCollation(-1 - state.charset) };
-    } catch (error) {
-      if (!(error instanceof PayloadTooShortError)) throw error;
+    if (changed === null) {
       // The server has understood more of it than we.
       state.schema = null;
-      this.reads.lose();
+      return this.reads.lose();
     }
+    Object.assign(state, changed);
+    state.mode = { ...state.mode, doubleByte: doubleByteOfCollation(-1 - state.charset) };
   }
 }
 
@@ -307,14 +307,21 @@ const leavesNothing: ReadonlySet<number> = new Set([
   Command.stmtBulkExecute,
 ]);
 
-/** MySQL: "COM_CHANGE_USER". */
-function changedUser(payload: Buffer, capabilities: number): Pick<SessionState, 'user' | 'schema' | 'charset'> {
-  const reader = new PayloadReader(payload, 1);
-  const user = reader.nulTerminated().toString('latin1');
-  if ((capabilities & Capability.secureConnection) !== 0) reader.skip(reader.uint8());
-  else reader.nulTerminated();
-  const schema = reader.remaining > 0 ? reader.nulBytes().toString('latin1') : '';
-  // Without it the server's own: such sessions are alike too.
-  const charset = reader.remaining >= 2 ? -1 - reader.uint16() : -1;
-  return { user, schema: schema === '' ? null : schema, charset };
+type ChangedUser = Pick<SessionState, 'user' | 'schema' | 'charset'>;
+
+/** MySQL: "COM_CHANGE_USER". null: it cannot be read. */
+function changedUser(payload: Buffer, capabilities: number): ChangedUser | null {
+  try {
+    const reader = new PayloadReader(payload, 1);
+    const user = reader.nulTerminated().toString('latin1');
+    if ((capabilities & Capability.secureConnection) !== 0) reader.skip(reader.uint8());
+    else reader.nulTerminated();
+    const schema = reader.remaining > 0 ? reader.nulBytes().toString('latin1') : '';
+    // Without it the server's own: such sessions are alike too.
+    const charset = reader.remaining >= 2 ? -1 - reader.uint16() : -1;
+    return { user, schema: schema === '' ? null : schema, charset };
+  } catch (error) {
+    if (error instanceof PayloadTooShortError) return null;
+    throw error;
+  }
 }
