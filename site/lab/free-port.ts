@@ -1,27 +1,39 @@
-import { createServer } from 'node:net';
+import { createServer, type ListenOptions, type Server } from 'node:net';
 
-const lowest = 20_000;
+/** Where ports are looked for: `lowest` to below `highest`. */
+export interface PortRange {
+  readonly lowest: number;
+  readonly highest: number;
+}
+
 /** Below the kernel's ephemeral range (32768): a port in it may be taken by any outgoing connection. */
-const highest = 32_000;
-const given = new Set<number>();
+const ports: PortRange = { lowest: 20_000, highest: 32_000 };
+/** Claims last as long as this process: a port may be bound long after it was given out. */
+const claims = new Set<number>();
 
-/** A TCP port of 127.0.0.1 that is free now and was not given out by this process before. */
-export async function freePort(): Promise<number> {
+/** A TCP port of 127.0.0.1 that is free now and given out once: by this process, and on Linux by any that asks here. */
+export async function freePort({ lowest, highest }: PortRange = ports): Promise<number> {
   for (let attempt = 0; attempt < 1000; attempt++) {
     const port = lowest + Math.floor(Math.random() * (highest - lowest));
-    if (given.has(port)) continue;
-    if (await canListen(port)) {
-      given.add(port);
-      return port;
-    }
+    if (claims.has(port) || !(await claim(port))) continue;
+    claims.add(port);
+    const free = await listening({ port, host: '127.0.0.1' });
+    if (free === null) continue;
+    await new Promise((resolve) => free.close(resolve));
+    return port;
   }
   throw new Error(`no free port between ${lowest} and ${highest} on 127.0.0.1`);
 }
 
-function canListen(port: number): Promise<boolean> {
+/** An abstract socket belongs to the network namespace, as ports do, and ends with its process. */
+async function claim(port: number): Promise<boolean> {
+  return process.platform !== 'linux' || (await listening({ path: `\0duara-port-${port}` })) !== null;
+}
+
+function listening(where: ListenOptions): Promise<Server | null> {
   return new Promise((resolve) => {
-    const server = createServer();
-    server.once('error', () => resolve(false));
-    server.listen({ port, host: '127.0.0.1', exclusive: true }, () => server.close(() => resolve(true)));
+    const server = createServer().unref();
+    server.once('error', () => resolve(null));
+    server.listen({ ...where, exclusive: true }, () => resolve(server));
   });
 }
