@@ -244,3 +244,10 @@ export function anotherProxy(site: ProxiedServer, changes: Partial<ProxyOptions>
     ...changes,
   });
 }
+
+/** How many seconds the server waits for a client to log in, from the next connection on. */
+export async function waitAtLogin({ socket }: DatabaseServer, seconds: number): Promise<void> {
+  const root = await createConnection({ socketPath: socket, user: 'root' });
+  await root.query(`SET GLOBAL connect_timeout = ${seconds}`);
+  await root.end();
+}
