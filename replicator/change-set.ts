@@ -117,7 +117,10 @@ export function compareChangeSets(
 }
 
 /** True when `earlier` is among the causes of `later`. */
-export function isCauseOf(earlier: Pick<ChangeSet, 'origin' | 'seq'>, later: ChangeSet): boolean {
+export function isCauseOf(
+  earlier: Pick<ChangeSet, 'origin' | 'seq'>,
+  later: Pick<ChangeSet, 'origin' | 'seq' | 'dependencies'>,
+): boolean {
   if (earlier.origin === later.origin) return earlier.seq < later.seq;
   return earlier.seq <= (later.dependencies.get(earlier.origin) ?? 0n);
 }

@@ -60,7 +60,7 @@ export class SiteReplicator {
     this.spooling = BigInt(this.records(this.stream).length);
     for (const [stream, records] of disk.streams) {
       const last = stream === this.stream ? this.spooling : (database.applied.get(originOf(stream)) ?? 0n);
-      for (const record of records.slice(0, Number(last))) this.window.addLocal(decodeChangeSet(record));
+      for (const record of records.slice(0, Number(last))) this.window.addLocal(decodeChangeSet(record), record);
       if (stream === this.stream) continue;
       this.offered.set(stream, last);
       if (last > 0n) this.hashes.set(stream, hashRecord(records[Number(last) - 1]!));
@@ -147,7 +147,7 @@ export class SiteReplicator {
         }
         continue;
       }
-      this.window.addLocal(changeSet);
+      this.window.addLocal(changeSet, record);
       this.attempt?.arrivals.push(changeSet);
       this.spooling = changeSet.seq;
       fresh.push(record);

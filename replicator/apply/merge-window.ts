@@ -5,8 +5,11 @@ import type { MergeDecision, RowTarget } from '../merge/operation';
 export interface MergeWindow {
   /** Takes a change set in and says what the database must be brought to. */
   decide(changeSet: ChangeSet): MergeDecision;
-  /** The same for one that was committed here: what it changes is not told where nothing was folded, as it is there already. */
-  takeLocal(changeSet: ChangeSet): MergeDecision;
+  /**
+   * The same for one that was committed here: what it changes is not told where nothing was folded, as it is there already.
+   * With its record, which is copied, it takes less memory.
+   */
+  takeLocal(changeSet: ChangeSet, record?: Uint8Array): MergeDecision;
   /** Takes one out again that `decide` took in: it did not become applied. */
   undo(changeSet: ChangeSet): void;
   /** True when `other` touches a row or a unique value of this one's merge group. */

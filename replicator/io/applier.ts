@@ -93,9 +93,9 @@ export class Applier {
     this.wakeUp();
   }
 
-  /** Capture read a change set that was committed here. */
-  localCommitted(changeSet: ChangeSet): void {
-    this.locals.arrived(changeSet);
+  /** Capture read a change set that was committed here; `record` is its encoded form. */
+  localCommitted(changeSet: ChangeSet, record: Uint8Array): void {
+    this.locals.arrived(changeSet, record);
     if (this.options.gate.size > 0) this.wake();
   }
 

@@ -1,6 +1,7 @@
 import type { ChangeSet, Incarnation } from '../change-set';
 
-export type LocalListener = (changeSet: ChangeSet) => void | Promise<void>;
+/** `record`: its encoded form, which may be written over once the listener (or its promise) is done. */
+export type LocalListener = (changeSet: ChangeSet, record: Uint8Array) => void | Promise<void>;
 export type SpooledListener = (seq: bigint) => void;
 export type AppliedSeenListener = (incarnation: Incarnation, seq: bigint) => void;
 export type SchemaChangeListener = (schema: string, sql: string) => void;

@@ -32,8 +32,8 @@ export class LocalWatch {
     private readonly onLate: (changeSet: ChangeSet, decision: MergeDecision) => void,
   ) {}
 
-  arrived(changeSet: ChangeSet): void {
-    const arrival = { changeSet, decision: this.window.takeLocal(changeSet) };
+  arrived(changeSet: ChangeSet, record?: Uint8Array): void {
+    const arrival = { changeSet, decision: this.window.takeLocal(changeSet, record) };
     if (this.active.size === 0) this.settle(arrival);
     else for (const arrivals of this.active) arrivals.push(arrival);
   }

@@ -62,10 +62,12 @@ export class OwnStream {
     return heads;
   }
 
-  add(changeSet: ChangeSet): void {
+  /** Returns its record. */
+  add(changeSet: ChangeSet): Buffer {
     const record = encodeChangeSet(changeSet);
     this.previousHash = hashRecord(record);
     this.unsynced.push(record);
+    return record;
   }
 
   /** Makes all that was added durable, however long the disk refuses; then `state` may be remembered as the position. */

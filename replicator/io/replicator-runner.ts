@@ -114,9 +114,9 @@ async function startParts(
   clock.follow(capture);
   try {
     let applier: Applier | null = null;
-    capture.onLocal((changeSet) => {
-      if (applier === null) window.addLocal(changeSet);
-      else applier.localCommitted(changeSet);
+    capture.onLocal((changeSet, record) => {
+      if (applier === null) window.addLocal(changeSet, record);
+      else applier.localCommitted(changeSet, record);
     });
     const counts = new Map<Incarnation, bigint>();
     applier = await Applier.open({

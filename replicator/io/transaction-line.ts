@@ -35,7 +35,7 @@ import type { WeightStrings } from './weight-strings';
 /** What became of a transaction in the own stream: its change set, if it has one, and the same if it was made just now. */
 interface Taken {
   readonly head: SpooledHead | null;
-  readonly made: ChangeSet | null;
+  readonly made: { readonly changeSet: ChangeSet; readonly record: Buffer } | null;
 }
 
 const nothingSpooled: Taken = { head: null, made: null };
@@ -157,16 +157,16 @@ export class TransactionLine {
       previousHash: stream.previousHash,
       wallMs: (options.wallMs ?? Date.now)(),
     });
-    stream.add(changeSet);
+    const record = stream.add(changeSet);
     this.tellForeignKeys(net);
-    return { head: changeSet, made: changeSet };
+    return { head: changeSet, made: { changeSet, record } };
   }
 
   /** Null: all have taken it. */
-  private tellLocal(changeSet: ChangeSet): Promise<unknown> | null {
+  private tellLocal({ changeSet, record }: NonNullable<Taken['made']>): Promise<unknown> | null {
     let open: Promise<void>[] | null = null;
     for (const listener of this.parts.listeners.local) {
-      const told = listener(changeSet);
+      const told = listener(changeSet, record);
       if (told !== undefined) (open ??= []).push(told);
     }
     return open === null ? null : Promise.all(open);

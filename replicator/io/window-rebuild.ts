@@ -21,7 +21,7 @@ export async function rebuildWindow(
     const last = origin === self ? held : seqOf(applied, origin);
     for await (const { seq, bytes } of spool.records(origin as number as StreamId, 1n)) {
       if (seq > last) break;
-      window.addLocal(decodeChangeSet(bytes));
+      window.addLocal(decodeChangeSet(bytes), bytes);
     }
   }
   return window;

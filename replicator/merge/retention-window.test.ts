@@ -1,4 +1,5 @@
 import type { Incarnation } from '../change-set';
+import { encodeChangeSet } from '../codec/encode';
 import { RetentionWindow } from './retention-window';
 import { keyOf, ModelSite, PLAIN_RULES, row } from './testing/model-site';
 import { BASE, between } from './testing/scenario';
@@ -69,6 +70,19 @@ test('one that was committed here is taken like a received one, without saying w
   b!.window.undo(met);
   expect(taken.folded).toBe(true);
   expect(taken).toEqual(b!.window.decide(met));
+});
+
+test('one whose record is kept folds like another, and can be taken back', () => {
+  const { sites } = between(2);
+  const [a, b] = sites;
+  const alone = a!.update('1', { v: 'b' })!;
+  const record = encodeChangeSet(alone);
+  expect(b!.window.takeLocal(alone, record)).toMatchObject({ folded: false });
+  record.fill(0);
+  expect(columnsOf(b!, '1')).toMatchObject({ v: 'b' });
+  b!.window.undo();
+  expect(b!.window.contains(alone.origin, alone.seq)).toBe(false);
+  expect(columnsOf(b!, '1')).toBeNull();
 });
 
 test('a change set is taken once', () => {

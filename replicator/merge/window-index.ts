@@ -1,18 +1,22 @@
 import type { ChangeSet, RowChange, RowKey, UniqueKey } from '../change-set';
 import { compareChangeSets, isCauseOf } from '../change-set';
 import type { Operation } from './operation';
+import type { RecordedRow } from './recorded-change-set';
+
+/** An operation, or the row of a record that it can be decoded from. */
+export type Kept = Operation | RecordedRow;
 
 /**
  * Several operations on one row, or with one unique value, in the total order. Most rows have one, which stands for itself:
  * what the window keeps is kept for long, and each object less is one that need not be moved when memory is freed.
  */
 interface Track {
-  readonly operations: Operation[];
+  readonly operations: Kept[];
   /** The last operation has every other one among its causes: what has it as a cause has them all (saves walking). */
   lastCoversAll: boolean;
 }
 
-type Entry = Operation | Track;
+type Entry = Kept | Track;
 
 const none: readonly Operation[] = [];
 
@@ -23,12 +27,13 @@ export class WindowIndex {
   /** Unique values that a row's operations name; only rows that name one. */
   private readonly uniquesOfRow = new Map<RowKey, Set<UniqueKey>>();
 
-  add(operation: Operation): void {
-    const { key } = operation.change;
-    insertOrdered(this.rows, key, operation);
-    if (operation.change.uniques.length === 0) return;
-    for (const unique of uniqueKeysOf(operation.change)) {
-      insertOrdered(this.uniques, unique, operation);
+  /** `change`: what `kept` is, or holds the record of. */
+  add(kept: Kept, change: RowChange): void {
+    const { key } = change;
+    insertOrdered(this.rows, key, kept);
+    if (change.uniques.length === 0) return;
+    for (const unique of uniqueKeysOf(change)) {
+      insertOrdered(this.uniques, unique, kept);
       const known = this.uniquesOfRow.get(key);
       if (known === undefined) this.uniquesOfRow.set(key, new Set([unique]));
       else known.add(unique);
@@ -154,20 +159,28 @@ export function uniqueKeysOf(change: RowChange): UniqueKey[] {
 
 function operationsIn(entry: Entry | undefined): readonly Operation[] {
   if (entry === undefined) return none;
-  return 'operations' in entry ? entry.operations : [entry];
+  return isTrack(entry) ? entry.operations.map(operationOf) : [operationOf(entry)];
+}
+
+function isTrack(entry: Entry): entry is Track {
+  return !('changeSet' in entry);
+}
+
+function operationOf(kept: Kept): Operation {
+  return 'change' in kept ? kept : kept.changeSet.operationsInOrder()[kept.row]!;
 }
 
 function covers(changeSet: ChangeSet, entry: Entry): boolean {
-  if (!('operations' in entry)) return isCauseOf(entry.changeSet, changeSet);
+  if (!isTrack(entry)) return isCauseOf(entry.changeSet, changeSet);
   const { operations } = entry;
   if (entry.lastCoversAll) return isCauseOf(operations.at(-1)!.changeSet, changeSet);
   return operations.every((operation) => isCauseOf(operation.changeSet, changeSet));
 }
 
-function insertOrdered<Key>(entries: Map<Key, Entry>, key: Key, operation: Operation): void {
+function insertOrdered<Key>(entries: Map<Key, Entry>, key: Key, operation: Kept): void {
   const entry = entries.get(key);
   if (entry === undefined) return void entries.set(key, operation);
-  const track = 'operations' in entry ? entry : { operations: [entry], lastCoversAll: true };
+  const track: Track = isTrack(entry) ? entry : { operations: [entry], lastCoversAll: true };
   if (track !== entry) entries.set(key, track);
   const { operations } = track;
   let at = operations.length;
@@ -185,11 +198,11 @@ function insertOrdered<Key>(entries: Map<Key, Entry>, key: Key, operation: Opera
 function removeOrdered<Key>(entries: Map<Key, Entry>, key: Key, change: RowChange): void {
   const track = entries.get(key);
   if (track === undefined) return;
-  if (!('operations' in track)) {
-    if (track.change === change) entries.delete(key);
+  if (!isTrack(track)) {
+    if (operationOf(track).change === change) entries.delete(key);
     return;
   }
-  const at = track.operations.findLastIndex((operation) => operation.change === change);
+  const at = track.operations.findLastIndex((kept) => operationOf(kept).change === change);
   if (at < 0) return;
   track.operations.splice(at, 1);
   if (track.operations.length === 0) entries.delete(key);
@@ -197,10 +210,10 @@ function removeOrdered<Key>(entries: Map<Key, Entry>, key: Key, change: RowChang
 }
 
 /** Rows of one change set that swap a unique value meet in its track: they count as covered by one another. */
-function covered(earlier: Operation, later: Operation): boolean {
+function covered(earlier: Kept, later: Kept): boolean {
   return earlier.changeSet === later.changeSet || isCauseOf(earlier.changeSet, later.changeSet);
 }
 
-function everyCovered(earlier: readonly Operation[], later: Operation): boolean {
+function everyCovered(earlier: readonly Kept[], later: Kept): boolean {
   return earlier.every((operation) => covered(operation, later));
 }

@@ -17,6 +17,7 @@ import { foldRules as productionRules } from '../fold-rules';
 import type { FoldRules } from '../fold-rules';
 import type { Conflict, MergeDecision, Operation, RowTarget } from '../operation';
 import type { MergeRules } from '../retention-window';
+import { encodeChangeSet } from '../../codec/encode';
 import { RetentionWindow } from '../retention-window';
 import { rowKey, uniqueKey } from '../row-key';
 
@@ -155,7 +156,9 @@ export class ModelSite {
       else this.rows.set(id, row);
     }
     this.note(changeSet);
-    this.window.addLocal(changeSet);
+    // As production does; every third as a test might, so that both ways of keeping meet in one group.
+    if (seq % 3n === 0n) this.window.addLocal(changeSet);
+    else this.window.addLocal(changeSet, encodeChangeSet(changeSet));
     return changeSet;
   }
 

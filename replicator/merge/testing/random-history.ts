@@ -191,7 +191,7 @@ function checkNotSilent(site: ModelSite, operation: Operation, history: readonly
         wroteSame.some((one) => isCauseOf(one.changeSet, later.changeSet)),
     );
     const listed = [...site.conflicts.values()].some(
-      ({ lost, lostImage }) => lostImage?.has(name) && wroteSame.some((one) => one.change === lost.change),
+      ({ lost, lostImage }) => lostImage?.has(name) && wroteSame.some((one) => isSame(one, lost)),
     );
     if (!replaced && !listed) {
       throw new Error(
@@ -199,6 +199,12 @@ function checkNotSilent(site: ModelSite, operation: Operation, history: readonly
       );
     }
   }
+}
+
+/** The window decodes what it keeps as a record: the same operation need not be the same object. */
+function isSame(a: Operation, b: Operation): boolean {
+  const { origin, seq } = a.changeSet;
+  return a.change.key === b.change.key && origin === b.changeSet.origin && seq === b.changeSet.seq;
 }
 
 /** M2 where it is simple: updates only, no unique columns: a plain column is the last in the order that wrote it. */
