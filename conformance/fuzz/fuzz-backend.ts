@@ -1,12 +1,10 @@
-import { createServer, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { createConnection } from 'mysql2/promise';
 import { Capability } from '../../proxy/wire/constants';
 import { DatabaseServer } from '../../site/lab/database-server';
 import { findServer } from '../../site/lab/find-server';
 import { BackendVoice } from './backend-voice';
-import { caseSeed, Chance } from './chance';
-import { chopped, mutatedBytes } from './mutations';
+import { type Served, ServedSockets } from './served-sockets';
 
 /** What stands behind the proxy. */
 export interface FuzzBackend {
@@ -23,73 +21,55 @@ export interface FuzzBackend {
   stop(): Promise<void>;
 }
 
-/** A server's wait_timeout, so that a client that waits for a reply that never comes is let go. */
-const IDLE_MS = 500;
-
 /** Greets, and answers with replies of the right form, some of them damaged; now and then it stalls, resets or leaves. */
 export class LyingBackend implements FuzzBackend {
   readonly honest = false;
-  packets = 0;
-  private readonly open = new Set<Socket>();
-  private served = 0;
-  private readonly server: Server;
 
-  private constructor(
-    readonly path: string,
-    private readonly seed: number,
-  ) {
-    this.server = createServer({ allowHalfOpen: true }, (socket) => this.serve(socket));
-  }
+  private constructor(private readonly sockets: ServedSockets) {}
 
   static async start(path: string, seed: number): Promise<LyingBackend> {
-    const backend = new LyingBackend(path, seed);
-    await new Promise<void>((resolve) => backend.server.listen(path, resolve));
-    return backend;
+    return new LyingBackend(await ServedSockets.start({ path, seed, endsIdle: true, greet: lie }));
   }
 
-  private serve(socket: Socket): void {
-    const chance = new Chance(caseSeed(~this.seed, this.served++));
-    this.open.add(socket);
-    socket.on('close', () => this.open.delete(socket));
-    socket.on('error', () => {});
-    socket.setTimeout(IDLE_MS, () => socket.destroy());
-    socket.on('end', () => socket.end());
-    const deprecateEof = chance.oneIn(2) ? Capability.deprecateEof : 0;
-    const voice = new BackendVoice(
-      chance,
-      (Capability.protocol41 | Capability.secureConnection | Capability.pluginAuth | deprecateEof) >>> 0,
-    );
-    const harm = chance.of([3, 12, 1_000]);
-    // How many replies it gives before it stalls, leaves or resets.
-    let left = chance.oneIn(5) ? chance.below(10) : Infinity;
-    const last = chance.of(['stall', 'end', 'destroy'] as const);
-    const say = (bytes: Buffer): void => {
-      this.packets += 1;
-      for (const piece of chopped(chance.oneIn(harm) ? mutatedBytes(bytes, chance) : bytes, chance))
-        socket.write(piece);
-    };
-    say(voice.greeting());
-    socket.on('data', (bytes: Buffer) => {
-      voice.hear(bytes);
-      while (voice.heard.length > 0 && left-- > 0) say(voice.speak());
-      if (left > 0 || last === 'stall') return;
-      if (last === 'end') socket.end();
-      else socket.destroy();
-    });
+  get path(): string {
+    return this.sockets.path;
+  }
+
+  get packets(): number {
+    return this.sockets.packets;
   }
 
   get connections(): number {
-    return this.open.size;
+    return this.sockets.connections;
   }
 
   healthy(): Promise<void> {
     return Promise.resolve();
   }
 
-  async stop(): Promise<void> {
-    for (const socket of this.open) socket.destroy();
-    await new Promise<void>((resolve) => this.server.close(() => resolve()));
+  stop(): Promise<void> {
+    return this.sockets.stop();
   }
+}
+
+function lie({ socket, chance, say }: Served): void {
+  const deprecateEof = chance.oneIn(2) ? Capability.deprecateEof : 0;
+  const voice = new BackendVoice(
+    chance,
+    (Capability.protocol41 | Capability.secureConnection | Capability.pluginAuth | deprecateEof) >>> 0,
+  );
+  const harm = chance.of([3, 12, 1_000]);
+  // How many replies it gives before it stalls, leaves or resets.
+  let left = chance.oneIn(5) ? chance.below(10) : Infinity;
+  const last = chance.of(['stall', 'end', 'destroy'] as const);
+  say(voice.greeting(), harm);
+  socket.on('data', (bytes: Buffer) => {
+    voice.hear(bytes);
+    while (voice.heard.length > 0 && left-- > 0) say(voice.speak(), harm);
+    if (left > 0 || last === 'stall') return;
+    if (last === 'end') socket.end();
+    else socket.destroy();
+  });
 }
 
 /** MariaDB or MySQL, with an account that may do anything to its own schema. */

@@ -1,12 +1,14 @@
 import { CodecFuzzer } from './codec-fuzz';
 import { fuzzLogins } from './login-fuzz';
 import { GROWTH_MAX_BYTES, grewBy, MemoryWatch, type MemoryReport } from './memory-watch';
+import { ReloginFuzzer } from './relogin-fuzz';
 import { SessionFuzzer } from './session-fuzz';
+import { SettingsFuzzer } from './settings-fuzz';
 import { fuzzSockets } from './socket-fuzz';
 import { SqlFuzzer } from './sql-fuzz';
 
-export const PHASES = ['sql', 'codecs', 'session', 'sockets', 'logins', 'server'] as const;
-/** In so many packets each way of letting a client in must have been met, or the phase tries nothing. */
+export const PHASES = ['sql', 'codecs', 'session', 'settings', 'relogin', 'sockets', 'logins', 'server'] as const;
+/** In so many packets each thing that a phase is there for must have happened, or it tries nothing. */
 const WAYS_PACKETS = 20_000;
 
 export type FuzzPhase = (typeof PHASES)[number];
@@ -51,15 +53,12 @@ export async function fuzz(run: FuzzRun, progress: Progress): Promise<FuzzResult
     case 'sql':
     case 'codecs':
     case 'session':
-      return steps(run, watch, progress, done);
+    case 'settings':
+    case 'relogin':
+      return steps({ ...run, phase: run.phase }, watch, progress, done);
     case 'logins': {
       const { packets, connections, finding, ways } = await fuzzLogins(run, watch, progress);
-      const missed = Object.entries(ways).filter(([, times]) => times === 0);
-      const unmet =
-        finding === null && missed.length > 0 && run.count >= WAYS_PACKETS
-          ? { case: connections, message: `no client was ${missed.map(([way]) => way).join(', nor ')}` }
-          : null;
-      return done({ count: packets, cases: connections }, finding ?? unmet);
+      return done({ count: packets, cases: connections }, finding ?? unmet(run, connections, ways));
     }
     case 'sockets':
     case 'server': {
@@ -69,12 +68,39 @@ export async function fuzz(run: FuzzRun, progress: Progress): Promise<FuzzResult
   }
 }
 
+/** `ways`: how often each of those things has happened. */
+function unmet(run: FuzzRun, at: number, ways: object): FuzzResult['finding'] {
+  const missed = Object.entries(ways).filter(([, times]) => times === 0);
+  if (missed.length === 0 || run.count < WAYS_PACKETS) return null;
+  return { case: at, message: `nothing was ${missed.map(([way]) => way).join(', nor ')}` };
+}
+
+/** A phase that needs no event loop: one case each call, which throws what it finds. */
+interface Fuzzer {
+  readonly case: number;
+  readonly count: number;
+  readonly ways?: object;
+  next(): void;
+}
+
+const fuzzers = {
+  sql: SqlFuzzer,
+  codecs: CodecFuzzer,
+  session: SessionFuzzer,
+  settings: SettingsFuzzer,
+  relogin: ReloginFuzzer,
+} as const;
+
 type Done = (part: Pick<FuzzResult, 'count' | 'cases'>, finding: FuzzResult['finding']) => FuzzResult;
 
 /** What needs no event loop, with a turn of it now and then. */
-async function steps(run: FuzzRun, watch: MemoryWatch, progress: Progress, done: Done): Promise<FuzzResult> {
-  const Fuzzer = run.phase === 'sql' ? SqlFuzzer : run.phase === 'codecs' ? CodecFuzzer : SessionFuzzer;
-  const fuzzer = new Fuzzer(run.seed, run.from);
+async function steps(
+  run: FuzzRun & { readonly phase: keyof typeof fuzzers },
+  watch: MemoryWatch,
+  progress: Progress,
+  done: Done,
+): Promise<FuzzResult> {
+  const fuzzer: Fuzzer = new fuzzers[run.phase](run.seed, run.from);
   let cases = 0;
   for (; fuzzer.count < run.count; cases++) {
     progress({ case: fuzzer.case + 1, count: fuzzer.count });
@@ -87,5 +113,6 @@ async function steps(run: FuzzRun, watch: MemoryWatch, progress: Progress, done:
     if (cases % 256 === 0) await new Promise((resolve) => setImmediate(resolve));
     if (watch.due(fuzzer.count)) await watch.measure();
   }
-  return done({ count: fuzzer.count, cases }, null);
+  const part = { count: fuzzer.count, cases };
+  return done(part, unmet(run, fuzzer.case, fuzzer.ways ?? {}));
 }

@@ -17,6 +17,8 @@ const FULL: Readonly<Record<FuzzPhase, number>> = {
   sql: 2_000_000,
   codecs: 1_000_000,
   session: 10_000_000,
+  settings: 1_000_000,
+  relogin: 1_000_000,
   sockets: 100_000,
   logins: 100_000,
   server: 20_000,
@@ -125,7 +127,7 @@ export function command(): Command {
   return new Command('fuzz:wire')
     .description(
       'Random and mutated SQL, packets and recorded exchanges through the proxy: its tokenizer, its decoders, the pure step of its ' +
-        'sessions, its sockets before a backend that lies, logins over connections used before, and a real server. Nothing may be thrown, hang, leak, ' +
+        'sessions, SETs answered ahead of the server, logins over connections used before, its sockets before a backend that lies, and a real server. Nothing may be thrown, hang, leak, ' +
         'stay in flight, or reach the other side changed.',
     )
     .option('--seed <n>', 'what all choices follow from', wholeNumber, 1)

@@ -1,10 +1,15 @@
 import { PooledBackend } from '../../proxy/io/pooled-backend';
+import { Relogin } from '../../proxy/reuse/relogin';
 import * as rememberedLogin from '../../proxy/reuse/remembered-login';
 import { Renewal } from '../../proxy/reuse/renewal';
 import { parseText } from '../../proxy/sql/classifier';
 import { defaultSqlMode } from '../../proxy/sql/sql-mode';
+import { AnsweredSettings } from '../../proxy/session/answered-settings';
+import { DeferredSettings } from '../../proxy/session/deferred-settings';
 import { ResponseTracker } from '../../proxy/session/response-tracker';
+import { SessionFingerprint } from '../../proxy/session/session-fingerprint';
 import { StatementHandler } from '../../proxy/session/statement-handler';
+import type { Packet } from '../../proxy/wire/packet-framer';
 import { command } from './client-voice';
 import { fuzz, type FuzzPhase } from './fuzz-run';
 import { SessionFuzzer } from './session-fuzz';
@@ -15,6 +20,8 @@ describe('any bytes from either side', () => {
     ['sql', 20_000],
     ['codecs', 20_000],
     ['session', 60_000],
+    ['settings', 20_000],
+    ['relogin', 20_000],
     ['sockets', 3_000],
     ['logins', 3_000],
   ])('%s: nothing is thrown, hangs, stays in flight, or is changed on its way', async (phase, count) => {
@@ -38,8 +45,8 @@ describe('any bytes from either side', () => {
 describe('the fuzzer finds', () => {
   afterEach(() => jest.restoreAllMocks());
 
-  const found = async (): Promise<string | undefined> => {
-    const result = await fuzz({ phase: 'session', seed: 3, count: 60_000, from: 0 }, () => {});
+  const found = async (phase: FuzzPhase = 'session', count = 60_000): Promise<string | undefined> => {
+    const result = await fuzz({ phase, seed: 3, count, from: 0 }, () => {});
     return result.finding?.message;
   };
 
@@ -57,10 +64,35 @@ describe('the fuzzer finds', () => {
     expect(await found()).toMatch(/stayed in flight|never settled/);
   });
 
-  const foundInLogins = async (): Promise<string | undefined> => {
-    const result = await fuzz({ phase: 'logins', seed: 3, count: 20_000, from: 0 }, () => {});
-    return result.finding?.message;
-  };
+  it('SETs that were answered, and that the server never hears of', async () => {
+    jest.spyOn(DeferredSettings.prototype, 'before').mockImplementation((outcome) => outcome);
+    expect(await found('settings')).toMatch(/told .*, and should tell/);
+  });
+
+  it('SETs that are answered well though the server refuses them', async () => {
+    jest.spyOn(AnsweredSettings.prototype, 'has').mockImplementation(() => true);
+    expect(await found('settings')).toMatch(/was answered with OK, and the server says|never refused/);
+  });
+
+  it('replies from memory to a session with other settings', async () => {
+    jest.spyOn(SessionFingerprint.prototype, 'value', 'get').mockImplementation(() => 'all alike');
+    expect(await found('settings')).toMatch(/told .*, and should tell|was answered with/);
+  });
+
+  it('a packet of a login that cannot be read', async () => {
+    jest.spyOn(Relogin.prototype, 'fromBackend').mockImplementation(function (this: Relogin, packet) {
+      // What it does, but for what it catches.
+      (this as unknown as { reply(packet: Packet): void }).reply(packet);
+    });
+    expect(await found('relogin')).toContain('payload ends early');
+  });
+
+  it('a login that is let in from memory by other bytes', async () => {
+    jest.spyOn(rememberedLogin, 'recalls').mockImplementation(() => true);
+    expect(await found('relogin')).toMatch(/known of old|wrong password|a login is known that|another login is taken/);
+  });
+
+  const foundInLogins = (): Promise<string | undefined> => found('logins', 20_000);
 
   it('a client that is let in with a wrong password', async () => {
     jest.spyOn(rememberedLogin, 'recalls').mockImplementation(() => true);

@@ -7,9 +7,10 @@ import type { RelayHost } from '../../site/threads/relay-host';
 import { startRelayThreads } from '../wire/relay-threads';
 import { caseSeed, Chance } from './chance';
 import type { FuzzResult, FuzzRun, Progress } from './fuzz-run';
-import { LoginBackend } from './login-backend';
+import { startLoginBackend } from './login-backend';
 import { LoginPlay } from './login-play';
 import type { MemoryWatch } from './memory-watch';
+import type { ServedSockets } from './served-sockets';
 import { FuzzFinding, SharedParts } from './session-rig';
 import { type SocketFuzz, until } from './socket-fuzz';
 
@@ -35,13 +36,13 @@ class LoginRig {
 
   private constructor(
     private readonly dir: string,
-    readonly backend: LoginBackend,
+    readonly backend: ServedSockets,
     private readonly shared: SharedParts,
   ) {}
 
-  static async start(seed: number, threads: number): Promise<LoginRig> {
+  static async start(seed: number, threads: number, harm = Infinity): Promise<LoginRig> {
     const dir = mkdtempSync(join(tmpdir(), 'duara-logins-'));
-    const backend = await LoginBackend.start(join(dir, 'backend.sock'), seed);
+    const backend = await startLoginBackend(join(dir, 'backend.sock'), seed, harm);
     const shared = new SharedParts(new Chance(~seed), false);
     const { catalog, keys, versions, cache, counters } = shared.services;
     const rig = new LoginRig(dir, backend, shared);
@@ -124,9 +125,9 @@ export async function fuzzLogins(
     const honest = number % 3 !== 2;
     const end = connections + BATCH;
     // A proxy that was lied to uses no connection again for a while.
-    const rig = honest ? honestRig : await LoginRig.start(caseSeed(run.seed, number), 0);
+    const harm = new Chance(caseSeed(run.seed, ~number)).of([6, 40, 200]);
+    const rig = honest ? honestRig : await LoginRig.start(caseSeed(run.seed, number), 0, harm);
     const { backend, places } = rig;
-    backend.harm = honest ? Infinity : new Chance(caseSeed(run.seed, ~number)).of([6, 40, 200]);
     const lane = async (place: NetConnectOpts | undefined): Promise<void> => {
       while (connections < end) {
         const at = connections++;

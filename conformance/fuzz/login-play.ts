@@ -7,7 +7,7 @@ import { frame, type Packet, PacketFramer } from '../../proxy/wire/packet-framer
 import { PayloadReader } from '../../proxy/wire/payload-reader';
 import type { Chance } from './chance';
 import { clientCommand, command } from './client-voice';
-import { offered, passwords, plugin, whoText } from './login-backend';
+import { offered, passwords, plugin, whoText } from './login-server';
 import { chopped, mutatedBytes } from './mutations';
 import { FuzzFinding } from './session-rig';
 

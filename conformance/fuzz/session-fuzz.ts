@@ -66,7 +66,7 @@ class Play {
     this.harm = chance.of([3, 12, 60, Infinity]);
     const polite = this.harm === Infinity;
     this.voice = new BackendVoice(chance, this.capabilities, this.mariaDbCapabilities, polite);
-    this.rig = new SessionRig(parts, (bytes) => this.voice.hear(bytes));
+    this.rig = new SessionRig(parts, { heard: (bytes) => this.voice.hear(bytes) });
   }
 
   run(kind: number): void {

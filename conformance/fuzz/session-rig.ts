@@ -1,6 +1,7 @@
 import { TableVersions } from '../../proxy/cache/table-versions';
 import type { Catalog, KeyReservation, KeySource, TableInfo, TableVersionBoard } from '../../proxy/ports';
 import type { ProxyServices } from '../../proxy/session/proxy-services';
+import type { LetIn, ShortLogin } from '../../proxy/session/known-login';
 import { sampleServices } from '../../proxy/session/services-sample';
 import { Session } from '../../proxy/session/session';
 import { newSessionState, type SessionState } from '../../proxy/session/session-state';
@@ -160,6 +161,17 @@ export class SharedParts {
   }
 }
 
+/** Who is at the two ends of a session. Bytes are lent for the call. */
+export interface RigEnds {
+  /** The server. */
+  heard(bytes: Buffer): void;
+  /** The client. */
+  told?(bytes: Buffer): void;
+  /** See SessionEffects. */
+  giveBack?(reset: boolean, schema: string | null): boolean;
+  letIn?(short: ShortLogin, letIn: LetIn): void;
+}
+
 /** One session with its two ends: what it was given, and what it passed on. */
 export class SessionRig {
   readonly state: SessionState = newSessionState();
@@ -173,7 +185,7 @@ export class SessionRig {
 
   constructor(
     private readonly shared: SharedParts,
-    heard: (bytes: Buffer) => void,
+    { heard, told, giveBack, letIn }: RigEnds,
   ) {
     this.toBackend = new RelayCheck('the backend');
     this.toClient = new RelayCheck('the client');
@@ -186,8 +198,16 @@ export class SessionRig {
           if (bytes[PACKET_HEADER_BYTES] === Command.changeUser) this.toBackend.stop();
           heard(bytes);
         },
-        toClient: (bytes) => this.toClient.passed(bytes),
-        giveBack: () => false,
+        toClient: (bytes) => {
+          this.toClient.passed(bytes);
+          told?.(bytes);
+        },
+        giveBack: (reset, schema) => {
+          const given = giveBack?.(reset, schema) ?? false;
+          this.over ||= given;
+          return given;
+        },
+        letIn: (short, facts) => letIn?.(short, facts),
         wait: (_ready, pauseMs) => {
           if (this.waits) throw new FuzzFinding('the session waits for two things at once');
           this.waits = true;
@@ -195,7 +215,10 @@ export class SessionRig {
         },
         // Compressed bytes are not for this rig.
         upgrade: () => (this.over = true),
-        end: () => (this.over = true),
+        end: (bytes) => {
+          this.over = true;
+          told?.(bytes);
+        },
         close: () => (this.over = true),
       },
       new StatementHandler(this.state, services),
