@@ -1,6 +1,6 @@
 import { createConnection, type Socket } from 'node:net';
 import type { Channel } from './channel';
-import { SocketChannel } from './socket-channel';
+import { connectedChannel } from './handle-channel';
 
 /** Where the database server listens. */
 export type BackendAddress = { readonly host: string; readonly port: number } | { readonly path: string };
@@ -54,8 +54,9 @@ export function connectBackend(address: BackendAddress, waitMs: number, header: 
         // From here on the socket is the caller's.
         giveUp = () => {};
         if (!('path' in address)) tried.setKeepAlive(true, 60_000);
-        if (header !== null) tried.write(header);
-        resolve(new SocketChannel(tried));
+        const channel = connectedChannel(tried);
+        if (header !== null) channel.write(header, true);
+        resolve(channel);
       });
       tried.once('error', failed);
     };

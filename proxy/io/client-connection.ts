@@ -18,7 +18,7 @@ import type { Channel } from './channel';
 import { CompressedChannel, CompressionError } from './compressed-channel';
 import { BackendEvents, ClientEvents, type TwoSides } from './connection-events';
 import { GreetingWait } from './greeting-wait';
-import { HandleChannel } from './handle-channel';
+import { HandleChannel, socketChannelOf } from './handle-channel';
 import { LentBackend } from './lent-backend';
 import { speaksTls, type Transports } from './link-kinds';
 import type { ProxyOptions } from './proxy-options';
@@ -232,17 +232,18 @@ export class ClientConnection implements SessionEffects, TwoSides {
     switch (upgrade.kind) {
       case 'clientTls': {
         const { clientTls } = this.transports;
-        const socket = client instanceof HandleChannel ? client.whole() : client;
-        if (clientTls === null || !(socket instanceof SocketChannel)) return this.close();
+        const socket = socketChannelOf(client);
+        if (clientTls === null || socket === null) return this.close();
         this.client = clientTls.begin(socket, upgrade.rest);
         this.clientPrivate = true;
         break;
       }
       case 'backendTls': {
-        if (!(backend instanceof SocketChannel) || 'path' in options.backend) return this.close();
+        const socket = socketChannelOf(backend);
+        if (socket === null || 'path' in options.backend) return this.close();
         const tls = options.backendTls ?? { ca: null, verify: 'full' };
         this.securingBackend = true;
-        this.backend = beginBackendTls(backend, tls, options.backend.host);
+        this.backend = beginBackendTls(socket, tls, options.backend.host);
         this.backend.listen(this.backendEvents);
         return this.backend.resume();
       }

@@ -1,17 +1,18 @@
 import { Socket } from 'node:net';
 import type { Channel, ChannelEvents } from './channel';
 import { binding, systemError, type WriteRequest } from './direct-write';
-import type { StreamHandle } from './stream-handle';
-import { isLent, lent, sharedMemory, take } from './read-memory';
+import { type StreamHandle, takeHandle } from './stream-handle';
+import { isLent, lent, memoryAfter, sharedMemory, take } from './read-memory';
 import { SocketChannel } from './socket-channel';
 import { gather, keepGathered, waitingBytesMax } from './write-memory';
 
 const channelOf = Symbol('channelOf');
 type ChannelHandle = StreamHandle & { [channelOf]: HandleChannel };
 
-/** Of the handle; the number of bytes stands where Node's own sockets find it. */
-function onRead(this: ChannelHandle): void {
-  if (binding !== null) this[channelOf].read(binding.streamBaseState[binding.kReadBytesOrError] ?? 0);
+/** Of the handle; the number of bytes stands where Node's own sockets find it. What it returns is read into next. */
+function onRead(this: ChannelHandle): Buffer | undefined {
+  if (binding === null) return undefined;
+  return this[channelOf].read(binding.streamBaseState[binding.kReadBytesOrError] ?? 0) ?? undefined;
 }
 
 const soon = Promise.resolve();
@@ -28,6 +29,8 @@ export class HandleChannel implements Channel {
   /** null: it is closed, or `socket` has it. */
   private handle: StreamHandle | null;
   private socket: SocketChannel | null = null;
+  /** Memory of its own to read into, while it has some. */
+  private own: Buffer | null = null;
   private isPaused = true;
   private ended = false;
   private corked = false;
@@ -49,10 +52,17 @@ export class HandleChannel implements Channel {
     this.socket?.listen(events);
   }
 
-  /** From the handle: so many bytes, or an error. */
-  read(bytes: number): void {
-    if (bytes > 0) this.events?.data(lent(bytes));
-    else if (bytes < 0) this.readEnded(bytes);
+  /** From the handle: so many bytes, or an error. Returns other memory to read into; null: there is none. */
+  read(bytes: number): Buffer | null {
+    if (bytes <= 0) {
+      if (bytes < 0) this.readEnded(bytes);
+      return null;
+    }
+    const { own } = this;
+    this.events?.data(own === null ? lent(bytes) : own.subarray(0, bytes));
+    const next = memoryAfter(bytes, own);
+    if (next !== null) this.own = next === sharedMemory ? null : next;
+    return next;
   }
 
   private readEnded(status: number): void {
@@ -215,8 +225,25 @@ export class HandleChannel implements Channel {
   }
 }
 
+/**
+ * The channel of a connection that was just made, and over which nothing was read or written: without the socket, whose
+ * part in each read and write costs more than ours.
+ */
+export function connectedChannel(socket: Socket): Channel {
+  // What the socket still does for the event that it is connected ends here.
+  socket.pause();
+  const handle = takeHandle(socket);
+  return handle === null ? new SocketChannel(socket) : new HandleChannel(handle);
+}
+
 /** A paused socket around what was accepted. */
 export function socketOf(handle: StreamHandle, readable = true): Socket {
   const options = { handle, allowHalfOpen: true, pauseOnCreate: true, readable, writable: true };
   return new Socket(options as ConstructorParameters<typeof Socket>[0]);
+}
+
+/** The same as a socket of Node's, which TLS is spoken over; null: there is none. */
+export function socketChannelOf(channel: Channel | null): SocketChannel | null {
+  const whole = channel instanceof HandleChannel ? channel.whole() : channel;
+  return whole instanceof SocketChannel ? whole : null;
 }

@@ -1,4 +1,5 @@
 import { Socket } from 'node:net';
+import { ViewedMemory } from './viewed-memory';
 
 /** Where a socket's bytes go. */
 export interface ReadTarget {
@@ -14,20 +15,31 @@ const largeBytes = 16 * 1024;
  * All sockets read into this memory, one after another, so that a connection that rests owns none and a read allocates
  * none. What is handed on to a write must be copied before, since a write that the system takes only in part goes on later.
  */
-export const sharedMemory = Buffer.allocUnsafeSlow(readBytes);
+const shared = new ViewedMemory(readBytes);
+export const sharedMemory = shared.bytes;
 
 const sharedBuffer = sharedMemory.buffer;
 /** What was read last: mostly it is written as it is, and known without asking whose memory it is, which costs a call. */
 let lastLent: Buffer | null = null;
 
-/** So many bytes were read into the shared memory. */
+/** So many bytes were read into the shared memory. (The same Buffer for equal lengths: it says nothing of what is in it.) */
 export function lent(bytes: number): Buffer {
-  return (lastLent = sharedMemory.subarray(0, bytes));
+  return (lastLent = shared.first(bytes));
 }
 
 /** Whether the bytes may be overwritten by the next read of any socket: a write of them needs a copy. */
 export function isLent(bytes: Buffer): boolean {
   return bytes === lastLent || bytes.buffer === sharedBuffer;
+}
+
+/**
+ * Where to read next, after a chunk of `last` bytes into `own`, or into the shared memory; null: there again. In the middle
+ * of a large result a socket has memory of its own, which needs no copy, and is used again as long as writes take all of it
+ * at once: fresh memory for each chunk would keep the garbage collector busy.
+ */
+export function memoryAfter(last: number, own: Buffer | null): Buffer | null {
+  if (last < largeBytes) return own === null ? null : sharedMemory;
+  return own !== null && !taken.has(own.buffer) ? null : Buffer.allocUnsafeSlow(readBytes);
 }
 
 /** Memory of a socket's own that a write still needs. */
@@ -62,22 +74,14 @@ function onBytes(this: DirectSocket, length: number, memory: Buffer): boolean {
   return true;
 }
 
-/**
- * Asked after each read; null: the same memory again. In the middle of a large result the socket has memory of its own,
- * which needs no copy, and is used again as long as writes take all of it at once: fresh memory for each chunk would keep
- * the garbage collector busy.
- */
+/** Asked after each read; null: the same memory again. */
 function nextMemory(): Buffer | null {
   const read = lastRead;
   lastRead = null;
   if (read === null) return null;
-  if (read.last < largeBytes) {
-    if (read.own === null) return null;
-    read.own = null;
-    return sharedMemory;
-  }
-  if (read.own !== null && !taken.has(read.own.buffer)) return null;
-  return (read.own = Buffer.allocUnsafeSlow(readBytes));
+  const next = memoryAfter(read.last, read.own);
+  if (next !== null) read.own = next === sharedMemory ? null : next;
+  return next;
 }
 
 /**

@@ -2,7 +2,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 import type { Channel, ChannelEvents } from './channel';
-import { HandleChannel } from './handle-channel';
+import { connectedChannel, HandleChannel } from './handle-channel';
 import { isLent } from './read-memory';
 import { SocketChannel } from './socket-channel';
 import { acceptHandles } from './stream-handle';
@@ -13,16 +13,22 @@ interface Pair {
   readonly channel: Channel;
 }
 
+/** What the channel is made of: a socket of Node's, what was accepted without one, or a connection that was made. */
+type Kind = 'socket' | 'handle' | 'connection';
+
 let server: Server;
+let pairsAreConnected = false;
 let pairs: Pair[] = [];
 
 /** Gets the next channel that is accepted. */
 let acceptNext: (channel: Channel) => void = () => undefined;
 
-async function listen(kind: 'socket' | 'handle'): Promise<void> {
-  server = createServer({ allowHalfOpen: true, pauseOnConnect: true }, (socket) =>
-    acceptNext(new SocketChannel(socket)),
-  );
+async function listen(kind: Kind): Promise<void> {
+  pairsAreConnected = kind === 'connection';
+  // Without a listener what is accepted stays as it is, for the pair to take.
+  server = pairsAreConnected
+    ? createServer({ allowHalfOpen: true })
+    : createServer({ allowHalfOpen: true, pauseOnConnect: true }, (socket) => acceptNext(new SocketChannel(socket)));
   await once(server.listen(0, '127.0.0.1'), 'listening');
   if (kind === 'handle') expect(acceptHandles(server, (handle) => acceptNext(new HandleChannel(handle)))).toBe(true);
 }
@@ -37,12 +43,28 @@ afterEach(async () => {
 });
 
 async function pair(): Promise<Pair> {
+  const made = await (pairsAreConnected ? connectedPair() : acceptedPair());
+  pairs.push(made);
+  return made;
+}
+
+async function connectedPair(): Promise<Pair> {
+  const accepted = once(server, 'connection') as Promise<[Socket]>;
+  const socket = connect({ port: (server.address() as AddressInfo).port, host: '127.0.0.1', allowHalfOpen: true });
+  const channel = await new Promise<Channel>((resolve) =>
+    socket.once('connect', () => resolve(connectedChannel(socket))),
+  );
+  expect(channel).toBeInstanceOf(HandleChannel);
+  const [peer] = await accepted;
+  peer.on('error', () => undefined);
+  return { peer, channel };
+}
+
+async function acceptedPair(): Promise<Pair> {
   const accepted = new Promise<Channel>((resolve) => (acceptNext = resolve));
   const peer = connect({ port: (server.address() as AddressInfo).port, host: '127.0.0.1', allowHalfOpen: true });
   peer.on('error', () => undefined);
-  const made = { peer, channel: await accepted };
-  pairs.push(made);
-  return made;
+  return { peer, channel: await accepted };
 }
 
 const nothing = (): void => undefined;
@@ -78,7 +100,7 @@ async function digest(socket: Socket): Promise<string> {
   return hash.digest('hex');
 }
 
-describe.each(['socket', 'handle'] as const)('the channel of a %s', (kind) => {
+describe.each(['socket', 'handle', 'connection'] as const)('the channel of a %s', (kind) => {
   beforeEach(() => listen(kind));
 
   it.each([

@@ -1,4 +1,4 @@
-import type { Server } from 'node:net';
+import type { Server, Socket } from 'node:net';
 import { binding, type WriteRequest } from './direct-write';
 
 /** One end of a connection, as the system interface has it (`getpeername`): of a unix socket it has no address. */
@@ -9,7 +9,7 @@ export interface HandleAddress {
 
 /** What lies beneath a net.Socket: Node's binding of libuv's uv_tcp_t and uv_pipe_t. It is not in its documents. */
 export interface StreamHandle {
-  onread: (this: never) => void;
+  onread: (this: never) => unknown;
   useUserBuffer(memory: Uint8Array): void;
   readStart(): number;
   readStop(): number;
@@ -36,6 +36,25 @@ export interface SocketWishes {
 
 const needed = ['useUserBuffer', 'readStart', 'readStop', 'writeBuffer', 'close'] as const;
 
+function isUsable(handle: Partial<StreamHandle>): handle is StreamHandle {
+  return needed.every((name) => typeof handle[name] === 'function');
+}
+
+/**
+ * What lies beneath a connected socket, which is of no use from here on: as Node does when it sends a socket to another
+ * process. null: this Node is not as it was, and nothing has changed.
+ */
+export function takeHandle(socket: Socket): StreamHandle | null {
+  const inner = socket as unknown as { _handle?: Partial<StreamHandle> | null };
+  const handle = inner._handle ?? null;
+  if (binding === null || handle === null || !isUsable(handle)) return null;
+  inner._handle = null;
+  // It would keep the socket in memory.
+  const kept = handle as unknown as Record<symbol, unknown>;
+  for (const key of Object.getOwnPropertySymbols(kept)) if (kept[key] === socket) kept[key] = null;
+  return handle;
+}
+
 /** On Linux what is accepted inherits these from the socket that listens: then each client costs no call for them. */
 const inherits = process.platform === 'linux';
 
@@ -61,7 +80,7 @@ export function acceptHandles(
   // All are of one kind: the first tells.
   let usable: boolean | null = null;
   listening.onconnection = function (status, accepted) {
-    usable ??= accepted === undefined ? null : needed.every((name) => typeof accepted[name] === 'function');
+    usable ??= accepted === undefined ? null : isUsable(accepted);
     if (status !== 0 || accepted === undefined || usable !== true) return original.call(this, status, accepted);
     if (!inherits) wish(accepted, wishes);
     accept(accepted as StreamHandle);
