@@ -48,6 +48,10 @@ export function composeKey({ t, scope, n }: SlicedKey): bigint {
 }
 
 export function decomposeKey(key: bigint): SlicedKey {
+  if (key < TIME_SLICED_END && key >= 0n) {
+    const number = Number(key);
+    return { t: Math.floor(number / 2 ** 22), scope: Math.floor(number / 2 ** 10) & 0xfff, n: number & 0x3ff };
+  }
   return { t: Number(key >> 22n), scope: Number((key >> 10n) & 0xfffn), n: Number(key & 0x3ffn) };
 }
 

@@ -10,6 +10,15 @@ export class PayloadWriter {
     this.bytes = Buffer.allocUnsafe(capacity);
   }
 
+  /** Bytes so far. */
+  get written(): number {
+    return this.length;
+  }
+
+  get capacity(): number {
+    return this.bytes.length;
+  }
+
   private grow(count: number): number {
     const at = this.length;
     const needed = at + count;
@@ -92,6 +101,9 @@ export class PayloadWriter {
   }
 
   lenencBytes(value: Uint8Array | string): this {
+    if (typeof value === 'string' && value.length <= COPIED_MAX && isAscii(value)) {
+      return this.uint8(value.length).latin1(value);
+    }
     const bytes = typeof value === 'string' ? Buffer.from(value) : value;
     return this.lenenc(bytes.length).raw(bytes);
   }
@@ -104,4 +116,31 @@ export class PayloadWriter {
   finish(): Buffer {
     return this.bytes.subarray(0, this.length);
   }
+
+  /** The payload in memory of its own; the writer begins anew with the next field. */
+  take(): Buffer {
+    const payload = Buffer.from(this.bytes.subarray(0, this.length));
+    this.length = 0;
+    return payload;
+  }
+
+  /** As `take`, a character for each byte. */
+  takeLatin1(): string {
+    const text = this.bytes.toString('latin1', 0, this.length);
+    this.length = 0;
+    return text;
+  }
+
+  /** What the other has written, which begins anew with its next field. */
+  append(other: PayloadWriter): this {
+    const at = this.grow(other.length);
+    other.bytes.copy(this.bytes, at, 0, other.length);
+    other.length = 0;
+    return this;
+  }
+}
+
+function isAscii(text: string): boolean {
+  for (let at = 0; at < text.length; at++) if (text.charCodeAt(at) > 0x7f) return false;
+  return true;
 }

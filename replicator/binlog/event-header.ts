@@ -1,6 +1,7 @@
 import { crc32 } from 'node:zlib';
-import { PayloadReader } from '../../proxy/wire/payload-reader';
+import { PayloadTooShortError } from '../../proxy/wire/payload-reader';
 import { PayloadWriter } from '../../proxy/wire/payload-writer';
+import { crc32Of } from './checksum';
 import { BinlogChecksumError, BinlogFormatError } from './errors';
 import { EventFlag, EventType } from './event-type';
 import type { EventHeader } from './events';
@@ -10,13 +11,13 @@ export const CHECKSUM_BYTES = 4;
 const flagsOffset = 17;
 
 export function decodeEventHeader(event: Buffer): EventHeader {
-  const reader = new PayloadReader(event);
-  const timestampSec = reader.uint32();
-  const typeCode = reader.uint8();
-  const serverId = reader.uint32();
-  const eventSize = reader.uint32();
-  const nextPosition = reader.uint32();
-  const flags = reader.uint16();
+  if (event.length < EVENT_HEADER_BYTES) throw new PayloadTooShortError(EVENT_HEADER_BYTES, event.length);
+  const timestampSec = event.readUInt32LE(0);
+  const typeCode = event[4] as number;
+  const serverId = event.readUInt32LE(5);
+  const eventSize = event.readUInt32LE(9);
+  const nextPosition = event.readUInt32LE(13);
+  const flags = event.readUInt16LE(flagsOffset);
   if (eventSize !== event.length) {
     throw new BinlogFormatError(
       `event of type ${typeCode} is ${event.length} bytes long, its header says ${eventSize}`,
@@ -40,9 +41,9 @@ export function encodeEvent(header: Omit<EventHeader, 'eventSize'>, body: Uint8A
 
 /** CRC32 of everything before the checksum. The server counts a format description's "in use" flag as clear. */
 function checksumOf(event: Buffer): number {
-  const covered = event.subarray(0, event.length - CHECKSUM_BYTES);
-  if (event[4] !== EventType.formatDescription) return crc32(covered);
-  const copy = Buffer.from(covered);
+  const end = event.length - CHECKSUM_BYTES;
+  if (event[4] !== EventType.formatDescription) return crc32Of(event, end);
+  const copy = Buffer.from(event.subarray(0, end));
   copy.writeUInt16LE(copy.readUInt16LE(flagsOffset) & ~EventFlag.binlogInUse, flagsOffset);
   return crc32(copy);
 }

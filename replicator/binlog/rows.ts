@@ -63,8 +63,8 @@ export function decodeRows(
   if (columnCount !== table.columns.length) {
     throw new BinlogFormatError(`rows of ${columnCount} columns, ${table.table} has ${table.columns.length}`);
   }
-  const first = presentColumns(table, reader.take(bitmapBytes(columnCount)));
-  const second = kind.change === 'update' ? presentColumns(table, reader.take(bitmapBytes(columnCount))) : first;
+  const first = presentColumns(table, reader);
+  const second = kind.change === 'update' ? presentColumns(table, reader) : first;
   const data = kind.compressed ? inflateLogData(reader.rest()) : reader.rest();
   const images = new ImageReader(data, columnCount);
   const rows: RowPair[] = [];
@@ -81,8 +81,20 @@ interface PresentColumn {
   readonly def: ColumnDef;
 }
 
-function presentColumns(table: TableDef, bitmap: Buffer): PresentColumn[] {
-  return table.columns.flatMap((def, index) => (bitAt(bitmap, index) ? [{ index, def }] : []));
+/** Made once for each table, since rows nearly always have all of its columns. */
+const allColumns = new WeakMap<TableDef, readonly PresentColumn[]>();
+
+function presentColumns(table: TableDef, reader: PayloadReader): readonly PresentColumn[] {
+  let all = allColumns.get(table);
+  if (all === undefined) {
+    all = table.columns.map((def, index) => ({ index, def }));
+    allColumns.set(table, all);
+  }
+  const bitmap = reader.take(bitmapBytes(table.columns.length));
+  for (let index = 0; index < all.length; index++) {
+    if (!bitAt(bitmap, index)) return all.filter((column) => bitAt(bitmap, column.index));
+  }
+  return all;
 }
 
 /** Reads row images one after the other; the values are views into the event. */
@@ -104,12 +116,12 @@ class ImageReader {
     const nullBytes = bitmapBytes(present.length);
     if (nullBytes === 0) throw new BinlogFormatError('row image without columns');
     if (nullBytes > this.remaining) throw new PayloadTooShortError(nullBytes, this.remaining);
-    const nulls = bytes.subarray(this.offset, this.offset + nullBytes);
-    let offset = this.offset + nullBytes;
+    const nullsAt = this.offset;
+    let offset = nullsAt + nullBytes;
     const image = new Array<ColumnBytes | undefined>(this.columnCount).fill(undefined);
     for (let at = 0; at < present.length; at++) {
       const column = present[at] as PresentColumn;
-      if (bitAt(nulls, at)) {
+      if ((((bytes[nullsAt + (at >> 3)] as number) >> (at & 7)) & 1) === 1) {
         image[column.index] = null;
         continue;
       }

@@ -3,7 +3,7 @@ import type { ChangeSet, Hlc, Incarnation, VersionVector } from '../change-set';
 import { HLC_ZERO, nextHlc } from '../hlc';
 import type { NetTransaction } from './change-set-builder';
 import { CaptureError } from './capture-error';
-import { type Gtid, type GtidPosition, advance, formatPosition, parseGtid } from './gtid-position';
+import { type Gtid, type GtidPosition, formatPosition, parseGtid } from './gtid-position';
 import type { AppliedMark, LoggedTransaction } from './transaction-assembler';
 
 /** The transaction read last, so that a log that was cut and grew again is recognised. */
@@ -39,11 +39,8 @@ export function isRepeat(state: CaptureState, gtid: Gtid): boolean {
   return (state.position.get(gtid.domain)?.sequence ?? 0n) >= gtid.sequence;
 }
 
-/** Moves past a transaction; past one that became a change set (`head`) if there is one. */
-export function passed(state: CaptureState, gtid: Gtid, head: SpooledHead | null = null): CaptureState {
-  const { localSeq, hlc, applied, last } = state;
-  const position = advance(state.position, gtid);
-  if (head === null) return { position, localSeq, hlc, applied, last };
+/** Past a transaction that became a change set; the position is moved apart (`advance`). */
+export function passed({ position, hlc, applied, last }: CaptureState, head: SpooledHead): CaptureState {
   return { position, localSeq: head.seq, hlc: head.hlc > hlc ? head.hlc : hlc, applied, last };
 }
 

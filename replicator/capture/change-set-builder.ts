@@ -3,7 +3,7 @@ import type { Alarm, ReplicationRules } from '../ports';
 import { integerBits, readInteger } from './column-content';
 import { type ViewedRow, netChanges, sameKey, sameParts } from './net-changes';
 import { type KeySource, weightRequests } from './row-keys';
-import type { CollationOf, SchemaOf, TableSchema } from './table-schema';
+import type { CollationOf, SchemaOf } from './table-schema';
 import { type TableView, TableViews } from './table-view';
 import type { WeightRequest } from './text-weight';
 import type { LoggedTransaction, TableRows } from './transaction-assembler';
@@ -14,6 +14,8 @@ import type { LoggedTransaction, TableRows } from './transaction-assembler';
  */
 export interface ViewedTransaction {
   readonly rows: readonly ViewedRow[];
+  /** False: weightsNeeded has nothing to say. */
+  readonly textKeys: boolean;
   readonly alarms: readonly Alarm[];
 }
 
@@ -38,27 +40,23 @@ export function viewTransaction(
   schemaOf: SchemaOf,
   made: TableViews = new TableViews(rules),
 ): ViewedTransaction {
-  const views = new Map<TableDef, TableView>();
-  const travels = new Map<TableView, boolean>();
   const rows: ViewedRow[] = [];
   const alarms: Alarm[] = [];
+  let textKeys = false;
   for (const event of transaction.rows) {
     const { schema, table } = event.table;
     if (!replicates(event, rules)) continue;
-    let view = views.get(event.table);
-    if (view === undefined) {
-      view = made.of(event.table, schemaOf(schema, table));
-      views.set(event.table, view);
-      const alarm = whyNot(view, schemaOf(schema, table));
-      if (alarm !== null) alarms.push(alarm);
-      travels.set(view, alarm === null);
+    const { view, alarm } = made.of(event.table, schemaOf(schema, table));
+    if (alarm !== null) {
+      if (!alarms.includes(alarm)) alarms.push(alarm);
+      continue;
     }
-    if (travels.get(view) !== true) continue;
+    textKeys ||= view.textKeys;
     for (const { before, after } of event.rows) {
       rows.push({ view, before: before && view.project(before), after: after && view.project(after) });
     }
   }
-  return { rows, alarms };
+  return { rows, textKeys, alarms };
 }
 
 export function replicates({ table: { schema, table } }: TableRows, rules: ReplicationRules): boolean {
@@ -84,12 +82,10 @@ export function* weightsNeeded({ rows }: ViewedTransaction, collationOf: Collati
 /** The net changes, or null when nothing that replicates changed. */
 export function buildTransaction(viewed: ViewedTransaction, source: KeySource): NetTransaction | null {
   const tables: TableDef[] = [];
-  const indexes = new Map<string, number>();
+  // Few tables, and most rows are of the first.
   const tableIndex = ({ def }: TableView): number => {
-    const name = `${def.schema}\0${def.table}`;
-    let index = indexes.get(name);
-    if (index === undefined) indexes.set(name, (index = tables.push(def) - 1));
-    return index;
+    const known = tables.findIndex((one) => one === def || (one.schema === def.schema && one.table === def.table));
+    return known >= 0 ? known : tables.push(def) - 1;
   };
   const rows = netChanges(viewed.rows, source, tableIndex);
   if (rows.length === 0) return null;
@@ -118,25 +114,4 @@ function generatedKeys(rows: readonly ViewedRow[]): GeneratedKey[] {
     keys.push({ schema: view.def.schema, table: view.def.table, bits, key: readInteger(column, bytes) });
   }
   return keys;
-}
-
-/** Why a table's changes cannot travel, or null. */
-function whyNot({ def, primaryKey }: TableView, known: TableSchema | null): Alarm | null {
-  const { schema, table } = def;
-  if (primaryKey.length === 0) return noPrimaryKey(schema, table);
-  if (known?.transactional !== false) return null;
-  // What is applied to such a table is logged apart from `duara.applied`: it would be taken for a local change, and echoed.
-  return {
-    code: 'DUARA_TABLE_NOT_TRANSACTIONAL',
-    message:
-      `${schema}.${table} is kept by an engine without transactions: its changes do not travel. ` +
-      `ALTER TABLE ${schema}.${table} ENGINE=InnoDB, or declare it local`,
-  };
-}
-
-function noPrimaryKey(schema: string, table: string): Alarm {
-  return {
-    code: 'DUARA_TABLE_WITHOUT_KEY',
-    message: `${schema}.${table} has no primary key: its changes do not travel. Give it one, or declare it local`,
-  };
 }

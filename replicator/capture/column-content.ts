@@ -13,11 +13,16 @@ export function integerBits(column: ColumnDef): 8 | 16 | 24 | 32 | 64 | null {
   return INTEGER_BITS[column.type] ?? null;
 }
 
+/** Of eight bytes, which make one bigint here where shifting would make sixteen. */
+const eight = new DataView(new ArrayBuffer(8));
+
 /** Little-endian, as integers stand in the log. */
 export function readUnsigned(bytes: Uint8Array): bigint {
-  let value = 0n;
-  for (let index = bytes.length - 1; index >= 0; index--) value = (value << 8n) | BigInt(bytes[index] as number);
-  return value;
+  if (bytes.length > 8) throw new RangeError(`an integer of ${bytes.length} bytes`);
+  eight.setUint32(0, 0);
+  eight.setUint32(4, 0);
+  for (let index = 0; index < bytes.length; index++) eight.setUint8(index, bytes[index] as number);
+  return eight.getBigUint64(0, true);
 }
 
 export function readInteger(column: ColumnDef, bytes: Uint8Array): bigint {

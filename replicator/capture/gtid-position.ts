@@ -15,10 +15,26 @@ export class GtidFormatError extends Error {
   readonly code = 'DUARA_GTID_FORMAT';
 }
 
+/** Nearly all GTIDs of a log begin like the one before. */
+let latest: { readonly prefix: string; readonly domain: string; readonly server: string } | null = null;
+
 export function parseGtid(text: string): Gtid {
+  if (latest !== null && text.startsWith(latest.prefix)) {
+    const sequence = text.slice(latest.prefix.length);
+    if (/^\d+$/.test(sequence)) {
+      return { domain: latest.domain, server: latest.server, sequence: BigInt(sequence) };
+    }
+  }
+  return parseAnyGtid(text);
+}
+
+function parseAnyGtid(text: string): Gtid {
   const maria = /^(\d+)-(\d+)-(\d+)$/.exec(text);
-  if (maria !== null)
-    return { domain: maria[1] as string, server: maria[2] as string, sequence: BigInt(maria[3] as string) };
+  if (maria !== null) {
+    const [, domain = '', server = '', sequence = ''] = maria;
+    latest = { prefix: `${domain}-${server}-`, domain, server };
+    return { domain, server, sequence: BigInt(sequence) };
+  }
   // The interval's end counts: a position is always read from the beginning.
   const mysql = /^([0-9a-f-]{36}(?::[a-z_]\w*)?):(?:1-)?(\d+)$/i.exec(text);
   if (mysql !== null)
@@ -38,8 +54,11 @@ export function formatPosition(position: GtidPosition): string {
   return [...position.values()].map(format).join(',');
 }
 
-export function advance(position: GtidPosition, gtid: Gtid): GtidPosition {
-  return new Map(position).set(gtid.domain, gtid);
+/** Behind transactions, in their order. */
+export function advance(position: GtidPosition, transactions: readonly { readonly gtid: Gtid }[]): GtidPosition {
+  const moved = new Map(position);
+  for (const { gtid } of transactions) moved.set(gtid.domain, gtid);
+  return moved;
 }
 
 /** True when every transaction of `target` lies at or before `position`. */

@@ -24,6 +24,11 @@ export function netChanges(
   source: KeySource,
   tableIndex: (view: TableView) => number,
 ): RowChange[] {
+  const [only] = rows;
+  if (only !== undefined && rows.length === 1 && keepsItsKey(only)) {
+    const change = netChange(fateOf(only, source), source, tableIndex);
+    return change === null ? [] : [change];
+  }
   const fates = new Map<RowKey, RowFate>();
   const settle = (view: TableView, key: RowKey, before: RowImage | null, after: RowImage | null): void => {
     const fate = fates.get(key);
@@ -43,6 +48,15 @@ export function netChanges(
     if (change !== null) changes.push(change);
   }
   return changes;
+}
+
+function keepsItsKey({ view, before, after }: ViewedRow): boolean {
+  return before === null || after === null || sameKey(view, before, after);
+}
+
+/** Of a row that no other event touches. */
+function fateOf({ view, before, after }: ViewedRow, source: KeySource): RowFate {
+  return { view, key: rowKeyOf(view, (before ?? after)!, source), first: before, last: after };
 }
 
 /** True when the primary key's bytes are the same, which most updates can be told by. */

@@ -1,6 +1,6 @@
 import type { ColumnBytes, ColumnDef, RowImage, TableDef } from '../change-set';
 import { columnGroup } from '../merge/column-group';
-import type { ReplicationRules } from '../ports';
+import type { Alarm, ReplicationRules } from '../ports';
 import { CaptureError } from './capture-error';
 import type { TableSchema } from './table-schema';
 
@@ -72,19 +72,48 @@ export function tableView(logged: TableDef, schema: TableSchema | null, rules: R
   };
 }
 
+interface KnownView {
+  readonly schema: TableSchema | null;
+  readonly view: TableView;
+  /** Why the table's changes cannot travel, or null. */
+  readonly alarm: Alarm | null;
+}
+
 /** Views of tables, made once for each table map and what is known of its indexes. */
 export class TableViews {
-  private readonly known = new WeakMap<TableDef, { readonly schema: TableSchema | null; readonly view: TableView }>();
+  private readonly known = new WeakMap<TableDef, KnownView>();
 
   constructor(private readonly rules: ReplicationRules) {}
 
-  of(logged: TableDef, schema: TableSchema | null): TableView {
+  of(logged: TableDef, schema: TableSchema | null): KnownView {
     const known = this.known.get(logged);
-    if (known !== undefined && known.schema === schema) return known.view;
+    if (known !== undefined && known.schema === schema) return known;
     const view = tableView(logged, schema, this.rules);
-    this.known.set(logged, { schema, view });
-    return view;
+    const made = { schema, view, alarm: whyNot(view, schema) };
+    this.known.set(logged, made);
+    return made;
   }
+}
+
+/** Why a table's changes cannot travel, or null. */
+function whyNot({ def, primaryKey }: TableView, known: TableSchema | null): Alarm | null {
+  const { schema, table } = def;
+  if (primaryKey.length === 0) return noPrimaryKey(schema, table);
+  if (known?.transactional !== false) return null;
+  // What is applied to such a table is logged apart from `duara.applied`: it would be taken for a local change, and echoed.
+  return {
+    code: 'DUARA_TABLE_NOT_TRANSACTIONAL',
+    message:
+      `${schema}.${table} is kept by an engine without transactions: its changes do not travel. ` +
+      `ALTER TABLE ${schema}.${table} ENGINE=InnoDB, or declare it local`,
+  };
+}
+
+function noPrimaryKey(schema: string, table: string): Alarm {
+  return {
+    code: 'DUARA_TABLE_WITHOUT_KEY',
+    message: `${schema}.${table} has no primary key: its changes do not travel. Give it one, or declare it local`,
+  };
 }
 
 function present(table: TableDef, index: number, value: ColumnBytes | undefined): ColumnBytes {

@@ -57,7 +57,8 @@ const XA_PREPARE_EVENT = 38;
  */
 export class TransactionAssembler {
   private open: OpenTransaction | null = null;
-  private readonly tables = new Map<bigint, TableDef>();
+  /** The open transaction's tables; most have one. */
+  private readonly tables: { readonly tableId: bigint; readonly table: TableDef }[] = [];
   /** Rows of prepared XA transactions, until it is known what becomes of them. */
   private readonly prepared = new Map<string, readonly TableRows[]>();
 
@@ -69,7 +70,7 @@ export class TransactionAssembler {
         this.open = newTransaction(event.gtid, event.standalone);
         return null;
       case 'tableMap':
-        this.tables.set(event.tableId, event.table);
+        if (this.tableOf(event.tableId) !== event.table) this.tables.unshift(event);
         return null;
       case 'rows':
         this.addRows(event);
@@ -98,15 +99,21 @@ export class TransactionAssembler {
   /** Forgets a half-read transaction: the connection broke, and it will be sent again. */
   reset(): void {
     this.open = null;
-    this.tables.clear();
+    this.tables.length = 0;
   }
 
   private addRows(event: Extract<BinlogEvent, { kind: 'rows' }>): void {
-    const table = this.tables.get(event.tableId);
+    const table = this.tableOf(event.tableId);
     if (table === undefined || this.open === null) {
       throw new CaptureError('DUARA_LOG_MALFORMED', `rows of table ${event.tableId} without its table map or GTID`);
     }
     this.open.rows.push({ table, change: event.change, rows: event.rows });
+  }
+
+  /** By the newest map of the id. */
+  private tableOf(id: bigint): TableDef | undefined {
+    for (const { tableId, table } of this.tables) if (tableId === id) return table;
+    return undefined;
   }
 
   private onQuery(event: Extract<BinlogEvent, { kind: 'query' }>): LoggedTransaction | null {
@@ -168,7 +175,7 @@ export class TransactionAssembler {
     if (this.open === null) return null;
     const { gtid, rows, statements } = this.open;
     this.reset();
-    return { gtid, timestampSec, rows, applied: rows.flatMap(appliedMarks), statements };
+    return { gtid, timestampSec, rows, applied: appliedMarks(rows), statements };
   }
 }
 
@@ -192,9 +199,14 @@ function xaId(sql: string): string {
   return sql.replace(/^\s*XA\s+\w+\s*/i, '').trim();
 }
 
-function appliedMarks({ table, rows }: TableRows): AppliedMark[] {
-  if (table.schema !== 'duara' || table.table !== 'applied') return [];
-  return rows.flatMap(({ after }) => (after === null ? [] : [readApplied(table, after)]));
+const noMarks: readonly never[] = [];
+
+function appliedMarks(events: readonly TableRows[]): readonly AppliedMark[] {
+  const books = events.filter(({ table }) => table.schema === 'duara' && table.table === 'applied');
+  if (books.length === 0) return noMarks;
+  return books.flatMap(({ table, rows }) =>
+    rows.flatMap(({ after }) => (after === null ? [] : [readApplied(table, after)])),
+  );
 }
 
 function newTransaction(gtid: string, standalone: boolean): OpenTransaction {

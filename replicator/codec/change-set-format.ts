@@ -59,8 +59,9 @@ export function hashRecord(record: Uint8Array): Buffer {
     used = 0;
   }
   const name = block.subarray(used, (used += HASH_BYTES));
-  // By way of text: a third of the time that a buffer for the digest takes.
-  name.write(hash('sha256', record, 'hex'), 'hex');
+  // By way of text, a character for each byte: a third of the time that a buffer for the digest takes.
+  const digest = hash('sha256', record, 'binary');
+  for (let at = 0; at < HASH_BYTES; at++) name[at] = digest.charCodeAt(at);
   return name;
 }
 

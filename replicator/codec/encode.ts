@@ -16,21 +16,33 @@ import {
 /** The change set in the form of change-set-format.ts. Throws RangeError for values the form cannot hold: a bug here. */
 export function encodeChangeSet(changeSet: ChangeSet): Buffer {
   if (changeSet.previousHash.length !== HASH_BYTES) throw new RangeError('previousHash must have 16 bytes');
-  const indexNames = new NameTable();
-  const rows = new PayloadWriter(1024);
-  writeRows(rows, changeSet.rows, indexNames);
-
-  const writer = new PayloadWriter(256);
-  writer.uint8(FORMAT_VERSION).lenenc(changeSet.origin).lenencBytes(changeSet.site).lenenc(changeSet.seq);
-  writer.raw(changeSet.previousHash).uint64(changeSet.hlc);
-  writer.lenenc(changeSet.dependencies.size);
-  for (const [origin, seq] of [...changeSet.dependencies].sort(([a], [b]) => a - b)) {
-    writer.lenenc(origin).lenenc(seq);
+  const { dependencies } = changeSet;
+  const [writer, rows] = writers;
+  try {
+    const indexNames = new NameTable();
+    writeRows(rows, changeSet.rows, indexNames);
+    writer.uint8(FORMAT_VERSION).lenenc(changeSet.origin).lenencBytes(changeSet.site).lenenc(changeSet.seq);
+    writer.raw(changeSet.previousHash).uint64(changeSet.hlc);
+    writer.lenenc(dependencies.size);
+    const inOrder = dependencies.size > 1 ? [...dependencies].sort(([a], [b]) => a - b) : dependencies;
+    for (const [origin, seq] of inOrder) writer.lenenc(origin).lenenc(seq);
+    writer.lenencBytes(changeSet.gtid);
+    writer.lenencBytes(tablesOf(changeSet.tables));
+    indexNames.write(writer);
+    return writer.append(rows).take();
+  } finally {
+    // Where a value does not fit the form, and where one change set was large: neither may stay.
+    if (writer.written + rows.written > 0 || writer.capacity + rows.capacity > KEPT_BYTES_MAX) writers = newWriters();
   }
-  writer.lenencBytes(changeSet.gtid);
-  writer.lenencBytes(tablesOf(changeSet.tables));
-  indexNames.write(writer);
-  return writer.raw(rows.finish()).finish();
+}
+
+/** The same two for all change sets: one for the whole, one for its rows. */
+let writers = newWriters();
+/** Memory that a large change set made them take is given back. */
+const KEPT_BYTES_MAX = 256 * 1024;
+
+function newWriters(): readonly [PayloadWriter, PayloadWriter] {
+  return [new PayloadWriter(4096), new PayloadWriter(4096)];
 }
 
 /** Most change sets are of one table, and capture gives them the same object for it. */
@@ -64,9 +76,11 @@ function writeBytes(writer: PayloadWriter, value: Uint8Array): void {
 
 /** Each string once, numbered in the order of first use. */
 class NameTable {
-  private readonly numbers = new Map<string, number>();
+  /** Null: none yet, as in most change sets. */
+  private numbers: Map<string, number> | null = null;
 
   numberOf(name: string): number {
+    this.numbers ??= new Map();
     const known = this.numbers.get(name);
     if (known !== undefined) return known;
     const number = this.numbers.size;
@@ -75,8 +89,8 @@ class NameTable {
   }
 
   write(writer: PayloadWriter): void {
-    writer.lenenc(this.numbers.size);
-    for (const name of this.numbers.keys()) writer.lenencBytes(name);
+    writer.lenenc(this.numbers?.size ?? 0);
+    for (const name of this.numbers?.keys() ?? []) writer.lenencBytes(name);
   }
 }
 

@@ -23,12 +23,13 @@ const CASCADES_SQL = `SELECT DISTINCT UNIQUE_CONSTRAINT_SCHEMA AS schemaName, RE
  * schema change, rows from before it are keyed by the indexes after it.
  */
 export class SchemaReader {
-  private tables = new Map<string, TableSchema>();
+  /** By schema, by table: it is asked for each row event, and names that are put together must be hashed anew. */
+  private tables = new Map<string, Map<string, TableSchema>>();
   /** Tables from which a foreign key cascades; null: not asked yet. */
   private cascading: ReadonlySet<string> | null = null;
 
   /** Only what `load` brought since the last `forget`; null for a table that is not there any more. */
-  readonly find: SchemaOf = (schema, table) => this.tables.get(`${schema}\0${table}`) ?? null;
+  readonly find: SchemaOf = (schema, table) => this.tables.get(schema)?.get(table) ?? null;
 
   /** After DDL: every table is asked again. */
   forget(): void {
@@ -49,14 +50,15 @@ export class SchemaReader {
   }
 
   async load(connection: DatabaseConnection, schema: string, table: string): Promise<void> {
-    const { tables } = this;
-    const key = `${schema}\0${table}`;
-    if (tables.has(key)) return;
+    const known = this.tables;
+    if (known.get(schema)?.has(table) === true) return;
     const indexes = await connection.rows(INDEXES_SQL, [schema, table]);
     const [auto] = await connection.rows(AUTO_INCREMENT_SQL, [schema, table]);
     const generated = await connection.rows(GENERATED_SQL, [schema, table]);
     const [engine] = await connection.rows(ENGINE_SQL, [schema, table]);
-    tables.set(key, {
+    const tables = known.get(schema) ?? new Map<string, TableSchema>();
+    known.set(schema, tables);
+    tables.set(table, {
       ...groupIndexes(indexes),
       computed: generated.flatMap((row) => [String(row['col']), ...columnsNamed(String(row['expression']))]),
       transactional: String(engine?.['transactions'] ?? 'YES') === 'YES',

@@ -1,7 +1,7 @@
 import { type FileHandle, mkdir, open, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Logger } from '../ports';
-import { FRAME_HEADER_BYTES, encodeFrame, frameAt, scanSegment } from '../spool/segment-format';
+import { FRAME_HEADER_BYTES, encodeFrames, frameAt, scanSegment } from '../spool/segment-format';
 import { SpoolError } from '../spool/spool-error';
 
 /** Writes all of `bytes` at `position`; a test may put a full disk in its place. */
@@ -113,45 +113,44 @@ export class SpoolStream {
   private async pump(): Promise<void> {
     while (this.queue.length > 0) {
       const accepted: AppendJob[] = [];
-      const frames: Buffer[] = [];
+      const records: Uint8Array[] = [];
       let next = this.held() + 1n;
       for (const job of this.queue.splice(0)) {
         if (job.fromSeq > next) {
           job.reject(new SpoolError('DUARA_SPOOL_GAP', `${this.options.dir}: seq ${job.fromSeq} after ${next - 1n}`));
           continue;
         }
-        for (const record of job.records.slice(Number(next - job.fromSeq))) {
-          frames.push(encodeFrame(next, frames.length, record));
-          next += 1n;
-        }
+        const held = Number(next - job.fromSeq);
+        for (let at = held; at < job.records.length; at++) records.push(job.records[at] as Uint8Array);
+        next += BigInt(Math.max(0, job.records.length - held));
         accepted.push(job);
       }
       try {
-        if (frames.length > 0) await this.writeBatch(frames);
+        if (records.length > 0) await this.writeBatch(records);
       } catch (error) {
         for (const job of accepted) job.reject(error);
         continue;
       }
       for (const job of accepted) job.resolve();
-      if (frames.length > 0) this.options.onDurable(this.held());
+      if (records.length > 0) this.options.onDurable(this.held());
     }
   }
 
-  private async writeBatch(frames: readonly Buffer[]): Promise<void> {
+  private async writeBatch(records: readonly Uint8Array[]): Promise<void> {
     try {
       const segment = await this.tailSegment();
       const file = (this.tail ??= await open(segment.path, 'r+'));
       try {
-        await this.options.writeAt(file, Buffer.concat(frames), segment.bytes);
+        await this.options.writeAt(file, encodeFrames(this.held() + 1n, records), segment.bytes);
         await file.datasync();
       } catch (error) {
         // The pages of a failed fsync may be lost though marked clean: only writing them afresh helps.
         await file.truncate(segment.bytes);
         throw error;
       }
-      for (const frame of frames) {
+      for (const record of records) {
         segment.offsets.push(segment.bytes);
-        segment.bytes += frame.length;
+        segment.bytes += FRAME_HEADER_BYTES + record.length;
       }
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);

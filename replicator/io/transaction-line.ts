@@ -19,7 +19,7 @@ import {
   viewTransaction,
   weightsNeeded,
 } from '../capture/change-set-builder';
-import { type Gtid, parseGtid } from '../capture/gtid-position';
+import { type Gtid, advance, parseGtid } from '../capture/gtid-position';
 import { TableViews } from '../capture/table-view';
 import { statementAlarm } from '../capture/statement-alarms';
 import type { WeightRequest, Weights } from '../capture/text-weight';
@@ -52,7 +52,7 @@ export interface TransactionLineParts {
   readonly schemas: SchemaReader;
   readonly weights: WeightStrings;
   readonly listeners: CaptureListeners;
-  /** Called after each transaction that was taken. */
+  /** Called when the position has moved. */
   readonly onTaken: () => void;
 }
 
@@ -106,23 +106,34 @@ export class TransactionLine {
     const views = await this.viewAll(connection, group);
     const weights = await this.weigh(connection, views);
     const marks: AppliedMark[] = [];
-    let last = this.state.last;
-    for (let index = 0; index < group.length; index++) {
-      const { transaction, gtid } = group[index] as Fresh;
-      if (index === group.length - 1) last = lastTransaction(this.state.position, transaction);
-      const { head, made } = this.takeOne(transaction, views[index] ?? null, weights);
-      const told = made === null ? null : this.tellLocal(made);
-      if (told !== null) await told;
-      this.state = passed(this.state, gtid, head);
-      for (const mark of transaction.applied) marks.push(mark);
-      this.parts.onTaken();
+    let taken = 0;
+    try {
+      for (const { transaction } of group) {
+        const { head, made } = this.takeOne(transaction, views[taken] ?? null, weights);
+        const told = made === null ? null : this.tellLocal(made);
+        if (told !== null) await told;
+        if (head !== null) this.state = passed(this.state, head);
+        for (const mark of transaction.applied) marks.push(mark);
+        taken++;
+      }
+    } finally {
+      this.movePast(group.slice(0, taken));
     }
-    this.state = { ...this.state, last };
     const spooled = await this.parts.stream.flush(this.state);
     const { listeners } = this.parts;
     if (spooled !== null) for (const listener of listeners.spooled) listener(spooled);
     // Only now: an acknowledgement names the local change sets before it, which must be safe here.
     for (const { incarnation, seq } of marks) for (const listener of listeners.appliedSeen) listener(incarnation, seq);
+  }
+
+  /** Once for all of a group: a position is a map, and nobody looks at it between two transactions. */
+  private movePast(taken: readonly Fresh[]): void {
+    const newest = taken.at(-1);
+    if (newest === undefined) return;
+    const before = advance(this.state.position, taken.slice(0, -1));
+    const last = lastTransaction(before, newest.transaction);
+    this.state = { ...this.state, position: advance(before, [newest]), last };
+    this.parts.onTaken();
   }
 
   private takeOne(transaction: LoggedTransaction, view: ViewedTransaction | null, weights: Weights): Taken {
@@ -179,14 +190,15 @@ export class TransactionLine {
     const { options, schemas } = this.parts;
     const views: (ViewedTransaction | null)[] = [];
     for (const { transaction } of group) {
-      const rows = transaction.rows.filter((event) => replicates(event, options.rules));
-      if (transaction.applied.length > 0 || rows.length === 0 || this.skipped.has(transaction.gtid)) {
+      const { rows, applied, gtid } = transaction;
+      if (applied.length > 0 || this.skipped.has(gtid) || !rows.some((event) => replicates(event, options.rules))) {
         views.push(null);
         continue;
       }
-      for (const { table } of rows) {
-        if (schemas.find(table.schema, table.table) !== null) continue;
-        await schemas.load(connection, table.schema, table.table);
+      for (const event of rows) {
+        const { schema, table } = event.table;
+        if (schemas.find(schema, table) !== null || !replicates(event, options.rules)) continue;
+        await schemas.load(connection, schema, table);
       }
       const view = viewTransaction(transaction, options.rules, schemas.find, this.views);
       for (const alarm of view.alarms) {
@@ -201,7 +213,7 @@ export class TransactionLine {
   private weigh(connection: DatabaseConnection, views: readonly (ViewedTransaction | null)[]): Promise<Weights> {
     const { weights } = this.parts;
     const requests = function* (): Generator<WeightRequest> {
-      for (const view of views) if (view !== null) yield* weightsNeeded(view, weights.collationOf);
+      for (const view of views) if (view?.textKeys === true) yield* weightsNeeded(view, weights.collationOf);
     };
     return weights.weigh(connection, requests());
   }

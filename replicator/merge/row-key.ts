@@ -35,9 +35,12 @@ export function keyFromBytes<Key extends RowKey | UniqueKey>(bytes: Uint8Array):
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1') as Key;
 }
 
+/** One for all keys, as one is made for each row. */
+const writer = new PayloadWriter(256);
+
 function keyString(kind: 'r' | 'u', names: readonly string[], values: readonly Uint8Array[]): string {
-  const writer = new PayloadWriter(64).latin1(kind);
+  writer.latin1(kind);
   for (const name of names) writer.lenencBytes(name);
   for (const value of values) writer.lenencBytes(value);
-  return writer.finish().toString('latin1');
+  return writer.takeLatin1();
 }

@@ -18,16 +18,23 @@ export interface FrameHeader {
   readonly placeInBatch: number;
 }
 
-export function encodeFrame(seq: bigint, placeInBatch: number, body: Uint8Array): Buffer {
-  if (body.length > RECORD_BYTES_MAX)
-    throw new RangeError(`a record of ${body.length} bytes is over ${RECORD_BYTES_MAX}`);
-  const frame = Buffer.allocUnsafe(FRAME_HEADER_BYTES + body.length);
-  frame.writeUInt32LE(body.length, 4);
-  frame.writeBigUInt64LE(seq, 8);
-  frame.writeUInt32LE(placeInBatch, 16);
-  frame.set(body, FRAME_HEADER_BYTES);
-  frame.writeUInt32LE(crc32(frame.subarray(4)), 0);
-  return frame;
+/** The frames of a batch, one behind the other; the first has `seq`. */
+export function encodeFrames(seq: bigint, bodies: readonly Uint8Array[]): Buffer {
+  const batch = Buffer.allocUnsafe(bodies.reduce((sum, body) => sum + FRAME_HEADER_BYTES + body.length, 0));
+  let at = 0;
+  for (let place = 0; place < bodies.length; place++) {
+    const body = bodies[place] as Uint8Array;
+    if (body.length > RECORD_BYTES_MAX)
+      throw new RangeError(`a record of ${body.length} bytes is over ${RECORD_BYTES_MAX}`);
+    const end = at + FRAME_HEADER_BYTES + body.length;
+    batch.writeUInt32LE(body.length, at + 4);
+    batch.writeBigUInt64LE(seq + BigInt(place), at + 8);
+    batch.writeUInt32LE(place, at + 16);
+    batch.set(body, at + FRAME_HEADER_BYTES);
+    batch.writeUInt32LE(crc32(batch.subarray(at + 4, end)), at);
+    at = end;
+  }
+  return batch;
 }
 
 /** The frame at `offset` when it is whole and its checksum is right, else null. */
