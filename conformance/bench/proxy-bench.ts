@@ -6,7 +6,7 @@ import type { DatabaseServer } from '../../site/lab/database-server';
 import { findOrInstallServer } from '../../site/lab/find-server';
 import { moodleDirectory } from '../moodle/recording';
 import { BenchSite, backendOf, startDatabase } from './bench-sites';
-import { allKinds, cachedWay, classReplay, directWay, type ReplaySides } from './class-replay';
+import { allKinds, cachedWay, classReplay, directWay, type LessonFigures, type ReplaySides } from './class-replay';
 import { idleConnections } from './idle-connections';
 import { type Peer, startPeers } from './peers';
 import { cpuTime } from './process-usage';
@@ -230,7 +230,10 @@ async function moodle(sides: ReplaySides, rows: Row[], goals: Goal[]): Promise<v
     return;
   }
   say(`measuring: ${name}`);
-  const { rounds, compared, stale } = await classReplay(dir, sides);
+  for (const lesson of await classReplay(dir, sides)) lessonFigures(`${name}, ${lesson.name}`, lesson, rows, goals);
+}
+
+function lessonFigures(name: string, { rounds, compared, stale }: LessonFigures, rows: Row[], goals: Goal[]): void {
   const timesOf = (way: string, kind: string): number[] =>
     rounds.map(({ times }) => times.get(way)?.get(kind) ?? Number.NaN);
   const direct = timesOf(directWay, allKinds);
@@ -250,10 +253,10 @@ async function moodle(sides: ReplaySides, rows: Row[], goals: Goal[]): Promise<v
   }
   const kinds = [...(rounds[0]?.times.get(directWay)?.keys() ?? [])];
   const byKind = kinds.map((kind) => ({
-    'seconds of the class': kind,
+    'seconds by kind': kind,
     ...Object.fromEntries(ways.map((way) => [way, median(timesOf(way, kind)).toFixed(3)])),
   }));
-  report('', byKind, undefined);
+  report(name, byKind, undefined);
   const share = median(sharesOf(cachedWay));
   const hitRate = median(rounds.map((round) => round.hitRate));
   goals.push(
