@@ -24,7 +24,7 @@ export interface LeanReply {
 
 type Writable<T> = { -readonly [K in keyof T]: T[K] };
 
-/** What PHP's mysqlnd asks for: EOF packets, no compression, no session tracking. */
+/** What PHP's mysqlnd asks for: EOF packets, no compression, no session tracking; and texts of several statements. */
 export const capabilities =
   Capability.longPassword |
   Capability.longFlag |
@@ -32,6 +32,7 @@ export const capabilities =
   Capability.protocol41 |
   Capability.transactions |
   Capability.secureConnection |
+  Capability.multiStatements |
   Capability.multiResults |
   Capability.pluginAuth;
 

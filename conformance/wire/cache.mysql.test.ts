@@ -151,6 +151,18 @@ const sql = 'SELECT w, n FROM words ORDER BY n';
     expect(await hitsOf(() => numbers(other))).toBe(1);
   });
 
+  it('forgets nothing when a session makes a temporary table, and indexes for it, but all when a table is indexed', async () => {
+    const own = await connect();
+    await numbers(other);
+    await own.query(
+      'CREATE TEMPORARY TABLE ours (a INT);\nCREATE INDEX i ON ours (a);\nCREATE UNIQUE INDEX u ON ours (a)',
+    );
+    await own.query('CREATE INDEX j ON ours (a); DROP TEMPORARY TABLE ours');
+    expect(await hitsOf(() => numbers(other))).toBe(1);
+    await own.query('CREATE INDEX k ON words (n); DROP INDEX k ON words');
+    expect(await hitsOf(() => numbers(other))).toBe(0);
+  });
+
   it.each([
     ['SELECT n, NOW(6) FROM words', 'the time'],
     ['SELECT n, RAND() FROM words', 'chance'],

@@ -12,7 +12,7 @@ import { type ByTrigger, keyNeed, type KeyNeed, keysFor } from './insert-keys';
 import type { ProxyServices } from './proxy-services';
 import type { NamedStatement, SessionState } from './session-state';
 import { noChanges, type SettingChanges, settingChanges, withSqlMode } from './settings';
-import { definitionChanges, isTemporaryDdl } from './table-definitions';
+import { definitionChanges, indexedTable, isTemporaryDdl } from './table-definitions';
 import { fullName, lookUp, type Scope } from './table-lookup';
 import { redefine } from './table-redefinition';
 import { isUnheardOf } from '../sql/unheard-of';
@@ -266,7 +266,7 @@ function writtenSlots(
 ): Written {
   // Without a cache nobody asks who writes what.
   if (services.cache === null || statement.effect === 'read' || statement.effect === 'session') return writesNothing;
-  if (statement.effect === 'ddl') return isTemporaryDdl(statement) ? writesNothing : writesAnything;
+  if (statement.effect === 'ddl') return staysInSession(statement, scope) ? writesNothing : writesAnything;
   const { writes } = statement.tables;
   if (statement.effect === 'unknown' || writes === null) return writesAnything;
   const slots: number[] = [];
@@ -301,6 +301,14 @@ function writtenSlots(
     else if (!addsRowsOnly(statement)) slots.push(versions.unknownRowsSlot(schema, table));
   }
   return { kind: 'tables', slots };
+}
+
+/** Temporary tables, and indexes of theirs: Moodle makes both for each backup, in one text. */
+function staysInSession(statement: Statement, { schema, temporary }: Scope): boolean {
+  if (isTemporaryDdl(statement)) return true;
+  if (temporary.size === 0) return false;
+  const table = indexedTable(statement);
+  return table !== null && temporary.has(fullName(table, schema));
 }
 
 function addsRowsOnly({ insert }: Statement): boolean {

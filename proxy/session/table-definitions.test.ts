@@ -1,6 +1,6 @@
 import { parseText } from '../sql/classifier';
 import { defaultSqlMode } from '../sql/sql-mode';
-import { addsIndex } from './table-definitions';
+import { addsIndex, indexedTable } from './table-definitions';
 
 test.each([
   ['CREATE INDEX i ON t (a)', true],
@@ -16,4 +16,15 @@ test.each([
   const [statement] = parseText(sql, defaultSqlMode).statements;
   if (statement === undefined) throw new Error('no statement');
   expect(addsIndex(statement)).toBe(expected);
+});
+
+test.each([
+  ['CREATE INDEX i ON t (a)', { schema: null, table: 't' }],
+  ['CREATE UNIQUE INDEX IF NOT EXISTS `on` USING BTREE ON `s`.`t` (a)', { schema: 's', table: 't' }],
+  ['CREATE TABLE t (a INT)', null],
+  ['ALTER TABLE t ADD INDEX (a)', null],
+])('the table that %s indexes', (sql, expected) => {
+  const [statement] = parseText(sql, defaultSqlMode).statements;
+  if (statement === undefined) throw new Error('no statement');
+  expect(indexedTable(statement)).toEqual(expected);
 });

@@ -36,10 +36,22 @@ export function isTemporaryDdl(statement: Statement): boolean {
 
 /** CREATE … INDEX: columns and primary key stay as they are. (DROP INDEX may take the primary key.) */
 export function addsIndex(statement: Statement): boolean {
-  const cursor = new TokenCursor(statement.tokens, statement.body);
-  if (!cursor.accept('CREATE')) return false;
+  return behindCreateIndex(statement) !== null;
+}
+
+/** The table of a CREATE … INDEX; null: it is another statement. */
+export function indexedTable(statement: Statement): TableName | null {
+  const cursor = behindCreateIndex(statement);
+  if (cursor === null || cursor.seek('ON') === null) return null;
+  cursor.at += 1;
+  return cursor.tableName();
+}
+
+function behindCreateIndex({ tokens, body }: Statement): TokenCursor | null {
+  const cursor = new TokenCursor(tokens, body);
+  if (!cursor.accept('CREATE')) return null;
   while (cursor.accept(...indexWords)) continue;
-  return cursor.upper() === 'INDEX';
+  return cursor.accept('INDEX') ? cursor : null;
 }
 
 const indexWords = ['OR', 'REPLACE', 'UNIQUE', 'FULLTEXT', 'SPATIAL', 'ONLINE', 'OFFLINE'];
