@@ -46,7 +46,8 @@ export class ServerLine {
    */
   hearLogin(bytes: Buffer): void {
     for (const { payload, sequence } of this.allowed.push(Buffer.from(bytes))) {
-      if (sequence !== 0 || payload[0] === Command.changeUser) continue;
+      // A server that counts wrongly is answered with its own numbers.
+      if (sequence !== 0 || payload[0] === Command.changeUser || this.harm !== Infinity) continue;
       if (frame(payload).equals(askSettings)) continue;
       throw new FuzzFinding(`a client that was not let in has told the server ${payload.toString('hex', 0, 30)}`);
     }
