@@ -41,14 +41,6 @@ function isBehindLarge(step: Step, tag: string): boolean {
 const tellsKeys = ({ sql }: Step): boolean =>
   /= LAST_INSERT_ID\(id\)/.test(sql) && /\((?:[^()]*, )?`?id`?[,)]/i.test(sql);
 
-/** The key of some row of the list stands in its text. */
-function keysInText({ sql }: Step): boolean {
-  const columns = (/\(([^()]*)\) VALUES? /i.exec(sql)?.[1] ?? '').toLowerCase().replace(/[` ]/g, '').split(',');
-  const list = /VALUES? (.*?)(?: ON DUPLICATE.*)?$/is.exec(sql)?.[1] ?? '';
-  const rows = list.replace(/\(SELECT [^()]*\)|NULLIF\([^()]*\)/g, 'x').matchAll(/\(([^()]*)\)/g);
-  return [...rows].some(([, row]) => row?.split(', ')[columns.indexOf('id')] !== '?');
-}
-
 export const explanations: readonly Explanation[] = [
   {
     name: 'first generated row behind a key of its own, in a text of several statements',
@@ -66,14 +58,6 @@ export const explanations: readonly Explanation[] = [
         return tag !== null && (tellsKeys(step) || isBehindLarge(step, tag));
       });
     },
-  },
-  {
-    name: 'bulk execution of a list whose keys are not all parameters',
-    why:
-      'Behind a large key (with LAST_INSERT_ID(id), any key) of an earlier row, the parameters of a bulk execution are given ' +
-      'the keys. A row of the list that has no parameter for its key cannot be given one, since its text is one for all ' +
-      'executions: it is refused (1467), also where only a computed key may be large, and says to send the rows that bring their own key in a statement of their own.',
-    applies: ({ step, proxied }) => step.bulk && keysInText(step) && proxied.told[0]?.errno === 1467,
   },
   {
     name: 'REPLACE that meets its own keys',

@@ -81,7 +81,7 @@ export function executed(place: Place, state: SessionState, services: ProxyServi
   };
 }
 
-const sameText: EditedThrough = (edits) => edits;
+export const sameText: EditedThrough = (edits) => edits;
 
 /** The changed text stands as a literal in the place of tokens `first` to `last`. */
 function insteadOf(

@@ -9,7 +9,7 @@ import type { KeyDemand, TableInfo } from '../ports';
 import type { Statement } from '../sql/classifier';
 import type { InsertShape } from '../sql/insert-shape';
 import type { TextEdit } from '../sql/text-edit';
-import { type EditedThrough, isHarmless } from './dynamic-text';
+import { type EditedThrough, isHarmless, sameText } from './dynamic-text';
 import type { ProxyServices } from './proxy-services';
 import type { SessionState } from './session-state';
 import { sqlModeExpression } from './settings';
@@ -31,6 +31,8 @@ export interface KeyNeed {
   /** See KeyingDecision. */
   readonly byValue?: ValueKeys | null;
   readonly guard?: (first: bigint, count: bigint) => readonly TextEdit[];
+  /** The edits of a variant of a prepared statement whose rows take their keys as these edits say. */
+  readonly variant: (edits: readonly TextEdit[]) => readonly TextEdit[];
   /** The edits that give the statement its keys, once there are some; `count`: see KeyReservation. */
   edits(key: bigint | typeof keyVariable, count?: bigint): readonly TextEdit[];
 }
@@ -54,7 +56,11 @@ export function keyNeed(statement: number, need: Need, place: KeyPlace, edited: 
     return [keyEdit(place, key), ...edited([...updates, ...rowEdits(rows, key, anyKeyJumps), ...guarded])];
   };
   const demand = edited !== null && updateEdits.length > 0 ? { ...need.demand, updates: false } : need.demand;
-  return { ...need, demand, statement, edits };
+  const variant = (own: readonly TextEdit[]): readonly TextEdit[] => [
+    keyEdit(place, keyVariable),
+    ...(edited ?? sameText)([...updateEdits, ...own]),
+  ];
+  return { ...need, demand, statement, edits, variant };
 }
 
 export interface ByTrigger extends Pick<KeyNeed, 'table' | 'updateEdits' | 'anyKeyJumps' | 'mayLeaveOut'> {

@@ -8,8 +8,9 @@ import type { CachedReads } from './cached-reads';
 import type { ClientCommand } from './client-command';
 import { type HeldKeys, reserveKeys } from './key-reservations';
 import { type CommandOutcome, errorAnswer, type SendOutcome } from './command-outcome';
-import { serverReply } from './pending-reply';
-import { type BulkKeys, type ExecutionKeys, PreparedKeys } from './prepared-keys';
+import type { KeyNeed } from './insert-keys';
+import { serverReply, swallowedReply } from './pending-reply';
+import { type BulkKeys, type BulkVariation, type ExecutionKeys, PreparedKeys } from './prepared-keys';
 import type { ParsedText } from '../sql/classifier';
 import type { ProxyServices } from './proxy-services';
 import { withEntry, withoutEntry } from './sparse';
@@ -18,7 +19,7 @@ import type { ReplySummary } from './reply-summary';
 import type { PreparedStatement, SessionState } from './session-state';
 import { planText, type StatementPlan } from './statement-plan';
 import { addedPackets, edited, type TextHandler } from './text-handler';
-import { doubtOf } from './told-keys';
+import { doubtOf, variantDoubt } from './told-keys';
 import type { WriteTracker } from './write-tracker';
 
 /** MariaDB: the statement that was prepared last. */
@@ -28,9 +29,22 @@ const KEPT_TOKENS_MAX = 50_000;
 /** No statement has it: the server counts from 1. */
 const noStatement = 0;
 
+/** What a bulk execution is sent by, in place of the statement that it names; `id`: null, the server refused it. */
+interface Variant {
+  readonly prepared: PreparedStatement;
+  readonly plan: StatementPlan;
+  readonly execution: ExecutionKeys;
+  readonly held: HeldKeys;
+  readonly need: KeyNeed;
+  readonly variation: BulkVariation;
+  readonly id: number | null;
+}
+
 /** COM_STMT_PREPARE, COM_STMT_EXECUTE and COM_STMT_BULK_EXECUTE. */
 export class PreparedHandler {
   private readonly keys: PreparedKeys;
+  /** Of the bulk execution at hand, which is judged again behind its preparation. */
+  private variant: Variant | null = null;
 
   constructor(
     private readonly state: SessionState,
@@ -92,6 +106,7 @@ export class PreparedHandler {
   /** MariaDB: COM_STMT_BULK_EXECUTE. */
   bulkExecute(command: ClientCommand): CommandOutcome {
     const { payload } = command;
+    if (this.variant !== null) return this.runVariant(command, this.variant);
     const prepared = this.state.prepared.get(this.statementId(payload));
     const bulk = prepared === undefined ? null : decodeBulkExecute(payload, prepared.parameterCount);
     // Without types the server refuses it.
@@ -146,19 +161,57 @@ export class PreparedHandler {
     // A server prepares one statement; of one that let more pass, nobody could tell which row took which key.
     for (const other of others) other.settleUnknown();
     const bytes = withGivenKeys(command, execution.bulk, held);
-    if (bytes === null) {
-      held?.settle(0n);
-      return errorAnswer(keyRefused(mixedBulkMessage), command);
-    }
-    for (const { table, key } of plan.explicit) this.services.keys.sawExplicitKey(table, key);
-    const [need] = plan.needs;
-    if (need !== undefined) for (const key of execution.explicit) this.services.keys.sawExplicitKey(need.table, key);
+    if (bytes === null) return this.prepareVariant(command, { prepared, plan, execution, held });
+    this.sawExplicitKeys(plan, execution);
     const outcome = this.send(command, prepared, plan, { held, bytes, rows: execution.rows });
     const doubt = doubtOf(plan, held, this.services, {
       seen: execution.seen,
       bulk: command.payload[0] === Command.stmtBulkExecute,
     });
     return doubt === null ? outcome : { ...outcome, doubt };
+  }
+
+  private sawExplicitKeys({ explicit, needs }: StatementPlan, execution: ExecutionKeys): void {
+    for (const { table, key } of explicit) this.services.keys.sawExplicitKey(table, key);
+    const [need] = needs;
+    if (need !== undefined) for (const key of execution.explicit) this.services.keys.sawExplicitKey(need.table, key);
+  }
+
+  /** A statement of our own that takes the place of the client's for one bulk execution: see BulkVariant. */
+  private prepareVariant(
+    command: ClientCommand,
+    { prepared, plan, execution, held }: Pick<Variant, 'prepared' | 'plan' | 'execution'> & { held: HeldKeys | null },
+  ): CommandOutcome {
+    const [need] = plan.needs;
+    const [statement] = plan.statements;
+    const { bulk } = execution;
+    if (held === null || bulk === null || need === undefined || statement === undefined) return refusedBulk(command);
+    const variation = bulk.variant(held.first, statement.tokens);
+    const edits = [...plan.edits, ...need.variant(variation.edits)];
+    const bytes = edited(Buffer.of(Command.stmtPrepare), prepared.text, edits);
+    const before = this.keys.beforePrepare();
+    const ended = (summary: ReplySummary | null): void => {
+      if (summary === null) return held.settleUnknown();
+      const id = summary.errorCode === null ? summary.statementId : null;
+      this.variant = { prepared, plan, execution, held, need, variation, id };
+    };
+    const reply = { ...swallowedReply(ended, null, true), kind: 'prepare' as const };
+    return { kind: 'ask', bytes: [before.bytes, bytes], replies: [before.reply, reply] };
+  }
+
+  private runVariant(command: ClientCommand, variant: Variant): CommandOutcome {
+    const { prepared, plan, execution, held, need, variation, id } = variant;
+    this.variant = null;
+    if (id === null) {
+      held.settle(0n);
+      return refusedBulk(command);
+    }
+    this.sawExplicitKeys(plan, execution);
+    const bytes = [frame(variation.payload(id, command.payload))];
+    const outcome = this.send(command, { ...prepared, keyed: true }, plan, { held, bytes, rows: execution.rows });
+    const doubt = variantDoubt(need, variation.seen, held.first, this.services);
+    const sent = { ...outcome, bytes: [...outcome.bytes, closing(id)] };
+    return doubt === null ? sent : { ...sent, doubt };
   }
 
   private send(
@@ -220,9 +273,21 @@ function withGivenKeys(command: ClientCommand, bulk: BulkKeys | null, held: Held
   return payload === null ? null : [frame(payload)];
 }
 
+function refusedBulk(command: ClientCommand): CommandOutcome {
+  return errorAnswer(keyRefused(mixedBulkMessage), command);
+}
+
 const mixedBulkMessage =
-  'Duara: a bulk INSERT brings keys of its own that lie above those this site would give to the rows behind them, and these ' +
-  'have no parameter for their key that could hold one; send the rows that bring their own key in a statement of their own';
+  'Duara: a bulk INSERT brings keys of its own that lie above those this site would give to the rows behind them, and the server ' +
+  'does not prepare the statement that would give these theirs; send the rows that bring their own key in a statement of their own';
+
+/** COM_STMT_CLOSE, which has no reply. */
+function closing(statementId: number): Buffer {
+  const payload = Buffer.alloc(5);
+  payload[0] = Command.stmtClose;
+  payload.writeUInt32LE(statementId, 1);
+  return frame(payload);
+}
 
 function changesSession({ statements }: StatementPlan): boolean {
   return statements.some(({ kind }) => kind === 'set' || kind === 'ddl' || kind === 'use');

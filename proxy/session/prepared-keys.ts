@@ -1,7 +1,8 @@
-import { type BulkExecute, type BulkRow, bulkRows, withBulkValues } from '../wire/bulk-execute';
+import { type BulkExecute, type BulkRow, bulkRows, rebuiltBulk, withBulkValues } from '../wire/bulk-execute';
 import { ownQuery } from '../wire/command';
 import { PayloadTooShortError } from '../wire/payload-reader';
 import { executeParameters, type ParameterTypes, type ParameterValue } from '../wire/statement-parameters';
+import { bulkVariant } from '../keys/bulk-variant';
 import { type GivenKey, givenKeys } from '../keys/given-keys';
 import { keyVariable } from '../keys/key-edits';
 import {
@@ -14,6 +15,8 @@ import {
 } from '../keys/row-edits';
 import { countVariable } from '../keys/value-keys';
 import { type RowKey, withParameters } from '../keys/row-keys';
+import type { TextEdit } from '../sql/text-edit';
+import type { Token } from '../sql/tokenizer';
 import { type SwallowedCommand } from './command-outcome';
 import { swallowedReply } from './pending-reply';
 import { type PreparedStatement, queryAttributes, type SessionState } from './session-state';
@@ -51,8 +54,19 @@ export interface BulkKeys {
   readonly jumpsAt: bigint | null;
   /** What the server computes may be such a key. */
   readonly mayJump: boolean;
-  /** What is to be sent so that the rows behind that get their keys, from `first` on; null: they cannot be given them. */
+  /** What is to be sent so that the rows behind that get their keys, from `first` on; null: it takes `variant`. */
   given(first: bigint): Buffer | null;
+  /** The same for a variant of the statement. */
+  variant(first: bigint, tokens: readonly Token[]): BulkVariation;
+}
+
+/** A bulk execution that gives each of its rows its key, by a statement of its own. */
+export interface BulkVariation {
+  readonly edits: readonly TextEdit[];
+  /** All rows, as far as the server is to make keys for them: what it might compute counts as a key. */
+  readonly seen: readonly RowKey[];
+  /** `payload`: of the same command, whose bytes were only lent when this was made. */
+  payload(statementId: number, payload: Buffer): Buffer;
 }
 
 /** One COM_STMT_BULK_EXECUTE. */
@@ -114,6 +128,7 @@ export class PreparedKeys {
       jumpsAt: explicit.length === 0 ? null : jumpsAt(rows, anyKeyJumps),
       mayJump: count > 1 && rows.some(({ kind }) => kind === 'unknown'),
       given: (first) => givenInBulk(command, need.rows, rows, givenKeys(rows, first, anyKeyJumps)),
+      variant: (first, tokens) => variation(command, { written: need.rows, rows, anyKeyJumps }, first, tokens),
     };
     return { needs: own, explicit, rows: { ...noRows, counted }, seen: rows, bulk };
   }
@@ -203,15 +218,35 @@ function givenInBulk(
   const keys = new Map<string, bigint>();
   for (const { row, key, sure } of given) {
     const place = written[row % written.length];
-    if (place?.kind !== 'parameter') {
-      // A row before it may have computed a large key.
-      if (sure || place?.kind === 'generated') return null;
-    } else if (sure || (row > told && rows[row]?.kind === 'generated')) {
-      keys.set(`${Math.floor(row / written.length)} ${place.number}`, key);
-    }
+    // A row before it may have computed a large key, or its own value may be one that is not understood.
+    const known = rows[row]?.kind === 'generated' && (sure || (told >= 0 && row > told));
+    if (place?.kind !== 'parameter' || !known) return null;
+    keys.set(`${Math.floor(row / written.length)} ${place.number}`, key);
   }
   if (keys.size === 0) return payload;
   return withBulkValues(payload, head, types, (row, number) => keys.get(`${row} ${number}`) ?? null);
+}
+
+function variation(
+  { head, types }: Pick<BulkCommand, 'head' | 'types'>,
+  {
+    written,
+    rows,
+    anyKeyJumps,
+  }: { readonly written: readonly RowKey[]; readonly rows: readonly RowKey[]; readonly anyKeyJumps: boolean },
+  first: bigint,
+  tokens: readonly Token[],
+): BulkVariation {
+  const seen = rows.map((row): RowKey => (row.kind === 'unknown' ? { kind: 'unknown', expression: null } : row));
+  const given = givenKeys(seen, first, anyKeyJumps);
+  const { edits, slots } = bulkVariant(written, rows, given, tokens);
+  const keys = new Map(given.map(({ row, key }) => [row, key]));
+  const keyOf = (row: number, at: number): bigint | null => keys.get(row * written.length + at) ?? null;
+  return {
+    edits,
+    seen,
+    payload: (statementId, payload) => rebuiltBulk(payload, head, types, { statementId, slots, keyOf }),
+  };
 }
 
 /** NULL and a default are generated; undefined: not known. */

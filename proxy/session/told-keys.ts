@@ -10,6 +10,7 @@ import type { RowKey } from '../keys/row-keys';
 import { runInDoubt, type GivenKeys, keysOfRun, keysOfTrigger, type ToldDoubt } from '../keys/told-doubt';
 import type { CommandOutcome, SendOutcome } from './command-outcome';
 import { type PendingReply, type ServerReply, swallowedReply } from './pending-reply';
+import type { KeyNeed } from './insert-keys';
 import type { HeldKeys } from './key-reservations';
 import type { ProxyServices } from './proxy-services';
 import type { ReplySummary } from './reply-summary';
@@ -172,6 +173,16 @@ export function doubtOf(
   }
   if (need?.mayLeaveOut !== true || held === null) return null;
   return runInDoubt(need, execution?.seen ?? asExpressions(need.rows), held.first);
+}
+
+/** As `doubtOf`, for a bulk execution that gives its rows their keys as values, whether or not the server would make them. */
+export function variantDoubt(
+  need: KeyNeed,
+  seen: readonly RowKey[],
+  first: bigint,
+  { smallestKey }: ProxyServices,
+): ToldDoubt | null {
+  return smallestKey === undefined ? null : runInDoubt({ ...need, mayLeaveOut: true }, seen, first);
 }
 
 /** ROW_COUNT() behind a block is how many rows its statements wrote, or read INTO variables. No table, so warnings stay. */

@@ -1,4 +1,4 @@
-import { bulkRows, decodeBulkExecute, withBulkValues } from './bulk-execute';
+import { bulkRows, decodeBulkExecute, rebuiltBulk, type RebuiltSlot, withBulkValues } from './bulk-execute';
 import { PayloadWriter } from './payload-writer';
 
 const LONGLONG = 8;
@@ -79,4 +79,54 @@ test('what follows a row that is cut short stays as it is', () => {
     // One byte of text in the place of one: the lengths agree.
     expect(result?.subarray(head.rowsAt + 4).equals(payload.subarray(head.rowsAt + 4))).toBe(true);
   }
+});
+
+describe('for another statement', () => {
+  const slots: RebuiltSlot[] = [
+    { kind: 'key', row: 0, alone: true },
+    { kind: 'client', number: 0, key: true },
+    { kind: 'client', number: 1, key: false },
+    { kind: 'key', row: 1, alone: false },
+  ];
+  const defaulted = Uint8Array.of(2);
+  const payload = command(
+    [
+      [VARCHAR, 0],
+      [LONG, 0],
+    ],
+    [text('5'), Uint8Array.of(0, 7, 0, 0, 0), defaulted, defaulted, none, none],
+  );
+  const rebuilt = (of: Buffer): Buffer => {
+    const head = decodeBulkExecute(payload, 2)!;
+    const keyOf = (row: number, slot: number): bigint | null => (row === slot ? 2n ** 45n : null);
+    return rebuiltBulk(of, head, head.types!, { statementId: 9, slots, keyOf });
+  };
+
+  it('has the keys in their places, and what was there', () => {
+    const head = decodeBulkExecute(rebuilt(payload), 4)!;
+    expect(head.statementId).toBe(9);
+    expect([...head.types!]).toEqual([LONGLONG, 0, VARCHAR, 0, LONG, 0, LONGLONG, 0]);
+    expect([...bulkRows(rebuilt(payload), head, head.types!)]).toEqual([
+      [2n ** 45n, '5', 7n, 0n],
+      [null, null, null, 2n ** 45n],
+      [null, null, null, 0n],
+    ]);
+  });
+
+  it('makes a default of a key NULL, but not of another column', () => {
+    const head = decodeBulkExecute(rebuilt(payload), 4)!;
+    const secondRow = head.rowsAt + 9 + 3 + 5 + 9;
+    expect([...rebuilt(payload).subarray(secondRow, secondRow + 3)]).toEqual([1, 1, 2]);
+  });
+
+  it('ends where a row is cut short', () => {
+    const rowsAt = decodeBulkExecute(payload, 2)!.rowsAt;
+    for (let end = rowsAt; end < payload.length; end++) {
+      const cut = rebuilt(payload.subarray(0, end));
+      const whole = [8, 10, 12].filter((length) => rowsAt + length <= end).length;
+      const left = end - rowsAt - ([0, 8, 10, 12][whole] ?? 0);
+      const kept = left > 0 ? payload.subarray(end - left, end) : Buffer.alloc(0);
+      expect(cut.subarray(cut.length - kept.length)).toEqual(kept);
+    }
+  });
 });

@@ -92,3 +92,65 @@ export function withBulkValues(
   }
   return writer.raw(payload.subarray(copied)).finish();
 }
+
+/**
+ * A parameter of another statement: one of this execution's (`key`: a default there becomes NULL), or a BIGINT of `keyOf`'s.
+ */
+export type RebuiltSlot =
+  | { readonly kind: 'client'; readonly number: number; readonly key: boolean }
+  | { readonly kind: 'key'; readonly row: number; readonly alone: boolean };
+
+const BIGINT = 8;
+
+/**
+ * The execution for another statement with more parameters: `slots` in their order. `keyOf(row, slot)`: the value of a key for
+ * row `row` (from 0) of the execution; null: NULL if it stands `alone`, else 0. What follows a row that is cut short stays as it is.
+ */
+export function rebuiltBulk(
+  payload: Buffer,
+  { rowsAt }: BulkExecute,
+  types: ParameterTypes,
+  {
+    statementId,
+    slots,
+    keyOf,
+  }: {
+    readonly statementId: number;
+    readonly slots: readonly RebuiltSlot[];
+    readonly keyOf: (row: number, slot: number) => bigint | null;
+  },
+): Buffer {
+  const flags = payload.readUInt16LE(5) | BulkFlag.sendTypes;
+  const writer = new PayloadWriter(payload.length + 1024)
+    .uint8(payload[0] ?? 0)
+    .uint32(statementId)
+    .uint16(flags);
+  for (const slot of slots) {
+    if (slot.kind === 'key') writer.uint8(BIGINT).uint8(0);
+    else writer.raw(types.subarray(2 * slot.number, 2 * slot.number + 2));
+  }
+  const reader = new PayloadReader(payload, rowsAt);
+  for (let row = 0; types.length > 0 && reader.remaining > 0; row++) {
+    const from = reader.offset;
+    const values: Buffer[] = [];
+    try {
+      for (let at = 0; at < types.length; at += 2) {
+        const start = reader.offset;
+        if (reader.uint8() === BulkIndicator.value) parameterValue(reader, types[at] ?? 0, types[at + 1] ?? 0);
+        values.push(payload.subarray(start, reader.offset));
+      }
+    } catch (error) {
+      if (!(error instanceof PayloadTooShortError)) throw error;
+      return writer.raw(payload.subarray(from)).finish();
+    }
+    for (const slot of slots) {
+      const key = slot.kind === 'key' ? (keyOf(row, slot.row) ?? (slot.alone ? null : 0n)) : null;
+      const value = slot.kind === 'client' ? values[slot.number] : undefined;
+      if (key !== null) writer.uint8(BulkIndicator.value).uint64(BigInt.asUintN(64, key));
+      else if (slot.kind === 'key' || value === undefined) writer.uint8(BulkIndicator.null);
+      else if (slot.key && value[0] !== BulkIndicator.value) writer.uint8(BulkIndicator.null);
+      else writer.raw(value);
+    }
+  }
+  return writer.finish();
+}
