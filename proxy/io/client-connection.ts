@@ -323,9 +323,11 @@ export class ClientConnection implements SessionEffects, TwoSides {
     const { session, backend } = this;
     // Bytes of a client that was refused before there was a session are thrown away.
     if (session === null || backend === null || this.left) return;
-    this.guarded(() => {
+    this.safely(() => {
+      if (session.answers(bytes)) return;
+      this.state.nowMs = performance.now();
       backend.cork();
-      session.fromClient(bytes);
+      session.takesChunk(bytes);
       backend.uncork();
       if (session.holding || backend.needsDrain) this.client.pause();
     });
@@ -380,15 +382,18 @@ export class ClientConnection implements SessionEffects, TwoSides {
     this.client.destroyWhenIdle(LAST_BYTES_MS);
   }
 
-  /** A bug in one session must not take the others down. */
   private guarded(step: () => void): void {
     this.state.nowMs = performance.now();
+    this.safely(step);
+  }
+
+  /** A bug in one session must not take the others down. */
+  private safely(step: () => void): void {
     try {
       step();
     } catch (error) {
-      this.options.log.error(
-        `a session failed: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,
-      );
+      const told = error instanceof Error ? (error.stack ?? error.message) : String(error);
+      this.options.log.error(`a session failed: ${told}`);
       if (!this.over) this.close();
     }
   }

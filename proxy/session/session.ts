@@ -112,24 +112,33 @@ export class Session {
   }
 
   fromClient(chunk: Buffer): void {
+    if (!this.answers(chunk)) this.takesChunk(chunk);
+  }
+
+  /**
+   * All is at rest, and the packet is a text that the cache answers: nothing else was to be done or noted, and it is done.
+   * False: `takesChunk` is to follow. (Two calls, for who wants to do without the clock and more for what takes so little.)
+   */
+  answers(chunk: Buffer): boolean {
+    if (this.phase.kind !== 'command') return false;
+    const { replies } = this.phase;
+    if (!replies.idle || this.waiting || this.held.length > 0 || this.commands.bytes > 0) return false;
+    const reply = this.fromClientFramer.isWhole(chunk) ? this.statements.hit(chunk) : null;
+    if (reply !== null) replies.answer(reply);
+    return reply !== null;
+  }
+
+  /** Bytes that `answers` has not answered. */
+  takesChunk(chunk: Buffer): void {
     if (this.phase.kind === 'ended') return;
     if (this.phase.kind === 'raw') return this.effects.toBackend(chunk);
     if (this.phase.kind === 'connection') return this.phase.connection.fromClient(chunk);
-    if (this.answered(chunk, this.phase.replies)) return;
     const whole = this.fromClientFramer.whole(chunk);
     if (whole !== null) this.clientPacket(whole);
     else for (const packet of this.fromClientFramer.push(chunk)) this.clientPacket(packet);
     if (this.commands.bytes > this.statements.commandBytesMax) this.refuseCommand();
     // The phase may have turned raw on the way.
     if ((this.phase as Phase).kind === 'raw') this.flushClientRest();
-  }
-
-  /** All is at rest, and the packet is a text that the cache answers: nothing else is to be done or noted. */
-  private answered(chunk: Buffer, replies: ReplyRelay): boolean {
-    if (!replies.idle || this.waiting || this.held.length > 0 || this.commands.bytes > 0) return false;
-    const reply = this.fromClientFramer.isWhole(chunk) ? this.statements.hit(chunk) : null;
-    if (reply !== null) replies.answer(reply);
-    return reply !== null;
   }
 
   /** The client will send nothing more. */
