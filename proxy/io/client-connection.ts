@@ -291,12 +291,8 @@ export class ClientConnection implements SessionEffects, TwoSides {
     if (!this.clientPrivate || !(backend instanceof LentBackend) || !backend.giveBack(reset, schema)) return false;
     this.backend = null;
     const { client } = this;
-    if ((client instanceof HandleChannel || client instanceof SocketChannel) && client.allSent) {
-      client.destroy();
-    } else {
-      this.client.end();
-      this.client.destroyWhenIdle(LAST_BYTES_MS);
-    }
+    if ((client instanceof HandleChannel || client instanceof SocketChannel) && client.allSent) client.destroy();
+    else this.endClient();
     return true;
   }
 
@@ -377,7 +373,10 @@ export class ClientConnection implements SessionEffects, TwoSides {
     if (this.refused) return;
     // What the client has not read yet still goes out; then it sees the end, as it would without us.
     this.client.whenSent(() => this.close());
-    if (this.over) return;
+    if (!this.over) this.endClient();
+  }
+
+  private endClient(): void {
     this.client.end();
     this.client.destroyWhenIdle(LAST_BYTES_MS);
   }
