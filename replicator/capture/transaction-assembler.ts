@@ -42,7 +42,7 @@ interface OpenTransaction {
   readonly gtid: string;
   readonly standalone: boolean;
   /** Cut back by ROLLBACK TO. */
-  readonly rows: TableRows[];
+  rows: TableRows[];
   readonly statements: LoggedStatement[];
   readonly savepoints: { readonly name: string; readonly rows: number }[];
   begun: boolean;
@@ -107,7 +107,10 @@ export class TransactionAssembler {
     if (table === undefined || this.open === null) {
       throw new CaptureError('DUARA_LOG_MALFORMED', `rows of table ${event.tableId} without its table map or GTID`);
     }
-    this.open.rows.push({ table, change: event.change, rows: event.rows });
+    const rows = { table, change: event.change, rows: event.rows };
+    // A list that is made with its one element takes a fifth of the memory of one that it is pushed to.
+    if (this.open.rows.length === 0) this.open.rows = [rows];
+    else this.open.rows.push(rows);
   }
 
   /** By the newest map of the id. */

@@ -78,8 +78,8 @@ export class TransactionLine {
     const fresh = this.freshOf(transactions);
     // A schema change parts what is keyed by the indexes before it from what comes after.
     let start = 0;
-    for (const [index, { transaction }] of fresh.entries()) {
-      if (!changesSchema(transaction)) continue;
+    for (let index = 0; index < fresh.length; index++) {
+      if (!changesSchema((fresh[index] as Fresh).transaction)) continue;
       await this.takeGroup(connection, fresh.slice(start, index));
       this.parts.schemas.forget();
       start = index;
@@ -243,7 +243,7 @@ export class TransactionLine {
 }
 
 function changesSchema({ statements }: LoggedTransaction): boolean {
-  return statements.some(({ kind }) => kind === 'schema');
+  return statements.length > 0 && statements.some(({ kind }) => kind === 'schema');
 }
 
 /** Errors after which reading the same log again cannot help. */
