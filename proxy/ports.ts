@@ -83,7 +83,8 @@ export interface Catalog {
  * How many keys an INSERT may use: a count, or unknown (INSERT…SELECT, LOAD DATA). `updates`: its ON DUPLICATE KEY UPDATE
  * assigns the key column, so that the server counts on from the key of each row it updates, if that lies above those it was given.
  * `nested`: it calls stored functions. If one inserts, that takes or wipes the key that waits for the statement's row, so that
- * only a trigger on the table can give its rows theirs.
+ * only a trigger on the table can give its rows theirs. `mixed`: so can it where a query brings keys for some rows and not for
+ * others: the server would count on behind one that is larger than those it was given.
  */
 export type KeyDemand =
   | { readonly kind: 'rows'; readonly count: number; readonly updates?: boolean; readonly nested?: boolean }
@@ -93,6 +94,7 @@ export type KeyDemand =
       readonly expected?: number;
       readonly updates?: boolean;
       readonly nested?: boolean;
+      readonly mixed?: boolean;
     };
 
 export type KeyReservation =

@@ -61,12 +61,13 @@ export class KeyTriggers {
   readonly reconcile = coalesced(() => this.serially(() => this.install()));
 
   /**
-   * A client's INSERT into the table calls stored functions. If any of these may insert, the table gets a trigger, and keeps it:
-   * resolves when it has one, or cannot have one now. null: there is nothing to wait for.
+   * A client's INSERT into the table calls stored functions, or takes keys for some of its rows from a query (`mixed`). In that
+   * case, or if any function may insert, the table gets a trigger, and keeps it: resolves when it has one, or cannot have one now.
+   * null: there is nothing to wait for.
    */
-  serve({ schema, table }: Pick<TableInfo, 'schema' | 'table'>): Promise<void> | null {
+  serve({ schema, table }: Pick<TableInfo, 'schema' | 'table'>, mixed = false): Promise<void> | null {
     const key = bodyKey(schema, table);
-    if (this.functionsInsert === false || this.isKeyed(key)) return null;
+    if ((this.functionsInsert === false && !mixed) || this.isKeyed(key)) return null;
     if (Date.now() < (this.servedAgainMs.get(key) ?? 0)) return null;
     this.served.add(key);
     return this.reconcile().then(() => {
@@ -228,8 +229,9 @@ function cureOf(errno: number | undefined, message: string): string {
 
 function nestedMessage({ schema, table }: TableInfo, reason: string): string {
   return (
-    `INSERTs into ${schema}.${table} call stored functions, which may insert and take the keys of its rows; the trigger that ` +
-    `would give them their keys could not be made (${reason}): for as long, some may have keys that are not from this site’s ranges`
+    `INSERTs into ${schema}.${table} call stored functions, which may insert and take the keys of its rows, or read keys for some ` +
+    `of their rows from a query; the trigger that would give the others their keys could not be made (${reason}): for as long, ` +
+    'some may have keys that are not from this site’s ranges'
   );
 }
 

@@ -16,7 +16,7 @@ export interface SiteKeysOptions {
   readonly leases: LeaseSource;
   readonly database: DatabasePool;
   /** See SiteKeySourceOptions. */
-  readonly serveNested: (table: TableInfo) => Promise<void> | null;
+  readonly serveNested: (table: TableInfo, mixed: boolean) => Promise<void> | null;
 }
 
 /** Opens this incarnation's keys. Throws KeyMarksError when its marks are lost: going on would issue keys again. */

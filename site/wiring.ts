@@ -284,7 +284,8 @@ export class Site {
     if (this.keySource !== null) return;
     const { board, database, host, config } = this;
     try {
-      const serveNested = (table: TableInfo): Promise<void> | null => this.keyTriggers?.serve(table) ?? null;
+      const serveNested = (table: TableInfo, mixed: boolean): Promise<void> | null =>
+        this.keyTriggers?.serve(table, mixed) ?? null;
       this.keySource = await openSiteKeys({ data: config.data, scope, board, leases: host, database, serveNested });
       this.keys.provide(this.keySource);
       this.keyTriggers = this.openKeyTriggers(scope);

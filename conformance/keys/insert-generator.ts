@@ -305,6 +305,18 @@ export class InsertGenerator {
     };
   }
 
+  /** Of a query into `lent`: a key for some rows. */
+  private someKeys(): string {
+    const { chance } = this;
+    const highs = (this.highs.get('lent') ?? 0n) + 1n;
+    this.highs.set('lent', highs);
+    const { from, step } = tables.find(({ name }) => name === 'lent')?.high ?? { from: 0n, step: 0n };
+    const large = from + highs * step;
+    this.large.push(large);
+    const none = chance.of(['NULL', '0', 'NULLIF(1, 1)']);
+    return `IF(seq MOD ${2 + chance.below(3)} = ${chance.below(2)}, ${large} + seq, ${none})`;
+  }
+
   /** Functions insert between the rows of a statement that may leave some out, or reads them from a query. */
   private nested(): string[] {
     const { chance } = this;
@@ -314,6 +326,7 @@ export class InsertGenerator {
     const row = (): string => `('${this.tag()}', 'k${chance.below(6)}', {S}.logged('${this.tag()}'))`;
     const rows = Array.from({ length: 1 + chance.below(4) }, row);
     return [
+      `${verb} INTO {S}.lent (u, id) SELECT CONCAT('${this.tag()}-', seq), ${this.someKeys()} FROM seq_1_to_${2 + chance.below(9)}${update}`,
       `${verb} INTO {S}.lent (u, k, ref) ${query} seq_1_to_${1 + chance.below(6)}${update}`,
       `${verb} INTO {S}.lent (u, k, ref) VALUES ${rows.join(', ')}${update}`,
     ];

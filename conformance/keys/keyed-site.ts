@@ -179,7 +179,7 @@ export class KeyedSite {
       },
       largestKey: (table, range) => largestKey(database, table, range),
       leases: this.whiteboard,
-      serveNested: (table) => this.life?.triggers.serve(table) ?? null,
+      serveNested: (table, mixed) => this.life?.triggers.serve(table, mixed) ?? null,
       nowMs: () => this.nowMs(),
       ...(leaseKeys === undefined ? {} : { leaseKeys }),
     });

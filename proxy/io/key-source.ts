@@ -21,8 +21,11 @@ export interface SiteKeySourceOptions {
    */
   largestKey(table: TableInfo, range: KeyRange): Promise<bigint | null>;
   readonly leases: LeaseSource;
-  /** A statement whose functions may insert wants keys of the table: see KeyTriggers.serve. Absent: nobody can help. */
-  readonly serveNested?: (table: TableInfo) => Promise<void> | null;
+  /**
+   * A statement whose functions may insert, or whose query brings keys for some rows (`mixed`), wants keys of the table: see
+   * KeyTriggers.serve. Absent: nobody can help.
+   */
+  readonly serveNested?: (table: TableInfo, mixed: boolean) => Promise<void> | null;
   /** Wall clock, milliseconds since 1970. The site guards it against leaps as it does the hybrid clock. */
   nowMs(): number;
   /** How long a client may wait for keys; default 5,000 ms. */
@@ -76,7 +79,8 @@ export class SiteKeySource implements KeySource {
 
   reserve(table: TableInfo, demand: KeyDemand): KeyReservation {
     const { board, nowMs, serveNested } = this.options;
-    const serving = demand.nested === true ? (serveNested?.(table) ?? null) : null;
+    const mixed = demand.kind === 'unknown' && demand.mixed === true;
+    const serving = demand.nested === true || mixed ? (serveNested?.(table, mixed) ?? null) : null;
     if (serving !== null) return { kind: 'wait', ready: this.bounded(serving) };
     const answer = this.ledger.reserve(table, demand, {
       nowMs: nowMs(),

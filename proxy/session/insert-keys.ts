@@ -4,6 +4,7 @@ import { decideKeying } from '../keys/insert-keying';
 import { keyEdit, type KeyPlace, keyVariable } from '../keys/key-edits';
 import type { ValueKeys } from '../keys/value-keys';
 import { rowEdits, rowVariableEdits } from '../keys/row-edits';
+import { isMixed, mixedQuestion, queriedKey } from '../keys/query-keys';
 import type { RowKey } from '../keys/row-keys';
 import type { KeyDemand, TableInfo } from '../ports';
 import type { Statement } from '../sql/classifier';
@@ -125,6 +126,18 @@ export function keysFor(
     if (answer === undefined && expression !== null) return { kind: 'ask', expression };
     if (answer !== null && answer !== undefined) demand = { ...demand, expected: Number(answer) };
   }
+  const seen = target.seen ?? table;
+  const place =
+    alone && table.autoIncrement !== null ? queriedKey(insert, seen.autoIncrement ?? table.autoIncrement) : null;
+  if (demand.kind === 'unknown' && place !== null) {
+    const columns = insert.columns?.length ?? seen.columns.length;
+    const query = harmlessQuery(text, insert);
+    const zeroGenerates = scope.mode.noAutoValueOnZero !== true;
+    const question = query === null ? null : mixedQuestion(query, columns, place, zeroGenerates);
+    const answer = question === null ? null : state.answers.get(question);
+    if (question !== null && answer === undefined) return { kind: 'ask', expression: question };
+    if (isMixed(answer ?? null, table.autoIncrement?.bits ?? 64)) demand = { ...demand, mixed: true };
+  }
   return {
     kind: 'known',
     explicit,
@@ -134,12 +147,18 @@ export function keysFor(
 }
 
 /** How many rows the query of an INSERT has, as an expression; null when asking twice would do something. */
-function countOf(text: string, { source, tokens }: InsertShape): string | null {
+function countOf(text: string, insert: InsertShape): string | null {
+  const query = harmlessQuery(text, insert);
+  return query === null ? null : `(SELECT COUNT(*) FROM (${query}) AS duara_rows)`;
+}
+
+/** The text of its query; null when running it twice would do something. */
+function harmlessQuery(text: string, { source, tokens }: InsertShape): string | null {
   if (source.kind !== 'select') return null;
   const query = tokens.slice(source.from, source.to);
   const [first, last] = [query[0], query[query.length - 1]];
   if (first === undefined || last === undefined || !isHarmless(query)) return null;
-  return `(SELECT COUNT(*) FROM (${text.slice(first.start, last.end)}) AS duara_rows)`;
+  return text.slice(first.start, last.end);
 }
 
 /** `seen`: the table as the statement names its columns, when it inserts into a view. */

@@ -1,0 +1,92 @@
+import { type Connection, createConnection, type ResultSetHeader, type RowDataPacket } from 'mysql2/promise';
+import { isOwn } from '../../proxy/keys/key-ranges';
+import { findServer } from '../../site/lab/find-server';
+import { appAccount } from '../wire/proxied-server';
+import { KeyedSite } from './keyed-site';
+
+const binary = findServer();
+const far = 2n ** 60n;
+
+(binary?.flavour === 'mariadb' ? describe : describe.skip)('queries that bring keys for some rows', () => {
+  let site: KeyedSite;
+  let db: Connection;
+  let tables = 0;
+
+  beforeAll(async () => {
+    if (binary === null) throw new Error('no server');
+    site = await KeyedSite.start(binary, { leaseKeys: { 8: 8n, 16: 64n, 24: 2048n, 32: 4096n } });
+    db = await createConnection({ socketPath: site.socket, ...appAccount, multipleStatements: true });
+    await db.query(`CREATE TABLE source (at INT PRIMARY KEY, id BIGINT, v VARCHAR(20));
+      INSERT INTO source VALUES (1, NULL, 'a'), (2, ${far}, 'far'), (3, NULL, 'b'), (4, 7, 'low'), (5, 0, 'c')`);
+    await site.schemaChanged();
+  });
+  afterAll(async () => {
+    await db.end();
+    await site.stop();
+    expect(site.errors).toEqual([]);
+    expect(site.alarms).toEqual([]);
+  });
+
+  const made = async (type: string): Promise<string> => {
+    const name = `copy${tables++}`;
+    await db.query(`CREATE TABLE ${name} (id ${type} AUTO_INCREMENT PRIMARY KEY, v VARCHAR(20) UNIQUE)`);
+    await site.schemaChanged();
+    return name;
+  };
+  const keys = async (table: string): Promise<Map<string, bigint>> => {
+    const [rows] = await db.query<RowDataPacket[]>(`SELECT id, v FROM ${table} ORDER BY id`);
+    return new Map(rows.map(({ id, v }) => [String(v), BigInt(id as string)]));
+  };
+  const keyed = async (table: string): Promise<boolean> => {
+    const [rows] = await db.query<RowDataPacket[]>('SHOW TRIGGERS LIKE ?', [table]);
+    return rows.length > 0;
+  };
+
+  const mixed: [query: string, generated: string[], why: string][] = [
+    ['(id, v) SELECT id, v FROM source ORDER BY at', ['a', 'b', 'c'], 'a column'],
+    ['SELECT id, v FROM source ORDER BY at', ['a', 'b', 'c'], 'without a list of columns'],
+    [
+      '(v, id) SELECT CONCAT(v, seq), IF(seq = 2, id, NULL) FROM source, seq_1_to_3 ORDER BY at, seq',
+      ['a1', 'a2', 'a3', 'b1', 'b2', 'b3', 'c1', 'c2', 'c3', 'far1', 'far3', 'low1', 'low3'],
+      'computed',
+    ],
+    [`(id, v) SELECT NULL, 'x' UNION ALL SELECT ${far} + 1, 'y' UNION ALL SELECT NULL, 'z'`, ['x', 'z'], 'a union'],
+    [
+      '(id, v) WITH q AS (SELECT * FROM source) SELECT id, v FROM q ORDER BY at',
+      ['a', 'b', 'c'],
+      'with a query of its own',
+    ],
+  ];
+  it.each(mixed)('%s', async (query, generated) => {
+    const table = await made('BIGINT');
+    const [result] = await db.query<ResultSetHeader>(`INSERT INTO ${table} ${query}`);
+    const [[last]] = await db.query<RowDataPacket[]>('SELECT LAST_INSERT_ID() AS id');
+    const found = await keys(table);
+    const own = [...found].filter(([, key]) => isOwn(KeyedSite.scope, key));
+    expect(own.map(([v]) => v).sort()).toEqual(generated);
+    expect(result.affectedRows).toBe(found.size);
+    expect([BigInt(result.insertId), BigInt(last?.['id'] as string)]).toEqual([own[0]?.[1], own[0]?.[1]]);
+    expect(await keyed(table)).toBe(true);
+  });
+
+  it('also of a narrow column', async () => {
+    const table = await made('INT');
+    await db.query(`INSERT INTO ${table} SELECT IF(id > 9, 2000000000, id), v FROM source ORDER BY at`);
+    const blocks = site.whiteboard.granted.get(`app.${table}`) ?? [];
+    const ours = [...(await keys(table))].filter(([, key]) => blocks.some(({ from, to }) => key >= from && key < to));
+    expect(ours.map(([v]) => v).sort()).toEqual(expect.arrayContaining(['a', 'b', 'c']));
+  });
+
+  const plain: [query: string, why: string][] = [
+    ['(id, v) SELECT NULL, v FROM source', 'no key at all'],
+    ['(v) SELECT v FROM source', 'no column for it'],
+    ['(id, v) SELECT at, v FROM source', 'a key for each row'],
+    ['(id, v) SELECT IF(at = 2, 9, NULL), v FROM source', 'small ones, which lead no count astray'],
+  ];
+  it.each(plain)('need no trigger for %s', async (query) => {
+    const table = await made('BIGINT');
+    await db.query(`INSERT INTO ${table} ${query}`);
+    const foreign = [...(await keys(table)).values()].filter((key) => key > 9n && !isOwn(KeyedSite.scope, key));
+    expect([foreign, await keyed(table)]).toEqual([[], false]);
+  });
+});
