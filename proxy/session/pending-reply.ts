@@ -26,6 +26,8 @@ export interface ServerReply {
   readonly failure?: (() => ErrorPacket) | undefined;
   /** Called when the reply's end was seen, before the client gets it; null: it will not come, the outcome is unknown. */
   ended(summary: ReplySummary | null): void;
+  /** Called when the client was given all of it, in the same step: what it need not wait for. Not after `ended(null)`. */
+  delivered?(): void;
 }
 
 /** An answer of the proxy itself, sent when all replies before it are. */

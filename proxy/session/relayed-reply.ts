@@ -15,6 +15,7 @@ export class RelayedReply implements ServerReply {
   readonly swallowed = false;
   readonly barrier = false;
   readonly sequenceShift = 0;
+  private stores = false;
 
   constructor(
     private readonly owner: RelayOwner,
@@ -26,7 +27,11 @@ export class RelayedReply implements ServerReply {
   ended(summary: ReplySummary | null): void {
     if (summary === null) return this.collected?.drop();
     this.owner.relayedEnded(this.parsed, this.sentMs, summary);
-    if (summary.errorCode === null) this.collected?.store();
+    if (summary.errorCode === null) this.stores = true;
     else this.collected?.drop();
+  }
+
+  delivered(): void {
+    if (this.stores) this.collected?.store();
   }
 }

@@ -101,6 +101,8 @@ export class ReplyRelay {
     let followed = true;
     /** Bytes from here to `at` may go to the client as one piece. */
     let unsent = 0;
+    /** The last reply that ended. */
+    let over: ServerReply | null = null;
     const send = (to: number): void => {
       if (to > unsent) this.to.toClient(unsent === 0 && to === chunk.length ? chunk : chunk.subarray(unsent, to));
       unsent = to;
@@ -138,9 +140,12 @@ export class ReplyRelay {
       if (head.swallowed) unsent = end;
       at = end;
       if (tracker.ended) {
+        over?.delivered?.();
+        over = head;
         this.replyEnded(head, tracker.takeSummary());
         if (this.refusal !== null) {
           send(at);
+          over.delivered?.();
           return true;
         }
         const next = this.pending[0];
@@ -153,6 +158,7 @@ export class ReplyRelay {
       }
     }
     send(chunk.length);
+    over?.delivered?.();
     this.sendOwnReplies();
     return followed;
   }
