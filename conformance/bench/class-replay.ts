@@ -88,7 +88,7 @@ export async function classReplay(dir: string, sides: ReplaySides): Promise<read
   const seen = await replayBoth(target.port, lessons, (data) =>
     replay({ data, connect: target, prefix: 'mdl_', recorded: outcomes, witness }),
   );
-  await timedRound(lessons, sides);
+  await timedRound(lessons, { ...sides, relays: [] });
   const timed: (readonly ReplayRound[])[] = [];
   for (let round = 0; round < rounds; round++) timed.push(await timedRound(lessons, sides));
   return ['first lesson, cache empty', 'same lesson a week later'].map((name, at) => ({

@@ -89,7 +89,10 @@ async function main(): Promise<void> {
     // First, while the process has done nothing else: what it keeps of other work is not the connections'.
     if (wanted('idle connections')) await idle(cached, rows, goals);
     const variants = variantsOf(plain, peers, uncached, cached);
-    if (proxyWorkloads.some(({ name }) => wanted(name))) await warmUp([uncached, cached], options);
+    const measuresLoad = proxyWorkloads.some(({ name }) => wanted(name));
+    const measuresClass = wanted('Moodle class') && options.quick !== true;
+    if (measuresLoad) await warmUp([uncached, cached], options);
+    else if (measuresClass) await warmUp([cached], options);
     for (const workload of proxyWorkloads) {
       if (!wanted(workload.name)) continue;
       say(`measuring: ${workload.name}`);
@@ -97,7 +100,7 @@ async function main(): Promise<void> {
       rows.push(...measured.rows);
       goals.push(...measured.goals);
     }
-    if (wanted('Moodle class') && options.quick !== true) {
+    if (measuresClass) {
       const relays = peers.filter(({ name }) => name === 'Node pipe, TCP' || name === 'nginx');
       const ways = relays.map(({ name, target }) => ({ name, port: target.port }));
       await moodle({ direct: plain, relays: ways, site: cached, rounds: Number(options.rounds ?? 5) }, rows, goals);
