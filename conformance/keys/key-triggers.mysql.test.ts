@@ -202,6 +202,7 @@ const binary = findServer();
         'a list whose first row is updated',
       ],
       [`REPLACE INTO lent (v, log_id) ${query}`, 'taken', 'a query that replaces'],
+      ['INSERT IGNORE INTO lent (v, log_id) SELECT v, log_id FROM looked', 'a', 'a view of a view that calls it'],
       [`INSERT IGNORE INTO lent (v, log_id, id) ${lists.replace(/\)(?=, \(|$)/g, ', NULL)')}`, 'a', 'a list with keys'],
     ];
     const nestedWays = updating.flatMap(([how, run]) =>
@@ -217,6 +218,9 @@ const binary = findServer();
       await site.schemaChanged();
       const other = composeKey({ t: keySeconds(Date.now()), scope: KeyedSite.scope + 1, n: 5 });
       await direct.query(`INSERT INTO ${lent} (id, v) VALUES (${other}, 'taken')`);
+      await direct.query(`CREATE OR REPLACE VIEW logs (v, log_id) AS ${query.replace("'a'", `'${how}'`)}`);
+      await direct.query('CREATE OR REPLACE VIEW looked AS SELECT * FROM logs');
+      await site.schemaChanged();
       for (let round = 0; round < 2; round++) {
         await direct.query(`DELETE FROM ${lent} WHERE v <> 'taken'`);
         const result = (await run(sql.replace('lent', lent).replaceAll("'a'", `'${how}'`))) as [ResultSetHeader];

@@ -1,3 +1,4 @@
+import { callsStored } from '../sql/routine-body';
 import type { TableInfo } from '../ports';
 import { parseText } from '../sql/classifier';
 import { defaultSqlMode } from '../sql/sql-mode';
@@ -23,7 +24,13 @@ const table: TableInfo = {
 const decide = (sql: string, changes: Partial<TableInfo> = {}, noAutoValueOnZero = false): string => {
   const shape = parseText(sql, defaultSqlMode).statements[0]?.insert;
   if (shape === null || shape === undefined) return 'not understood';
-  const decision = decideKeying(shape, { ...table, ...changes }, sql, { ...defaultSqlMode, noAutoValueOnZero });
+  const decision = decideKeying(
+    shape,
+    { ...table, ...changes },
+    sql,
+    { ...defaultSqlMode, noAutoValueOnZero },
+    callsStored(shape),
+  );
   if (decision.kind === 'none') return `none ${decision.explicit.join(' ')}`.trim();
   if (decision.kind !== 'keys') return decision.kind;
   return decision.demand.kind === 'rows' ? `keys ${decision.demand.count}` : 'keys ?';

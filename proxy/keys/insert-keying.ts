@@ -1,6 +1,5 @@
 import type { KeyDemand, TableInfo } from '../ports';
 import type { InsertShape } from '../sql/insert-shape';
-import { callsStored } from '../sql/routine-body';
 import type { SqlMode } from '../sql/sql-mode';
 import type { TextEdit } from '../sql/text-edit';
 import { keyUpdate } from './key-updates';
@@ -46,10 +45,17 @@ const unguarded = (): readonly TextEdit[] => [];
 const nothing: KeyingDecision = { kind: 'none', explicit: [] };
 
 /**
- * Decides what the statement needs. `table` is the one it inserts into; `text` what its tokens were cut from.
+ * Decides what the statement needs. `table` is the one it inserts into; `text` what its tokens were cut from; `calls`: it may
+ * call stored functions.
  * Source of the limits: measured on MariaDB 10.11 (see WIRE.md, Auto-increment keys).
  */
-export function decideKeying(shape: InsertShape, table: TableInfo, text: string, mode: SqlMode): KeyingDecision {
+export function decideKeying(
+  shape: InsertShape,
+  table: TableInfo,
+  text: string,
+  mode: SqlMode,
+  calls: boolean,
+): KeyingDecision {
   const column = table.autoIncrement;
   if (!table.replicated || column === null || table.kind !== 'base') return nothing;
   const rows = rowKeys(shape, column, text, mode);
@@ -70,7 +76,6 @@ export function decideKeying(shape: InsertShape, table: TableInfo, text: string,
   // Where rows bring keys, a clause that does not assign the key column may set the server's count back to a key it has given
   // (MariaDB 10.11): behind a row that was updated but not changed, and one with a key of its own that was.
   const generatesAll = rows === null || rows.every(({ kind }) => kind === 'generated');
-  const calls = callsStored(shape);
   const byValue = calls ? valueKeys(shape, column, rows) : null;
   const nested = calls && byValue === null;
   return {

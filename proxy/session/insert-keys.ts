@@ -9,6 +9,7 @@ import type { RowKey } from '../keys/row-keys';
 import type { KeyDemand, TableInfo } from '../ports';
 import type { Statement } from '../sql/classifier';
 import type { InsertShape } from '../sql/insert-shape';
+import { callsStored } from '../sql/routine-body';
 import type { TextEdit } from '../sql/text-edit';
 import { type EditedThrough, isHarmless, sameText } from './dynamic-text';
 import type { ProxyServices } from './proxy-services';
@@ -66,6 +67,8 @@ export function keyNeed(statement: number, need: Need, place: KeyPlace, edited: 
 
 export interface ByTrigger extends Pick<KeyNeed, 'table' | 'updateEdits' | 'anyKeyJumps' | 'mayLeaveOut'> {
   readonly single: boolean;
+  /** It may call stored functions. */
+  readonly nested: boolean;
 }
 
 export type Keyed =
@@ -80,6 +83,9 @@ export type Keyed =
   /** See Planning. */
   | { readonly kind: 'ask'; readonly expression: string }
   | { readonly kind: 'refused'; readonly error: ErrorPacket };
+
+/** Views behind one view: more are not looked at. */
+const VIEWS_MAX = 100;
 
 const noKeys: Keyed = { kind: 'known', explicit: [], need: null, byTrigger: null };
 
@@ -108,7 +114,9 @@ export function keysFor(
   const table = target.info;
   const keyed = table.replicated && table.autoIncrement !== null;
   if (keyed && scope.mode.noAutoValueOnZero === null) return { kind: 'ask', expression: sqlModeExpression };
-  const decision = decideKeying(insert, target.seen ?? table, text, scope.mode);
+  const calls = keyed && (callsStored(insert) || readsFunctions(statement, scope, state, services));
+  if (typeof calls !== 'boolean') return calls;
+  const decision = decideKeying(insert, target.seen ?? table, text, scope.mode, calls);
   if (decision.kind === 'refused') return { kind: 'refused', error: keyRefused(decision.message) };
   const explicit = decision.explicit.map((key) => ({ table, key }));
   if (decision.kind !== 'keys')
@@ -116,7 +124,7 @@ export function keysFor(
       kind: 'known',
       explicit,
       need: null,
-      byTrigger: decision.kind === 'trigger' ? { ...decision, table } : null,
+      byTrigger: decision.kind === 'trigger' ? { ...decision, table, nested: calls } : null,
     };
   const { rows, updateEdits, anyKeyJumps, mayLeaveOut, byValue, guard } = decision;
   let { demand } = decision;
@@ -159,6 +167,31 @@ function harmlessQuery(text: string, { source, tokens }: InsertShape): string | 
   const [first, last] = [query[0], query[query.length - 1]];
   if (first === undefined || last === undefined || !isHarmless(query)) return null;
   return text.slice(first.start, last.end);
+}
+
+/** Whether a view among the tables that it reads may call stored functions. */
+function readsFunctions(
+  { tables }: Statement,
+  scope: Scope,
+  state: SessionState,
+  services: ProxyServices,
+): boolean | Waiting {
+  for (const name of tables.reads ?? []) {
+    const found = lookUp(name, scope, state, services);
+    if (found.kind === 'wait') return found;
+    const views = found.kind === 'table' && found.info?.kind === 'view' ? [found.info] : [];
+    for (let view = views.pop(), left = VIEWS_MAX; view !== undefined; view = views.pop(), left--) {
+      // Not known, or by more than the rows of tables.
+      if ((view.reads ?? null) === null || left === 0) return true;
+      for (const { schema, table } of view.reads ?? []) {
+        const info = services.catalog.find(schema, table);
+        if (info === undefined && !state.catalogAway)
+          return { kind: 'wait', what: `${schema}.${table}`, ready: services.catalog.load(schema, table) };
+        if (info?.kind === 'view') views.push(info);
+      }
+    }
+  }
+  return false;
 }
 
 /** `seen`: the table as the statement names its columns, when it inserts into a view. */

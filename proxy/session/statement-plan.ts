@@ -5,7 +5,6 @@ import { touchedTables } from '../cache/touched-tables';
 import type { KeyPlace } from '../keys/key-edits';
 import type { TableInfo } from '../ports';
 import { onlyReads, type ParsedText, type Statement } from '../sql/classifier';
-import { callsStored } from '../sql/routine-body';
 import type { TextEdit } from '../sql/text-edit';
 import { type EditedThrough, executed, type PreparedText } from './dynamic-text';
 import { type ByTrigger, keyNeed, type KeyNeed, keysFor } from './insert-keys';
@@ -114,7 +113,7 @@ export function planText(source: StatementSource, state: SessionState, services:
       if (keyed.kind !== 'known') return keyed;
       for (const key of keyed.explicit) explicit.push(key);
       if (keyed.byTrigger !== null) {
-        keyedByTrigger.push({ ...place, ...forTrigger(keyed.byTrigger, inner, run.edited) });
+        keyedByTrigger.push({ ...place, ...forTrigger(keyed.byTrigger, run.edited) });
         edits.push(...(run.edited?.(keyed.byTrigger.updateEdits) ?? []));
       }
       if (keyed.need !== null) needs.push(keyNeed(index, keyed.need, place, run.edited));
@@ -161,11 +160,9 @@ function writeScope(
 
 /** What the table's trigger is told of the statement. */
 function forTrigger(
-  { table, anyKeyJumps, mayLeaveOut, single }: ByTrigger,
-  { insert }: Statement,
+  { table, nested, anyKeyJumps, mayLeaveOut, single }: ByTrigger,
   edited: EditedThrough | null,
 ): Omit<TriggeredPlace, 'start' | 'listStart'> {
-  const nested = insert !== null && callsStored(insert);
   return { table, nested, anyKeyJumps: anyKeyJumps && edited !== null, mayLeaveOut, single };
 }
 
