@@ -122,7 +122,7 @@ export class CachedSite {
       cache: cacheOf({ board: versions, maxBytes: 1 << 22, counters }, mutant),
       counters,
       log: { warn: () => undefined, error: (message) => void this.errors.push(message) },
-      backendWaitMs: 5_000,
+      backendWaitMs: 30_000,
     });
     if (this.relayThreads === 1 || (mutant !== null && mutant !== THREADS_MUTANT)) return;
     let shared = real;

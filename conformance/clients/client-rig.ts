@@ -48,7 +48,7 @@ export async function startClientRig(binary: ServerBinary): Promise<ClientRig> {
   }
   const log = { warn: () => {}, error: (message: string) => void errors.push(message) };
   const cache = new ReadCache({ board: versions, maxBytes: 16 << 20, counters });
-  const common = { catalog, keys, versions, cache, counters, log, backendWaitMs: 2_000 };
+  const common = { catalog, keys, versions, cache, counters, log, backendWaitMs: 30_000 };
   const socket = join(dir, 'client.sock');
   // Two, so that a client's address is to the server what it would be without us: local, or 127.0.0.1.
   const overSocket = await startProxy({ ...common, listen: null, socket, backend: { path: server.socket } });

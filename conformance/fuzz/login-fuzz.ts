@@ -19,7 +19,7 @@ const BATCH = 96;
 /** A thread may take a moment to see that a client has gone. */
 const THREAD_ASKED_MAX = 20_000;
 /** Connections that wait longer than that for a client are ended: those of a batch have gone before the next one. */
-const idle = { connectionsMax: 8, idleMs: 250, lifeMs: 5_000, rememberMs: 1_000 };
+const idle = { connectionsMax: 8, idleMs: 250, lifeMs: 60_000, rememberMs: 30_000 };
 
 /** How often each way of letting a client in was met. */
 export interface LoginWays {
@@ -53,7 +53,7 @@ class LoginRig {
       backend: { path: backend.path },
       ...{ catalog, keys, versions, cache, counters },
       log: { warn: () => {}, error },
-      backendWaitMs: 2_000,
+      backendWaitMs: 30_000,
       idle,
     });
     if (threads === 0) return rig;
@@ -128,22 +128,31 @@ export async function fuzzLogins(
     const harm = new Chance(caseSeed(run.seed, ~number)).of([6, 40, 200]);
     const rig = honest ? honestRig : await LoginRig.start(caseSeed(run.seed, number), 0, harm);
     const { backend, places } = rig;
-    const lane = async (place: NetConnectOpts | undefined): Promise<void> => {
-      while (connections < end) {
-        const at = connections++;
-        const play = new LoginPlay(new Chance(caseSeed(run.seed, at)), honest);
-        if (place !== undefined) await play.run(place);
-        packets += play.packets;
-        progress({ case: connections, count: packets + spoken });
-      }
+    const play = async (at: number, place: NetConnectOpts | undefined): Promise<void> => {
+      const client = new LoginPlay(new Chance(caseSeed(run.seed, at)), honest);
+      if (place !== undefined) await client.run(place);
+      packets += client.packets;
+      progress({ case: connections, count: packets + spoken });
     };
-    await Promise.all(Array.from({ length: LANES }, (_, at) => lane(places[at % places.length])));
-    // A server that lies leaves connections that wait for ever.
-    if (!honest) backend.hangUp();
-    await rig.settled();
-    spoken += backend.packets;
-    backend.packets = 0;
-    if (!honest) await rig.stop();
+    let over = false;
+    const lane = async (place: NetConnectOpts | undefined): Promise<void> => {
+      while (connections < end && !over) await play(connections++, place);
+    };
+    const lanes = Array.from({ length: LANES }, (_, at) => lane(places[at % places.length]));
+    try {
+      await Promise.all(lanes);
+      // A server that lies leaves connections that wait for ever.
+      if (!honest) backend.hangUp();
+      await rig.settled();
+    } finally {
+      // Behind a finding nobody is waited for, and nobody is left.
+      over = true;
+      backend.hangUp();
+      await Promise.allSettled(lanes);
+      spoken += backend.packets;
+      backend.packets = 0;
+      if (!honest) await rig.stop();
+    }
   };
   let finding: FuzzResult['finding'] = null;
   try {

@@ -38,16 +38,18 @@ export async function fuzzSockets(run: FuzzRun, watch: MemoryWatch, progress: Pr
     backend: { path: backend.path },
     ...{ catalog, keys, versions, cache, counters },
     log: { warn: () => {}, error: (message) => void errors.push(message) },
-    backendWaitMs: 2_000,
+    backendWaitMs: 30_000,
     // Connections go from one such client to the next.
     idle: { connectionsMax: 8, idleMs: 200, lifeMs: 5_000, rememberMs: 1_000 },
   });
   let packets = 0;
   let connections = run.from;
+  let lanes: Promise<void>[] = [];
+  let over = false;
   const batch = async (): Promise<void> => {
     const end = connections + BATCH;
     const lane = async (): Promise<void> => {
-      while (connections < end) {
+      while (connections < end && !over) {
         const at = connections++;
         const play = new SocketPlay(new Chance(caseSeed(run.seed, at)), backend.honest);
         await play.run(at % 3 === 0 ? { path: socket } : { host: '127.0.0.1', port: proxy.port }, at);
@@ -55,7 +57,8 @@ export async function fuzzSockets(run: FuzzRun, watch: MemoryWatch, progress: Pr
         progress({ case: connections, count: packets + backend.packets });
       }
     };
-    await Promise.all(Array.from({ length: LANES }, lane));
+    lanes = Array.from({ length: LANES }, lane);
+    await Promise.all(lanes);
     await until(
       () => backend.connections === 0 && counters.connections === 0,
       () => {
@@ -75,7 +78,9 @@ export async function fuzzSockets(run: FuzzRun, watch: MemoryWatch, progress: Pr
   } catch (error) {
     finding = { case: connections, message: error instanceof Error ? (error.stack ?? error.message) : String(error) };
   } finally {
+    over = true;
     await proxy.close();
+    await Promise.allSettled(lanes);
     await backend.stop();
     rmSync(dir, { recursive: true, force: true });
   }

@@ -220,7 +220,7 @@ export class KeyedSite {
       versions: new RecordingVersions(),
       counters: new ProxyTally(),
       log: { warn: () => {}, error },
-      backendWaitMs: 2_000,
+      backendWaitMs: 30_000,
     });
     return { process, database, catalog, keys, triggers, socket, relays: [proxy] };
   }

@@ -68,7 +68,7 @@ export async function startProxiedMtrServer(
   // The certificate of mtr's own servers, so that clients find what they find direct.
   const ca = pem('cacert');
   const tls = { cert: pem('server-cert'), key: pem('server-key'), ca, required: false };
-  const common = { catalog, readDefaults, keys: noKeys, versions, cache, counters, log, tls, backendWaitMs: 2_000 };
+  const common = { catalog, readDefaults, keys: noKeys, versions, cache, counters, log, tls, backendWaitMs: 30_000 };
   const socket = join(dir, 'proxy.sock');
   const tlsSocket = join(dir, 'proxy-tls.sock');
   const listen = { host: '127.0.0.1', port: 0 };

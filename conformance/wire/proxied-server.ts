@@ -219,7 +219,7 @@ export async function startProxiedServer(
     counters,
     readDefaults: () => readServerDefaults(async (sql) => (await admin.query<RowDataPacket[]>(sql))[0]),
     log: { warn: () => {}, error: (message) => void errors.push(message) },
-    backendWaitMs: 2_000,
+    backendWaitMs: 30_000,
     ...changes.proxy,
   });
   const stop = async (): Promise<void> => {
@@ -240,7 +240,7 @@ export function anotherProxy(site: ProxiedServer, changes: Partial<ProxyOptions>
     backend: { path: site.server.socket },
     ...{ catalog, keys, versions, counters },
     log: { warn: () => {}, error: (message) => void site.errors.push(message) },
-    backendWaitMs: 2_000,
+    backendWaitMs: 30_000,
     ...changes,
   });
 }

@@ -27,7 +27,7 @@ export async function startRelayThreads(options: RelayThreadsOptions): Promise<R
   // Closing removes the path that it was opened under.
   renameSync(lent, options.path);
   const start: RelayStart = {
-    settings: { backend: { path: options.backendSocket }, backendWaitMs: 5_000, idle: options.idle ?? null },
+    settings: { backend: { path: options.backendSocket }, backendWaitMs: 30_000, idle: options.idle ?? null },
     replicate: { schemas: ['app'], profile: null, rules: {} },
     cacheBytes: options.cacheBytes,
     listeners: [{ fd: descriptorOf(lender), keepAlive: false }],

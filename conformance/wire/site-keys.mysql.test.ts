@@ -59,7 +59,7 @@ const SCOPE = 7;
       versions: site.versions,
       counters: site.counters,
       log: { warn: () => {}, error: (message) => void site.errors.push(message) },
-      backendWaitMs: 2_000,
+      backendWaitMs: 30_000,
     });
     opened.push(() => proxy.close());
     const client = await createConnection({

@@ -19,8 +19,9 @@ interface Login {
 }
 
 /** A server that has too many connections is asked again so often, when some of them were ours to end. */
-const CROWDED_TRIES_MAX = 10;
-const CROWDED_PAUSE_MS = 20;
+const CROWDED_TRIES_MAX = 9;
+/** The first pause; each one is twice as long as the one before it: five seconds for all, since a busy server is slow. */
+const CROWDED_PAUSE_MS = 10;
 
 type Stage =
   /** A new connection: what the server and the client say first is noted. */
@@ -258,7 +259,8 @@ export class LentBackend implements Channel, LentSide {
     this.crowdedTries += 1;
     this.backend.receiver = nobody;
     this.backend.channel.destroy();
-    const again = (): void => void setTimeout(() => this.connectAgain(() => {}), CROWDED_PAUSE_MS);
+    const pauseMs = CROWDED_PAUSE_MS * 2 ** Math.min(this.crowdedTries - 1, CROWDED_TRIES_MAX);
+    const again = (): void => void setTimeout(() => this.connectAgain(() => {}), pauseMs);
     void (room ?? Promise.resolve()).then(again);
     return true;
   }
