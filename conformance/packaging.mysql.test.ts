@@ -23,5 +23,4 @@ import { packAndUnpack } from './packed-package';
       packed.remove();
     }
   },
-  180_000,
 );

@@ -10,7 +10,7 @@ let packed: PackedPackage;
 
 beforeAll(() => {
   packed = packAndUnpack();
-}, 60_000);
+});
 
 afterAll(() => packed.remove());
 

@@ -21,15 +21,11 @@ const binary = findServer();
     });
 
     for (const script of clientScripts.filter(({ heavy }) => !heavy)) {
-      (available(script.needs) ? it : it.skip)(
-        script.name,
-        async () => {
-          const comparison = await compareSession(rig, script);
-          expect(faults(comparison)).toEqual([]);
-          expect(comparison.direct.lines.length).toBeGreaterThan(20);
-        },
-        240_000,
-      );
+      (available(script.needs) ? it : it.skip)(script.name, async () => {
+        const comparison = await compareSession(rig, script);
+        expect(faults(comparison)).toEqual([]);
+        expect(comparison.direct.lines.length).toBeGreaterThan(20);
+      });
     }
   },
 );

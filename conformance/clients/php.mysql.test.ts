@@ -68,13 +68,13 @@ describePhp('PHP through the proxy behaves as direct', () => {
       for (const sql of createTables()) await client.query(sql);
       await client.end();
     }
-  }, 240_000);
+  });
 
   afterAll(async () => {
     await lab?.stop();
     await direct?.stop();
     rmSync(dir, { recursive: true, force: true });
-  }, 60_000);
+  });
 
   const cases = drivers.flatMap((driver) => keyTypes.map((keyType) => [driver, keyType] as const));
   test.each(cases)('%s, %s key: the same output apart from the key range', (driver, keyType) => {
@@ -90,5 +90,5 @@ describePhp('PHP through the proxy behaves as direct', () => {
 
   test('and the other sites have the same rows', async () => {
     await lab.must('compare', '--wait', '60');
-  }, 120_000);
+  });
 });

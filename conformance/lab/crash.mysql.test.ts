@@ -15,11 +15,11 @@ beforeAll(async () => {
     );
     await client.end();
   }
-}, 240_000);
+});
 
 afterAll(async () => {
   await lab?.stop();
-}, 60_000);
+});
 
 /** Writes two rows a transaction with a token of their own, reconnecting whenever the site is away. */
 class Writer {
@@ -88,7 +88,7 @@ test('nothing acknowledged is lost, nothing doubled, all equal, over ten rounds'
       const begin = acknowledged();
       await until(
         () => acknowledged() > begin + 20,
-        60_000,
+        120_000,
         () => `no progress before killing ${title}:\n${lab.logs()}`,
       );
       await lab.must('kill', site, what);
@@ -97,7 +97,7 @@ test('nothing acknowledged is lost, nothing doubled, all equal, over ten rounds'
     const last = writers.map((writer) => writer.acknowledged.size);
     await until(
       () => writers.every((writer, i) => writer.acknowledged.size > (last[i] ?? 0)),
-      60_000,
+      120_000,
       () => `a writer does not get on after the last round:\n${lab.logs()}`,
     );
   } finally {

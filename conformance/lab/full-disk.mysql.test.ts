@@ -34,7 +34,7 @@ withMount('a full disk under the data of one site (G1, G2, G10)', () => {
     execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=4m', 'tmpfs', data]);
     cpSync(`${data}.copy`, data, { recursive: true });
     await lab.must('start', 'B');
-  }, 240_000);
+  });
 
   afterAll(async () => {
     if (lab === undefined) return;
@@ -42,7 +42,7 @@ withMount('a full disk under the data of one site (G1, G2, G10)', () => {
     execFileSync('umount', ['-l', data]);
     rmSync(`${data}.copy`, { recursive: true, force: true });
     await lab.stop();
-  }, 60_000);
+  });
 
   async function using<T>(name: string, work: (client: Connection) => Promise<T>): Promise<T> {
     const client = await lab.connect(name);
@@ -70,7 +70,7 @@ withMount('a full disk under the data of one site (G1, G2, G10)', () => {
   const expectAlarm = (code: string): Promise<void> =>
     until(
       () => alarmed(code),
-      60_000,
+      120_000,
       () => `no alarm ${code}:\n${lab.logs()}`,
     );
 
@@ -93,7 +93,7 @@ withMount('a full disk under the data of one site (G1, G2, G10)', () => {
     await expectAlarm('DUARA_SPOOL_WRITE_FAILED');
     free();
     await lab.must('compare', '--wait', '60');
-  }, 180_000);
+  });
 
   test('at a start: keys are issued again once there is room, without another start', async () => {
     await lab.must('kill', 'B', 'duara');
@@ -101,7 +101,7 @@ withMount('a full disk under the data of one site (G1, G2, G10)', () => {
     const starting = lab.verb('start', 'B');
     await until(
       () => alarmed('DUARA_KEYS').catch(() => false),
-      60_000,
+      120_000,
       () => `no alarm of keys:\n${lab.logs()}`,
     );
     free();
@@ -111,5 +111,5 @@ withMount('a full disk under the data of one site (G1, G2, G10)', () => {
     const sql = 'SELECT CONCAT((SELECT COUNT(*) FROM big), "-", (SELECT COUNT(*) FROM keyed)) AS counted';
     const [found] = await using('a', (client) => client.query<RowDataPacket[]>(sql));
     expect(found).toMatchObject([{ counted: '10-1' }]);
-  }, 240_000);
+  });
 });

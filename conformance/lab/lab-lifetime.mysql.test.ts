@@ -12,9 +12,9 @@ withServer('the lab as a process', () => {
 
   beforeEach(async () => {
     lab = await LabProcess.start(['--sites', '2']);
-  }, 180_000);
+  });
 
-  afterEach(() => lab.stop(), 60_000);
+  afterEach(() => lab.stop());
 
   test('serves the sample at each site, restarts what was killed, and leaves nothing after stop', async () => {
     for (const { name, mysql } of lab.sites) {
@@ -29,7 +29,7 @@ withServer('the lab as a process', () => {
     await lab.must('kill', 'B', 'database');
     await until(
       () => lab.site('b').backend.pid === null,
-      10_000,
+      120_000,
       () => 'lab.json still names the killed server',
     );
     await lab.must('start', 'b');
@@ -44,19 +44,19 @@ withServer('the lab as a process', () => {
     // The verb returns as the process goes; the kernel may still list it for a moment.
     await lab.whenEnded();
     await expectNothingLeft(lab);
-  }, 120_000);
+  });
 
   test('Ctrl-C leaves nothing', async () => {
     lab.signal('SIGINT');
     await lab.whenEnded();
     await expectNothingLeft(lab);
-  }, 60_000);
+  });
 
   test('kill -9 of the lab ends its servers and removes its folder', async () => {
     lab.signal('SIGKILL');
     await lab.whenEnded();
-    await expectNothingLeft(lab, 30_000);
-  }, 60_000);
+    await expectNothingLeft(lab, 120_000);
+  });
 });
 
 withServer('a lab that is being built', () => {
@@ -72,7 +72,7 @@ withServer('a lab that is being built', () => {
     }
     await until(
       () => output.includes('preparing'),
-      20_000,
+      120_000,
       () => output,
     );
     child.kill('SIGINT');
@@ -80,7 +80,7 @@ withServer('a lab that is being built', () => {
     expect(readdirSync(parent)).toEqual([]);
     expect(processesNaming(dir)).toEqual([]);
     rmSync(parent, { recursive: true });
-  }, 60_000);
+  });
 });
 
 withServer('npm start', () => {
@@ -100,19 +100,19 @@ withServer('npm start', () => {
     }
     await until(
       () => output.includes('End it with Ctrl-C'),
-      60_000,
+      120_000,
       () => output,
     );
     process.kill(-(npm.pid ?? 0), 'SIGINT');
     await ended;
     await until(
       () => processesNaming(dir).length === 0,
-      10_000,
+      120_000,
       () => `left: ${processesNaming(dir).join(' ')}`,
     );
     expect(readdirSync(parent)).toEqual([]);
     rmSync(parent, { recursive: true });
-  }, 120_000);
+  });
 });
 
 async function expectNothingLeft(lab: LabProcess, boundMs = 0): Promise<void> {

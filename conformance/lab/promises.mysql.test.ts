@@ -7,11 +7,11 @@ const names = ['a', 'b', 'c'];
 
 beforeAll(async () => {
   lab = await LabProcess.start();
-}, 240_000);
+});
 
 afterAll(async () => {
   await lab?.stop();
-}, 60_000);
+});
 
 async function atEverySite(sql: string): Promise<void> {
   for (const name of names) await using(name, (client) => client.query(sql));
@@ -72,7 +72,7 @@ describe('keys never collide (G8)', () => {
       names.map((name) => [name, perSite, 1]),
     );
     expect(new Set(found.map((row) => row['scope'])).size).toBe(names.length);
-  }, 240_000);
+  });
 
   test('a row inserted at B after reading the newest of A there has the larger id', async () => {
     const id = await using('a', async (client) => {
@@ -81,7 +81,7 @@ describe('keys never collide (G8)', () => {
     });
     await until(
       async () => (await rows('b', `SELECT id FROM keyed WHERE id = ${id}`)).length === 1,
-      30_000,
+      120_000,
       () => `row ${id} of A is not at B`,
     );
     const reply = await using('b', async (client) => {
@@ -89,7 +89,7 @@ describe('keys never collide (G8)', () => {
       return BigInt(result.insertId);
     });
     expect(reply > id).toBe(true);
-  }, 60_000);
+  });
 });
 
 describe('concurrent writes on both sides of a cut (G6, G7)', () => {
@@ -103,7 +103,7 @@ describe('concurrent writes on both sides of a cut (G6, G7)', () => {
       ),
     );
     await lab.must('compare', '--wait', '60');
-  }, 120_000);
+  });
 
   test('merge the same way everywhere, and every losing value is kept', async () => {
     await lab.must('cut', 'C');
@@ -143,7 +143,7 @@ describe('concurrent writes on both sides of a cut (G6, G7)', () => {
     expect(lost('M2')).toContain(city('same') === 'Mwanza' ? 'Mugumu' : 'Mwanza');
     expect(lost('M3')).toContain('Tabora');
     expect(lost('M9')).toContain(city('both') === 'from A' ? 'from C' : 'from A');
-  }, 180_000);
+  });
 });
 
 describe('a cached read is fresh (G9)', () => {
@@ -153,7 +153,7 @@ describe('a cached read is fresh (G9)', () => {
     await atEverySite('CREATE TABLE counter (id BIGINT PRIMARY KEY, n INT NOT NULL)');
     await using('a', (client) => client.query('INSERT INTO counter VALUES (1, 0)'));
     await lab.must('compare', '--wait', '60');
-  }, 120_000);
+  });
 
   async function read(client: Connection): Promise<number> {
     const [found] = await client.query<RowDataPacket[]>(select);
@@ -201,7 +201,7 @@ describe('a cached read is fresh (G9)', () => {
     }).finally(() => (writing = false));
     expect(await readers).toBeGreaterThan(150);
     expect(await cacheHits('a')).toBeGreaterThan(before);
-  }, 120_000);
+  });
 
   test('after a replicated write', async () => {
     // A write that B has not seen yet is concurrent with the next at B, and may win over it (M2).
@@ -221,7 +221,7 @@ describe('a cached read is fresh (G9)', () => {
             let seen = 0;
             await until(
               async () => (seen = await read(direct)) >= n,
-              30_000,
+              120_000,
               () => `${n} did not arrive at A, which has ${seen}`,
             );
           },
@@ -231,7 +231,7 @@ describe('a cached read is fresh (G9)', () => {
       }
     }).finally(() => (writing = false));
     expect(await readers).toBeGreaterThan(100);
-  }, 180_000);
+  });
 
   test('soon after a write that bypassed the proxy', async () => {
     const delays: number[] = [];
@@ -242,7 +242,7 @@ describe('a cached read is fresh (G9)', () => {
         const begin = performance.now();
         await until(
           async () => (await read(client)) === n,
-          10_000,
+          120_000,
           () => `${n} is not seen through the proxy`,
         );
         delays.push(performance.now() - begin);
@@ -252,5 +252,5 @@ describe('a cached read is fresh (G9)', () => {
     process.stdout.write(
       `fresh after a bypassing write: p50 ${delays[15]?.toFixed(1)} ms, max ${delays.at(-1)?.toFixed(1)} ms\n`,
     );
-  }, 120_000);
+  });
 });

@@ -17,7 +17,7 @@ const binary = findServer();
     if (binary === null) throw new Error('no server');
     site = await startProxiedServer(binary);
     await root('CREATE TABLE app.post (id BIGINT PRIMARY KEY, v INT); INSERT INTO app.post VALUES (1, 0)');
-  }, 60_000);
+  });
   afterAll(async () => {
     expect(site.errors).toEqual([]);
     await site.stop();

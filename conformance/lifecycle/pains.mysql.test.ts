@@ -19,7 +19,7 @@ const binary = findServer();
     site = await startProxiedServer(binary);
     // With connections of clients that have gone kept for others, which is where state could get lost or be left over.
     own = await proxyBefore(site, { idle: { connectionsMax: 20, idleMs: 5_000, lifeMs: 60_000, rememberMs: 1_000 } });
-  }, 60_000);
+  });
   afterAll(async () => {
     await own.proxy.close();
     await site.stop();

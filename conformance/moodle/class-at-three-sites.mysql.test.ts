@@ -24,12 +24,12 @@ describeMoodle('a recorded Moodle class at A, other users at B and C', () => {
     dir = mkdtempSync(join(tmpdir(), 'duara-moodle-'));
     direct = await replayDirect();
     lab = await LabProcess.start(['--sql', data.dump]);
-  }, 300_000);
+  });
 
   afterAll(async () => {
     await lab?.stop();
     rmSync(dir, { recursive: true, force: true });
-  }, 60_000);
+  });
 
   async function replayDirect(): Promise<ReplayResult> {
     const server = new DatabaseServer({

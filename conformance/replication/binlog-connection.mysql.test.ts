@@ -74,7 +74,7 @@ suite('reading the binary log', () => {
           .every((byte) => byte === 0x78),
       ).toBe(true);
     }
-  }, 120_000);
+  });
 
   test('heartbeats come while nothing happens', async () => {
     const reader = await openBinlog({ ...logged.options(await logged.position()), heartbeatMs: 1_000 });

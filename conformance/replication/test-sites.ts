@@ -9,7 +9,7 @@ import { DatabaseServer } from '../../site/lab/database-server';
 import type { ServerBinary } from '../../site/lab/find-server';
 import { MemoryNetwork } from './memory-network';
 
-const WAIT_MS = 20_000;
+const WAIT_MS = 120_000;
 
 export const plainRules: ReplicationRules = {
   schemas: ['app'],

@@ -72,5 +72,5 @@ withDatabase('whole transactions', () => {
     expect(states.size).toBeGreaterThanOrEqual(TRANSFERS / AHEAD);
     expect(await b.table('chest')).toEqual(await a.table('chest'));
     expect(await b.table('purse')).toEqual(await a.table('purse'));
-  }, 120_000);
+  });
 });

@@ -24,11 +24,11 @@ interface Serve {
     const root = await createConnection({ socketPath: one.database.socket, user: 'root' });
     await root.query('CREATE TABLE app.post (id BIGINT AUTO_INCREMENT PRIMARY KEY, v INT)');
     await root.end();
-  }, 60_000);
+  });
   afterAll(async () => {
     for (const child of children) child.kill('SIGKILL');
     await one?.dispose();
-  }, 60_000);
+  });
 
   async function serve(env: NodeJS.ProcessEnv): Promise<Serve> {
     const main = join(__dirname, '../../site/main.js');
@@ -79,7 +79,7 @@ interface Serve {
       .map((line) => (JSON.parse(line) as { msg: string }).msg);
     expect(messages.at(-1)).toBe('ended');
     expect(messages).not.toContain('sessions had not finished in time, and were cut');
-  }, 120_000);
+  });
 
   test('cuts what does not finish in proxy.drainSeconds; the key marks and the data folder are as after any end', async () => {
     const run = await serve({ DUARA_PROXY_DRAIN_SECONDS: '1' });
@@ -102,5 +102,5 @@ interface Serve {
     again.child.kill('SIGTERM');
     expect(await again.ended).toBe(0);
     expect(again.log()).toContain('a second signal');
-  }, 120_000);
+  });
 });

@@ -29,12 +29,12 @@ const binary = findServer();
       30_000,
       () => 'not ready',
     );
-  }, 60_000);
+  });
 
   afterAll(async () => {
     await site?.close();
     await one?.dispose();
-  }, 60_000);
+  });
 
   const direct = (): Promise<Connection> =>
     createConnection({ socketPath: one?.database.socket ?? '', user: 'root', multipleStatements: true });

@@ -46,7 +46,7 @@ const binary = findServer();
       CREATE VIEW broken AS SELECT * FROM logs; DROP TABLE logs;
       CREATE TABLE logs (t TIMESTAMP(6), what TEXT)`);
     reader = new DefinitionReader({ query, isReplicated });
-  }, 60_000);
+  });
   afterAll(async () => {
     root?.destroy();
     await server?.stop();

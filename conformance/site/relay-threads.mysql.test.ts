@@ -25,14 +25,14 @@ const threads = { DUARA_PROXY_RELAY_THREADS: '3' };
        CREATE TABLE app.narrow (id INT AUTO_INCREMENT PRIMARY KEY, tag VARCHAR(40));
        CREATE TABLE app.source (n INT PRIMARY KEY); INSERT INTO app.source VALUES (1), (2), (3)`,
     );
-  }, 60_000);
+  });
   afterEach(async () => {
     for (const site of sites.splice(0)) await site.end('SIGKILL');
-  }, 60_000);
+  });
   afterAll(async () => {
     await root?.end();
     await one?.dispose();
-  }, 60_000);
+  });
 
   async function serve(env: NodeJS.ProcessEnv = {}): Promise<RelayedSite> {
     if (one === null) throw new Error('no server');
@@ -55,7 +55,7 @@ const threads = { DUARA_PROXY_RELAY_THREADS: '3' };
     expect(metrics).toContain(`duara_proxy_queries_total{kind="select"} ${clients.length}\n`);
     expect(metrics).toContain(`duara_proxy_query_seconds_count ${clients.length}\n`);
     expect(await site.end()).toBe(0);
-  }, 120_000);
+  });
 
   test('hold one limit of clients together', async () => {
     const site = await serve({ DUARA_PROXY_MAX_CONNECTIONS: '10' });
@@ -74,7 +74,7 @@ const threads = { DUARA_PROXY_RELAY_THREADS: '3' };
       () => 'the place of a client that has gone is not given to another',
     );
     expect((await site.proxyStatus()).connections).toBe(10);
-  }, 120_000);
+  });
 
   test('never give a key twice, and later ones are higher, over kill -9', async () => {
     const known: { id: bigint; tag: string }[] = [];
@@ -109,7 +109,7 @@ const threads = { DUARA_PROXY_RELAY_THREADS: '3' };
     expect(new Map(rows.map(({ id, tag }) => [String(id), String(tag)]))).toEqual(
       new Map(known.map(({ id, tag }) => [String(id), tag])),
     );
-  }, 240_000);
+  });
 
   test('give narrow columns, lists with and without keys, and prepared statements their keys', async () => {
     const site = await serve();
@@ -138,7 +138,7 @@ const threads = { DUARA_PROXY_RELAY_THREADS: '3' };
     expect(narrow).toEqual({ n: clients.length * 6, tags: clients.length * 5 });
     const [own] = await root.query<RowDataPacket[]>("SELECT id, tag FROM app.post WHERE tag LIKE 'own%' ORDER BY id");
     expect(own.map(({ id, tag }) => `${id} ${tag}`)).toEqual(clients.map((_, at) => `${1_000_000 + at} own${at}`));
-  }, 120_000);
+  });
 
   test('know of a table what any of them has made of it', async () => {
     const site = await serve();
@@ -157,7 +157,7 @@ const threads = { DUARA_PROXY_RELAY_THREADS: '3' };
       // Keys of the site's ranges, or none.
       for (const id of ids) expect([round, id > 2n ** 44n]).toEqual([round, round % 2 === 0]);
     }
-  }, 120_000);
+  });
 
   test('end together: each lets its transactions end within proxy.drainSeconds, and all that were cut are counted', async () => {
     const site = await serve({ DUARA_PROXY_DRAIN_SECONDS: '1' });
@@ -167,7 +167,7 @@ const threads = { DUARA_PROXY_RELAY_THREADS: '3' };
     expect(await site.ended).toBe(0);
     expect(site.log).toContain(`"sessions":${clients.length},`);
     expect(site.log).toContain('"msg":"ended"');
-  }, 120_000);
+  });
 
   (opensslAvailable() ? test : test.skip)(
     'use a certificate that was changed, all of them',

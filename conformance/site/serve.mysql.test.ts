@@ -14,12 +14,12 @@ const binary = findServer();
 
   beforeAll(async () => {
     if (binary !== null) await one?.prepare(binary, false);
-  }, 60_000);
+  });
 
   afterAll(async () => {
     for (const child of children) child.kill('SIGKILL');
     await one?.dispose();
-  }, 60_000);
+  });
 
   function serve(env: NodeJS.ProcessEnv = {}): {
     child: ChildProcess;
@@ -42,7 +42,7 @@ const binary = findServer();
     expect(await run.ended).toBe(1);
     expect(run.log()).toContain('sync_binlog is 0');
     expect(run.log()).toContain('SET GLOBAL innodb_flush_log_at_trx_commit=1');
-  }, 30_000);
+  });
 
   test('exits with 2 for a configuration that is wrong, and names its line', async () => {
     const file = join(one?.dir ?? '', 'wrong.yaml');
@@ -73,5 +73,5 @@ const binary = findServer();
     const messages = lines.map((line) => JSON.parse(line) as { msg: string; site: string });
     expect(messages.every(({ site }) => site === 'only')).toBe(true);
     expect(messages.at(-1)?.msg).toBe('ended');
-  }, 60_000);
+  });
 });

@@ -45,12 +45,12 @@ const { username } = userInfo();
         30_000,
         () => `no warning of the account:\n${log}`,
       );
-    }, 90_000);
+    });
 
     afterAll(async () => {
       child?.kill('SIGKILL');
       await one?.dispose();
-    }, 60_000);
+    });
 
     test('the server itself lets the process in', async () => {
       const direct = await createConnection({

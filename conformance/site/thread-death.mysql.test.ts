@@ -18,12 +18,12 @@ const binary = findServer();
     await one.prepare(binary, true);
     site = await Site.start(loadConfig(one.configFile, {}), pino({ level: 'silent' }));
     await becomesReady();
-  }, 60_000);
+  });
 
   afterAll(async () => {
     await site?.close();
     await one?.dispose();
-  }, 60_000);
+  });
 
   async function becomesReady(): Promise<void> {
     let waitingFor: readonly string[] = [];
@@ -62,7 +62,7 @@ const binary = findServer();
     const [rows] = await client.query('SELECT word FROM note ORDER BY id');
     expect(rows).toEqual([{ word: 'before' }, { word: 'while it was dead' }, { word: 'after' }]);
     await client.end();
-  }, 60_000);
+  });
 
   test('foreign keys that cascade are an alarm, plain ones are not', async () => {
     const client = await createConnection(one?.proxyAccount ?? {});
@@ -85,7 +85,7 @@ const binary = findServer();
       () => 'no alarm',
     );
     expect(messages).toEqual([expect.stringContaining('(child.gone)')]);
-  }, 30_000);
+  });
 
   test('an insert that went past the proxy is an alarm', async () => {
     const root = await createConnection({ socketPath: one?.database.socket ?? '', user: 'root', database: 'app' });
@@ -97,5 +97,5 @@ const binary = findServer();
       () => 'no alarm',
     );
     expect((await site.status()).keys.foreign).toBe('1');
-  }, 30_000);
+  });
 });

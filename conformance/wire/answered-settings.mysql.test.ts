@@ -28,7 +28,7 @@ const settings = 'SELECT @@character_set_client, @@collation_connection, @@sql_m
     const first = await open();
     for (const sql of opening) expect(await first.ask(sql)).toBe('ok 0 0 2 0');
     await first.quit();
-  }, 60_000);
+  });
   afterAll(async () => {
     for (const { raw } of opened) raw.destroy();
     root?.destroy();

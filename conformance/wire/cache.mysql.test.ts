@@ -41,7 +41,7 @@ const sql = 'SELECT w, n FROM words ORDER BY n';
     direct = await connect({ user: 'root', password: '', socketPath: site.server.socket });
     await db.query('CREATE TABLE words (w VARCHAR(20) PRIMARY KEY, n INT)');
     await db.query("INSERT INTO words VALUES ('moja', 1), ('mbili', 2)");
-  }, 60_000);
+  });
   beforeEach(async () => {
     await db.query("REPLACE INTO words VALUES ('moja', 1), ('mbili', 2)");
     await db.query("DELETE FROM words WHERE w NOT IN ('moja', 'mbili')");
@@ -343,8 +343,9 @@ const sql = 'SELECT w, n FROM words ORDER BY n';
     );
     const acknowledged = [0, 0, 0];
     const end = Date.now() + 3_000;
-    const running = (): boolean => Date.now() < end;
     const before = counters.cacheHits;
+    const shown = (): boolean => counters.cacheHits > before && Math.min(...acknowledged) > 0;
+    const running = (): boolean => Date.now() < end || !shown();
     const writers = acknowledged.map(async (_, id) => {
       const own = await connect();
       for (let n = 1; running(); n++) {
@@ -378,5 +379,5 @@ const sql = 'SELECT w, n FROM words ORDER BY n';
     expect(Math.min(...acknowledged)).toBeGreaterThan(0);
     // Else nothing was shown of the cache.
     expect(counters.cacheHits).toBeGreaterThan(before);
-  }, 20_000);
+  });
 });

@@ -56,7 +56,7 @@ const binary = findServer();
       CREATE TABLE child (id BIGINT PRIMARY KEY, p BIGINT, FOREIGN KEY (p) REFERENCES parent (id) ON DELETE CASCADE);
       INSERT INTO parent VALUES (1), (2); INSERT INTO child VALUES (1, 1), (2, 2);`);
     db = await connect();
-  }, 60_000);
+  });
   afterEach(() => void reasons.splice(0));
   afterAll(async () => {
     for (const connection of [...opened, root]) connection?.destroy();

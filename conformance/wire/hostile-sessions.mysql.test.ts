@@ -245,7 +245,7 @@ const binary = findServer();
     const admin = await root();
     await admin.query(`KILL ${(rows as { id: number }[])[0]?.id ?? 0}`);
     expect(await sleeping).toMatchObject({ fatal: true });
-    const deadline = Date.now() + 10_000;
+    const deadline = Date.now() + 120_000;
     while (site.counters.connections > before && Date.now() < deadline) await numbersOnce(connect);
     expect(site.counters.connections).toBeLessThanOrEqual(before);
     await admin.end();
@@ -263,7 +263,7 @@ const binary = findServer();
     for (const client of idle) client.send(command(14));
     for (const client of idle) expect((await client.take(1))[0]?.payload[0]).toBe(0);
     for (const client of idle) client.destroy();
-  }, 60_000);
+  });
 });
 
 async function numbersOnce(connect: () => Promise<Connection>): Promise<void> {

@@ -252,7 +252,7 @@ const base = 1_000_000_000_000n;
 });
 
 async function until(condition: () => boolean): Promise<void> {
-  const deadline = Date.now() + 10_000;
+  const deadline = Date.now() + 120_000;
   while (!condition()) {
     if (Date.now() > deadline) throw new Error('waited too long');
     await new Promise((resolve) => setImmediate(resolve));

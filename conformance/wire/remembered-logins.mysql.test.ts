@@ -185,7 +185,7 @@ const user = (name: string): LoginOptions => ({ user: name });
       async () =>
         ((await admin.query(`SELECT 1 FROM information_schema.processlist WHERE id = ${id}`))[0] as unknown[])
           .length === 0,
-      20_000,
+      120_000,
       () => 'the connection lives on',
     );
   };
@@ -283,7 +283,7 @@ const user = (name: string): LoginOptions => ({ user: name });
             await (await connect(options)).quit();
             return other.proxy.backends.counts.remembered > was;
           },
-          20_000,
+          120_000,
           () => 'nothing is remembered',
         );
       await remembers();

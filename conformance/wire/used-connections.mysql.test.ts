@@ -44,7 +44,7 @@ const idle = { connectionsMax: 4, idleMs: 600_000, lifeMs: 600_000, rememberMs: 
     for (const client of several) await client.quit();
     await until(
       async () => Promise.resolve(idleNow() > 0),
-      20_000,
+      120_000,
       () => 'no connection is idle',
     );
     await leaveOne(options);
@@ -168,7 +168,7 @@ const idle = { connectionsMax: 4, idleMs: 600_000, lifeMs: 600_000, rememberMs: 
         const [rows] = await admin.query(`SELECT 1 FROM information_schema.processlist WHERE id = ${connectionId}`);
         return (rows as unknown[]).length === 0;
       },
-      20_000,
+      120_000,
       () => 'the connection lives on',
     );
     const client = await SessionClient.logIn(raw, greeting.payload);
