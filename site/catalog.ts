@@ -33,6 +33,8 @@ const serverSchemas = new Set(['information_schema', 'performance_schema', 'mysq
  */
 export class InformationSchemaCatalog implements Catalog {
   private readonly tables = new Map<string, TableInfo | null>();
+  /** What was found last: a burst of INSERTs asks for one table, under names that would be put together each time. */
+  private found: { readonly schema: string; readonly table: string; readonly info: TableInfo } | null = null;
   private readonly loading = new Map<string, Promise<void>>();
   private readonly reader: DefinitionReader;
   private readonly ahead = new ReadAhead((schema) => this.readSchema(schema));
@@ -53,7 +55,11 @@ export class InformationSchemaCatalog implements Catalog {
 
   find(schema: string, table: string): TableInfo | null | undefined {
     this.followOthers();
-    return this.tables.get(this.key(schema, table));
+    const { found } = this;
+    if (found !== null && found.table === table && found.schema === schema) return found.info;
+    const info = this.tables.get(this.key(schema, table));
+    if (info) this.found = { schema, table, info };
+    return info;
   }
 
   load(schema: string, table: string): Promise<void> {
@@ -96,6 +102,7 @@ export class InformationSchemaCatalog implements Catalog {
 
   private drop(schema?: string, table?: string): void {
     this.generation += 1;
+    this.found = null;
     // A read that is under way may have seen what was before: whoever asks next starts a new one.
     this.loading.clear();
     this.reader.forget();
@@ -131,6 +138,7 @@ export class InformationSchemaCatalog implements Catalog {
 
   private keep(schema: string, table: string, info: TableInfo | null): void {
     const { tables, limits } = this;
+    this.found = null;
     for (const oldest of tables.keys()) {
       if (tables.size < limits.tablesMax) break;
       tables.delete(oldest);

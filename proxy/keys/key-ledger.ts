@@ -71,6 +71,7 @@ export class KeyLedger {
   private readonly tables = new Map<string, TableKeys>();
   /** The same, without a name to be put together for each INSERT. */
   private readonly keysOfInfo = new WeakMap<TableInfo, TableKeys>();
+  private last: { readonly info: TableInfo; readonly keys: TableKeys } | null = null;
   private readonly asks: Asks;
   private readonly global: { wanted: number; durable: number };
   private writeTrouble: { readonly atMs: number; readonly reason: string } | null = null;
@@ -271,8 +272,10 @@ export class KeyLedger {
   }
 
   private tableKeys(info: TableInfo): TableKeys {
+    if (this.last?.info === info) return this.last.keys;
     let keys = this.keysOfInfo.get(info);
     if (keys === undefined) this.keysOfInfo.set(info, (keys = this.keysOfTable(info)));
+    this.last = { info, keys };
     return keys;
   }
 

@@ -17,11 +17,18 @@ export function worse(a: Residue, b: Residue): Residue {
 
 /** Asked for each statement of each session: texts are parsed once, and judged once. */
 const judged = new WeakMap<ParsedText, Residue>();
+let last: { readonly parsed: ParsedText; readonly residue: Residue } | null = null;
 
 /** What running a text may leave behind, whether it succeeds or not. */
 export function residueOf(parsed: ParsedText): Residue {
-  const known = judged.get(parsed);
-  if (known !== undefined) return known;
+  if (last?.parsed === parsed) return last.residue;
+  const residue = judged.get(parsed) ?? judge(parsed);
+  // One object for many texts: a burst of what is alike.
+  last = { parsed, residue };
+  return residue;
+}
+
+function judge(parsed: ParsedText): Residue {
   let residue: Residue = parsed.broken ? 'unknown' : 'none';
   for (const statement of parsed.statements) residue = worse(residue, residueOfStatement(statement));
   if (parsed.kept === true) judged.set(parsed, residue);

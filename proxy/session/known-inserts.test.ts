@@ -48,11 +48,11 @@ function rig() {
   return { add, state, planned, learn, find };
 }
 
-/** A known INSERT of one row does without the increment: see oneRowEdit. */
+/** A known INSERT of one row does without the increment: see OneRowEdit. */
 function editsOf({ demand, edits }: KeyNeed): readonly TextEdit[] {
   const pins = ',auto_increment_increment=1,auto_increment_offset=1';
   const one = demand.kind === 'rows' && demand.count === 1;
-  return edits(1000n).map((edit) => (one ? { ...edit, text: edit.text.replace(pins, '') } : edit));
+  return edits(1000n).map(({ start, end, text }) => ({ start, end, text: one ? text.replace(pins, '') : text }));
 }
 
 /** All of a plan that is carried out. */

@@ -1,5 +1,5 @@
 import { LRUCache } from 'lru-cache';
-import { keyEdit, keyVariable, oneRowEdit } from '../keys/key-edits';
+import { keyEdit, keyVariable, OneRowEdit } from '../keys/key-edits';
 import { indexOf } from '../keys/row-keys';
 import type { TableInfo } from '../ports';
 import type { Statement } from '../sql/classifier';
@@ -168,6 +168,6 @@ function wanting(plan: StatementPlan, need: KeyNeed, count: number): StatementPl
   const demand = { ...need.demand, kind: 'rows', count } as const;
   // The server counts on from the first by itself.
   const edits = (key: bigint | typeof keyVariable): readonly TextEdit[] =>
-    count === 1 && key !== keyVariable ? [oneRowEdit(key)] : [keyEdit(startOfText, key)];
+    count === 1 && key !== keyVariable ? [new OneRowEdit(key)] : [keyEdit(startOfText, key)];
   return { ...plan, needs: [{ ...need, demand, rows: [], edits }] };
 }

@@ -1,3 +1,4 @@
+import { PayloadReader } from '../wire/payload-reader';
 /** What the protocol answers to a command (MySQL: "Command Phase"). */
 export type ReplyKind =
   /** COM_QUERY, COM_STMT_EXECUTE, COM_PROCESS_INFO: OK, error, file request, or result sets. */
@@ -34,4 +35,27 @@ export const nothingSaid: ReplySummary = Object.freeze(emptySummary());
 
 export function emptySummary(): ReplySummary {
   return { status: null, errorCode: null, affectedRows: [], lastInsertId: 0n, statementId: 0, parameterCount: 0 };
+}
+
+/** What most replies have: making such a number is a call out of compiled code. */
+const fewRows = [0n, 1n, 2n, 3n, 4n, 5n, 6n, 7n, 8n, 9n, 10n];
+
+export function countOf(rows: number): bigint {
+  return fewRows[rows] ?? BigInt(rows);
+}
+
+/** Notes what an OK packet says, of which `head` holds the first `bytes`; the rows that it counts. Throws PayloadTooShortError. */
+export function noteOk(summary: ReplySummary, head: Buffer, bytes: number): bigint {
+  const [rows, id] = [head[1] as number, head[2] as number];
+  // What an INSERT of a few rows gets whose key is one of ours: eight bytes, below 2^53.
+  if (bytes >= 13 && rows < fewRows.length && id === 0xfe && head.readUInt16LE(9) < 0x20) {
+    summary.lastInsertId = BigInt(head.readUInt32LE(3) + head.readUInt32LE(7) * 2 ** 32);
+    summary.status = head.readUInt16LE(11);
+    return countOf(rows);
+  }
+  const reader = new PayloadReader(head.subarray(0, bytes), 1);
+  const affectedRows = reader.lenenc();
+  summary.lastInsertId = reader.lenenc();
+  summary.status = reader.uint16();
+  return affectedRows;
 }

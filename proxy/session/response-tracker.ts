@@ -9,15 +9,12 @@ import { PayloadReader } from '../wire/payload-reader';
 import { AuthPacket } from '../wire/handshake';
 import { PROGRESS_REPORT, ReplyHeader } from '../wire/response';
 import { endedPhase, eofBeforeRows, filePhase, firstPhase, type ReplyPhase, rowsPhase } from './reply-phase';
-import { emptySummary, nothingSaid, type ReplyKind, type ReplySummary } from './reply-summary';
+import { countOf, emptySummary, noteOk, nothingSaid, type ReplyKind, type ReplySummary } from './reply-summary';
 
 /** Most of a packet's head that is looked at: an OK packet's fixed fields take 1 + 9 + 9 + 2 + 2. */
 const HEAD_BYTES = 32;
 /** For the packet at hand of whatever session, as long as its bytes lie in one chunk. */
 const sharedHead = Buffer.allocUnsafeSlow(HEAD_BYTES);
-
-/** What most replies have: making such a number is a call out of compiled code. */
-const fewRows = [0n, 1n, 2n, 3n, 4n, 5n, 6n, 7n, 8n, 9n, 10n];
 
 /**
  * Follows the server's packets from their headers and first bytes, and says where a reply ends. Rows are skipped by
@@ -336,7 +333,7 @@ export class ResponseTracker {
       return;
     }
     this.endStatus();
-    this.summary.affectedRows.push(fewRows[this.rows] ?? BigInt(this.rows));
+    this.summary.affectedRows.push(countOf(this.rows));
     this.endOfResult();
   }
 
@@ -349,23 +346,19 @@ export class ResponseTracker {
   private endStatus(): void {
     // COM_FIELD_LIST ends in a plain EOF packet even under deprecateEof in some servers.
     if (this.payloadLength === 5 || !this.deprecateEof) this.eofStatus();
-    else this.readOk();
+    else this.okStatus();
   }
 
   private eofStatus(): void {
     if (this.payloadLength >= 5) this.summary.status = this.head.readUInt16LE(3);
   }
 
-  private readOk(): bigint {
-    const reader = new PayloadReader(this.head.subarray(0, this.headWanted), 1);
-    const affectedRows = reader.lenenc();
-    this.summary.lastInsertId = reader.lenenc();
-    this.summary.status = reader.uint16();
-    return affectedRows;
+  private okStatus(): bigint {
+    return noteOk(this.summary, this.head, this.headWanted);
   }
 
   private ok(): void {
-    this.summary.affectedRows.push(this.readOk());
+    this.summary.affectedRows.push(this.okStatus());
   }
 
   private okEnds(): void {

@@ -3,7 +3,7 @@ import { PACKET_HEADER_BYTES, PACKET_PAYLOAD_MAX, ServerStatus } from '../wire/c
 import { frame } from '../wire/packet-framer';
 import { queryTextAt } from '../wire/statement-parameters';
 import { onlyReads, onlyWrites, type ParsedText, type Statement } from '../sql/classifier';
-import { keyEdit } from '../keys/key-edits';
+import { keyEdit, OneRowEdit } from '../keys/key-edits';
 import { setAssignments } from '../sql/set-assignments';
 import { type TextEdit, withEdits } from '../sql/text-edit';
 import type { CachedReads } from './cached-reads';
@@ -30,6 +30,8 @@ import { addsIndex, isTemporaryDdl } from './table-definitions';
 import { changedSet, withEntry, withoutEntry } from './sparse';
 import { type WriteTracker, writesAnything, writesNothing } from './write-tracker';
 
+/** So few bytes that a call to copy them costs more. */
+const COPIED_MAX = 128;
 /** Of the packet. */
 const TEXT_AT = PACKET_HEADER_BYTES + 1;
 
@@ -79,7 +81,8 @@ export class TextHandler {
     if (plan.kind === 'wait') return plan;
     if (plan.kind === 'ask') return askExpression(plan.expression, this.state);
     if (plan.kind === 'refused') return errorAnswer(plan.error, command);
-    const setting = idle && plan.edits.length === 0 ? this.settings.question(command, text, parsed) : null;
+    const setting =
+      known === null && idle && plan.edits.length === 0 ? this.settings.question(command, text, parsed) : null;
     if (setting !== null && this.services.settings.has(setting)) return this.answerSetting(command, text, plan);
     const sent = this.reads.missed(command, text, parsed, idle);
     if (sent.kind === 'wait') return sent;
@@ -331,7 +334,8 @@ function changesSession({ kind }: Statement): boolean {
 function editedCommand(payload: Buffer, textAt: number, text: string, edits: readonly TextEdit[]): Buffer {
   const [edit] = edits;
   const inserts = edits.length === 1 && edit !== undefined && edit.start === edit.end;
-  const length = payload.length + (edit?.text.length ?? 0);
+  const keyed = edit instanceof OneRowEdit ? edit : null;
+  const length = payload.length + (keyed?.length ?? edit?.text.length ?? 0);
   if (!inserts || length >= PACKET_PAYLOAD_MAX) return edited(payload.subarray(0, textAt), text, edits);
   // What most INSERTs get: bytes in one place, the rest as it came.
   const framed = Buffer.allocUnsafe(PACKET_HEADER_BYTES + length);
@@ -343,8 +347,10 @@ function editedCommand(payload: Buffer, textAt: number, text: string, edits: rea
   // Before most of them there is but the command's own byte.
   if (at === 1) framed[PACKET_HEADER_BYTES] = payload[0] ?? 0;
   else payload.copy(framed, PACKET_HEADER_BYTES, 0, at);
-  const end = PACKET_HEADER_BYTES + at + framed.write(edit.text, PACKET_HEADER_BYTES + at, 'latin1');
-  payload.copy(framed, end, at);
+  const editAt = PACKET_HEADER_BYTES + at;
+  const end = keyed?.write(framed, editAt) ?? editAt + framed.write(edit.text, editAt, 'latin1');
+  if (payload.length - at > COPIED_MAX) payload.copy(framed, end, at);
+  else for (let from = at; from < payload.length; from++) framed[end + from - at] = payload[from] as number;
   return framed;
 }
 
