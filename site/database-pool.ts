@@ -24,10 +24,12 @@ export class DatabasePool {
     });
   }
 
-  /** A `Query`. */
+  /** A `Query`; of a block (BEGIN NOT ATOMIC), the rows of its SELECT. */
   async rows(sql: string, values: readonly unknown[] = []): Promise<readonly SqlRow[]> {
     const [rows] = await this.pool.query<RowDataPacket[]>(sql, [...values]);
-    return rows;
+    // What is not a query has an object for its answer.
+    const first: unknown = Array.isArray(rows) ? rows[0] : null;
+    return Array.isArray(first) ? (first as RowDataPacket[]) : rows;
   }
 
   async close(): Promise<void> {

@@ -1,5 +1,6 @@
 import type { KeySearch, SmallestKey, TableInfo } from '../proxy/ports';
 import { quoteName } from './accounts';
+import type { SqlRow } from './database-pool';
 
 /**
  * Looks over a connection of the site's own (MariaDB): among a client's own commands the question would need a right that the
@@ -7,7 +8,7 @@ import { quoteName } from './accounts';
  * the table meanwhile waits for that client, and we for them: not for long.
  */
 export function smallestKey(
-  query: (sql: string, values: readonly unknown[]) => Promise<readonly unknown[]>,
+  query: (sql: string, values: readonly unknown[]) => Promise<readonly SqlRow[]>,
 ): SmallestKey {
   return async (table, among, found) => {
     let key: bigint | null = null;
@@ -30,8 +31,7 @@ function question({ schema, table, autoIncrement }: TableInfo, { from, end, also
   );
 }
 
-/** The block answers with the rows of its SELECT, and an OK. */
-function keyIn([rows]: readonly unknown[]): bigint | null {
-  const [row] = Array.isArray(rows) ? (rows as { readonly smallest?: string | number | null }[]) : [];
-  return row?.smallest === null || row?.smallest === undefined ? null : BigInt(row.smallest);
+function keyIn([row]: readonly SqlRow[]): bigint | null {
+  const smallest = row?.['smallest'] as string | number | null | undefined;
+  return smallest === null || smallest === undefined ? null : BigInt(smallest);
 }
