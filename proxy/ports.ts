@@ -172,6 +172,8 @@ export interface TableVersionBoard {
   version(slot: number): number;
   /** True while a write to this slot is in flight, or everything is (capture away, a write of anything under way). */
   busy(slot: number): boolean;
+  /** Moves before any version does: where it stands still, so do all versions. */
+  moves(): number;
   /** Raises the version and counts a write in flight, until `endWrite`. */
   beginWrite(slot: number): void;
   /** Raises the version and ends one write in flight. */

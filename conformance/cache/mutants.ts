@@ -26,6 +26,7 @@ export function proxyBoard(real: TableVersions, mutant: Mutant | null): TableVer
     unknownRowsSlot: (schema, table) => real.unknownRowsSlot(schema, table),
     rowSlot: (schema, table, key) => real.rowSlot(schema, table, key),
     version: (slot) => real.version(slot) - (hidden.get(slot) ?? 0) - (hidden.get('all') ?? 0),
+    moves: () => real.moves(),
     busy: (slot) => real.busy(slot),
     beginWrite: (slot) => {
       real.beginWrite(slot);

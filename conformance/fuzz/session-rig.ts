@@ -94,6 +94,9 @@ class CountedVersions implements TableVersionBoard {
   version(slot: number): number {
     return this.board.version(slot);
   }
+  moves(): number {
+    return this.board.moves();
+  }
   busy(slot: number): boolean {
     return this.board.busy(slot);
   }

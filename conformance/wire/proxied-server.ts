@@ -66,6 +66,9 @@ export class RecordingVersions implements TableVersionBoard {
   version(): number {
     return 0;
   }
+  moves(): number {
+    return 0;
+  }
   busy(): boolean {
     return false;
   }

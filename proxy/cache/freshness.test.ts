@@ -26,6 +26,7 @@ function boardOf(mutant: Mutant): TableVersionBoard {
     unknownRowsSlot: (schema, table) => real.unknownRowsSlot(schema, table),
     rowSlot: (schema, table, key) => real.rowSlot(schema, table, key),
     version: (slot) => real.version(slot) - hidden,
+    moves: () => real.moves(),
     busy: (slot) => mutant !== 'ignore busy' && real.busy(slot),
     beginWrite: (slot) => {
       real.beginWrite(slot);

@@ -13,8 +13,8 @@ export type BoardOwner = keyof typeof OWNERS;
 const OWNER_COUNT = Object.keys(OWNERS).length;
 
 /**
- * Layout, in 32-bit words: flush generation, capture health, generations of settings, definitions and defaults, each
- * owner's writes of anything in flight, versions, then each owner's in-flight counters.
+ * Layout, in 32-bit words: flush generation, capture health, generations of settings, definitions and defaults, doubts,
+ * moves, each owner's writes of anything in flight, versions, then each owner's in-flight counters.
  */
 const FLUSHES = 0;
 const HEALTHY = 1;
@@ -23,7 +23,8 @@ const DEFINITIONS = 3;
 const DEFAULTS = 4;
 /** Commands of clients of which nobody knows yet whether they are read. */
 const DOUBTS = 5;
-const ALL_IN_FLIGHT = 6;
+const MOVES = 6;
+const ALL_IN_FLIGHT = 7;
 const VERSIONS = ALL_IN_FLIGHT + OWNER_COUNT;
 const IN_FLIGHT = VERSIONS + SLOTS;
 const WORDS = IN_FLIGHT + SLOTS * OWNER_COUNT;
@@ -97,12 +98,12 @@ export class TableVersions implements TableVersionBoard {
   beginWrite(slot: number): void {
     // Counted before it is raised: who reads the new version finds the slot busy.
     Atomics.add(this.words, this.ownInFlight + slot, 1);
-    Atomics.add(this.words, VERSIONS + slot, 1);
+    this.raise(VERSIONS + slot);
   }
 
   endWrite(slot: number): void {
     // Raised before it is discounted: who finds the slot free reads the new version.
-    Atomics.add(this.words, VERSIONS + slot, 1);
+    this.raise(VERSIONS + slot);
     const before = Atomics.sub(this.words, this.ownInFlight + slot, 1);
     if (before <= 0) throw new Error(`endWrite without beginWrite for slot ${slot}`);
   }
@@ -134,7 +135,16 @@ export class TableVersions implements TableVersionBoard {
   }
 
   flushAll(): void {
-    Atomics.add(this.words, FLUSHES, 1);
+    this.raise(FLUSHES);
+  }
+
+  moves(): number {
+    return Atomics.load(this.words, MOVES);
+  }
+
+  private raise(word: number): void {
+    Atomics.add(this.words, MOVES, 1);
+    Atomics.add(this.words, word, 1);
   }
 
   settingsGeneration(): number {

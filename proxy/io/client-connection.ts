@@ -302,11 +302,8 @@ export class ClientConnection implements SessionEffects, TwoSides {
 
   wait(ready: Promise<void>, pauseMs: number): void {
     this.client.pause();
-    const resume = (): void => {
-      const go = (): void => this.guarded(() => this.resumeSession());
-      if (pauseMs === 0) go();
-      else setTimeout(go, pauseMs);
-    };
+    const go = (): void => this.guarded(() => this.resumeSession());
+    const resume = (): void => void (pauseMs === 0 ? go() : setTimeout(go, pauseMs));
     ready.then(resume, (error: unknown) => {
       const reason = error instanceof Error ? error.message : String(error);
       this.options.log.warn(`a statement waits: ${reason}`);
@@ -325,6 +322,7 @@ export class ClientConnection implements SessionEffects, TwoSides {
       backend.cork();
       session.takesChunk(bytes);
       backend.uncork();
+      session.sent();
       if (session.holding || backend.needsDrain) this.client.pause();
     });
   }
@@ -353,6 +351,7 @@ export class ClientConnection implements SessionEffects, TwoSides {
 
   /** Held commands may have gone out. */
   private afterProgress(session: Session, backend: Channel): void {
+    session.sent();
     if (this.draining) this.leaveAtRest();
     if (session.holding) return;
     if (this.clientEnded) backend.end();

@@ -7,7 +7,7 @@ import type { ClientCommand } from './client-command';
 import type { CommandOutcome } from './command-outcome';
 import { swallowedReply } from './pending-reply';
 import { forgetDefaults, knownSqlMode, type ProxyServices } from './proxy-services';
-import { ReplyCollector } from './reply-collector';
+import { ReplyCollector, type Storing } from './reply-collector';
 import { type Isolation, SessionFingerprint } from './session-fingerprint';
 import { queryAttributes, type SessionState } from './session-state';
 import type { WriteTracker } from './write-tracker';
@@ -51,6 +51,16 @@ export type Missed =
   /** Another session asks just this: look again when it has its reply. */
   | Waiting;
 
+/** A SELECT that was not found, and is sent. */
+interface SentRead {
+  readonly text: string;
+  readonly parsed: ParsedText;
+  /** Equal for questions that have the same reply. */
+  readonly key: string;
+  /** Of the board, before it was sent. */
+  readonly moves: number;
+}
+
 const nothing: readonly string[] = [];
 /** FOUND_ROWS() is 1, then ROW_COUNT() is 0. (On a new connection the first is what the server's thread counted last.) */
 const asOnNew: readonly string[] = ['SELECT 1', 'DO 0'];
@@ -62,6 +72,8 @@ export class CachedReads {
   private readonly asked: SessionCache | null;
   /** The text that has waited for another session's reply: it does so once. */
   private waited: string | null = null;
+  /** Of a text that is being sent, which is to be judged behind it. */
+  private unjudged: ReplyCollector | null = null;
 
   constructor(
     private readonly state: SessionState,
@@ -113,16 +125,37 @@ export class CachedReads {
       return { kind: 'wait', what: 'the same question', ready: joined };
     }
     this.waited = null;
+    if (services.cache === null) return notCollected;
+    const moves = services.versions.moves();
+    const judge = (): Storing | null => this.judge(asked, { text, parsed, key, moves });
+    this.unjudged = new ReplyCollector(services.cache, judge);
+    return { kind: 'send', collector: this.unjudged };
+  }
+
+  /** What was to be sent is with the server: while it is at work there is time to judge it. */
+  sent(): void {
+    const { unjudged } = this;
+    if (unjudged === null) return;
+    this.unjudged = null;
+    unjudged.judged();
+  }
+
+  /**
+   * What the reply to a text that was sent is to be kept with; null: it is not. The versions that it depends on are those
+   * from before it was sent only if none has moved since `moves` was read there.
+   */
+  private judge(asked: SessionCache, { text, parsed, key, moves }: SentRead): Storing | null {
+    const { cache, versions, flights, counters } = this.services;
     const answer = asked.ask(text, parsed);
-    if (answer.kind === 'bypass' || services.cache === null) {
-      return answer.kind === 'bypass' ? this.bypassed(answer.reason) : notCollected;
+    const reason = answer.kind === 'bypass' ? answer.reason : 'written_meanwhile';
+    if (answer.kind === 'bypass' || cache === null || versions.moves() !== moves) {
+      counters.cacheBypassed(reason);
+      return null;
     }
-    const { cache } = services;
     const { ticket } = answer;
     const viable = (): boolean => cache.mayStore(ticket);
-    const flight = viable() ? services.flights.begin(key, viable) : null;
-    const confirm = answer.kind === 'unsure' ? answer.confirm : null;
-    return { kind: 'send', collector: new ReplyCollector(cache, ticket, flight, confirm) };
+    const flight = viable() ? flights.begin(key, viable) : null;
+    return { ticket, flight, confirm: answer.kind === 'unsure' ? answer.confirm : null };
   }
 
   /** A prepared SELECT: its replies are not kept. */

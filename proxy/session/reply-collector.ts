@@ -10,60 +10,79 @@ export interface FlightOfReply {
 /** Questions to the catalog about one text: a view's tables, their triggers, and so on. */
 const CONFIRM_MAX = 30;
 
+/** What a reply is stored with. */
+export interface Storing {
+  readonly ticket: CacheTicket;
+  readonly flight: FlightOfReply | null;
+  /** Says whether the reply may be kept after all. */
+  readonly confirm: (() => Confirmation) | null;
+}
+
 /** Keeps the bytes of a reply that may be stored, as long as they are few enough. */
 export class ReplyCollector {
   private parts: Buffer[] = [];
   private bytes = 0;
+  private storing: Storing | null = null;
 
   constructor(
     private readonly cache: ReadCache,
-    private ticket: CacheTicket,
-    private readonly flight: FlightOfReply | null,
-    /** Says whether the reply may be kept after all. */
-    private readonly confirm: (() => Confirmation) | null,
+    /** Judges the text; null: its reply is not to be kept. */
+    private judge: (() => Storing | null) | null,
   ) {}
 
+  /** Judges the text, if that was not done: best when it was sent, while the server is at work. */
+  judged(): Storing | null {
+    const { judge } = this;
+    if (judge !== null) {
+      this.judge = null;
+      this.storing = judge();
+    }
+    return this.storing;
+  }
+
   push(part: Buffer): void {
+    const storing = this.judged();
+    if (storing === null) return;
     this.bytes += part.length;
     if (this.bytes <= this.cache.replyBytesMax) this.parts.push(ownBytes([part], part.length));
     else if (this.parts.length > 0) {
       this.parts = [];
       // Whoever waits for it waits in vain.
-      this.flight?.end();
+      storing.flight?.end();
     }
   }
 
   /** The reply has ended well. */
   store(): void {
-    if (this.confirm === null) this.keep();
-    else this.keepConfirmed(this.confirm, CONFIRM_MAX);
+    const storing = this.judged();
+    if (storing === null) return;
+    if (storing.confirm === null) this.keep(storing);
+    else this.keepConfirmed(storing, storing.confirm, CONFIRM_MAX);
   }
 
   /** It has not, or will not come. */
   drop(): void {
+    this.judge = null;
     this.parts = [];
-    this.flight?.end();
+    this.storing?.flight?.end();
   }
 
-  private keep(): void {
+  private keep({ ticket, flight }: Storing): void {
     const [only] = this.parts;
     if (this.bytes > this.cache.replyBytesMax) this.cache.tooLarge();
     else {
       const reply = this.parts.length === 1 && only !== undefined ? only : ownBytes(this.parts, this.bytes);
-      this.cache.store(this.ticket, reply, this.flight?.wanted() ?? false);
+      this.cache.store(ticket, reply, flight?.wanted() ?? false);
     }
-    this.flight?.end();
+    flight?.end();
   }
 
-  private keepConfirmed(confirm: () => Confirmation, tries: number): void {
+  private keepConfirmed(storing: Storing, confirm: () => Confirmation, tries: number): void {
     const confirmed = confirm();
     if (confirmed === null || tries === 0) return this.drop();
-    if (!(confirmed instanceof Promise)) {
-      this.ticket = confirmed;
-      return this.keep();
-    }
+    if (!(confirmed instanceof Promise)) return this.keep({ ...storing, ticket: confirmed });
     confirmed.then(
-      () => this.keepConfirmed(confirm, tries - 1),
+      () => this.keepConfirmed(storing, confirm, tries - 1),
       () => this.drop(),
     );
   }

@@ -178,6 +178,11 @@ export class Session {
     else this.effects.close();
   }
 
+  /** What was given to the backend has gone out: now is the time for what the client need not wait for. */
+  sent(): void {
+    this.statements.sent();
+  }
+
   /** One of the two connections is gone; outcomes of what was in flight are unknown. */
   closed(): void {
     this.replies?.closed();

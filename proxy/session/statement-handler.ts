@@ -157,6 +157,11 @@ export class StatementHandler {
     return residueLeft(this.state);
   }
 
+  /** What was to be sent is with the server. */
+  sent(): void {
+    this.reads.sent();
+  }
+
   /** Those that were answered and not sent. */
   dropSettings(): void {
     this.settings.drop();
