@@ -201,6 +201,34 @@ withMaria('capture of a running server', () => {
     await rig.start({ log: 'local', 'user.seen': 'local' });
   });
 
+  test('of a unique value of any length the record can be read', async () => {
+    await rig.run(
+      'CREATE TABLE doc (id BIGINT PRIMARY KEY, body MEDIUMBLOB, UNIQUE (body))',
+      "INSERT INTO doc VALUES (1, REPEAT('x', 70000)), (2, REPEAT('y', 70000))",
+      "UPDATE doc SET body=REPEAT('z', 70000) WHERE id=1",
+    );
+    expect(await rig.captured()).toHaveLength(2);
+    const [inserted, updated] = (await rig.spooled()).slice(-2);
+    expect(inserted?.rows.map(({ uniques }) => uniques.length)).toEqual([1, 1]);
+    const [before] = inserted?.rows ?? [];
+    expect(updated?.rows[0]?.uniques[0]?.before).toBe(before?.uniques[0]?.after);
+  });
+
+  test('what fails to take a captured change set into account ends capture: no site gets it twice', async () => {
+    const before = (await rig.captured()).length + (await rig.spooled()).length;
+    const stopped = new Promise<Error>((resolve) => rig.capture.onStopped(resolve));
+    rig.capture.onLocal(() => {
+      throw new Error('no');
+    });
+    await rig.run("INSERT INTO user VALUES (590,'f1',0)", "INSERT INTO user VALUES (591,'f2',0)");
+    expect(await stopped).toMatchObject({ code: 'DUARA_CAPTURE_NOT_FOLLOWED' });
+    await rig.stopCapture();
+    await rig.start({ log: 'local', 'user.seen': 'local' });
+    await rig.captured();
+    const after = await rig.spooled();
+    expect(after.map(({ seq }) => seq)).toEqual(Array.from({ length: before + 2 }, (_, n) => BigInt(n + 1)));
+  });
+
   test('a position older than the spool, as a crash leaves it, repeats nothing and loses nothing', async () => {
     await rig.run("INSERT INTO user VALUES (600,'r1',0)");
     await rig.captured();

@@ -14,7 +14,9 @@ export type CaptureErrorCode =
   /** Events in an order that the protocol does not allow. */
   | 'DUARA_LOG_MALFORMED'
   /** What this site remembers of itself is gone or does not fit together. */
-  | 'DUARA_CAPTURE_MEMORY_LOST';
+  | 'DUARA_CAPTURE_MEMORY_LOST'
+  /** A change set is in the stream, and what has to know of it does not. */
+  | 'DUARA_CAPTURE_NOT_FOLLOWED';
 
 /** Capture cannot go on by itself; the message says what to do. */
 export class CaptureError extends Error {

@@ -169,18 +169,29 @@ export class TransactionLine {
       wallMs: (options.wallMs ?? Date.now)(),
     });
     const record = stream.add(changeSet);
-    this.tellForeignKeys(net);
+    try {
+      this.tellForeignKeys(net);
+    } catch (error) {
+      throw notFollowed(transaction.gtid, error);
+    }
     return { head: changeSet, made: { changeSet, record } };
   }
 
   /** Null: all have taken it. */
   private tellLocal({ changeSet, record }: NonNullable<Taken['made']>): Promise<unknown> | null {
     let open: Promise<void>[] | null = null;
-    for (const listener of this.parts.listeners.local) {
-      const told = listener(changeSet, record);
-      if (told !== undefined) (open ??= []).push(told);
+    const failed = (error: unknown): never => {
+      throw notFollowed(`${changeSet.origin}:${changeSet.seq}`, error);
+    };
+    try {
+      for (const listener of this.parts.listeners.local) {
+        const told = listener(changeSet, record);
+        if (told !== undefined) (open ??= []).push(told);
+      }
+    } catch (error) {
+      failed(error);
     }
-    return open === null ? null : Promise.all(open);
+    return open === null ? null : Promise.all(open).catch(failed);
   }
 
   private async viewAll(
@@ -244,6 +255,16 @@ export class TransactionLine {
 
 function changesSchema({ statements }: LoggedTransaction): boolean {
   return statements.length > 0 && statements.some(({ kind }) => kind === 'schema');
+}
+
+/** The record is in the stream, so to read the transaction again would give it to the other sites twice. */
+function notFollowed(what: string, cause: unknown): CaptureError {
+  return new CaptureError(
+    'DUARA_CAPTURE_NOT_FOLLOWED',
+    `change set of ${what} was captured, but this site failed to take it into account (${String(cause)}). Restart Duara: it ` +
+      'is then read from the log anew. If that does not help, report it with this message',
+    { cause },
+  );
 }
 
 /** Errors after which reading the same log again cannot help. */

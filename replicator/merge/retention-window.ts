@@ -117,7 +117,7 @@ export class RetentionWindow {
     const { rows } = changeSet;
     const [only] = rows;
     if (only !== undefined && rows.length === 1) this.index.add(kept, only);
-    else for (const [row, change] of rows.entries()) this.index.add({ changeSet: kept, row }, change);
+    else for (const [row, change] of rows.entries()) this.index.add({ changeSet: kept, key: change.key, row }, change);
   }
 
   private note({ origin, seq, rows }: ChangeSet, kept: ChangeSet | RecordedChangeSet): void {

@@ -32,6 +32,17 @@ test.each([
   expect(key(a)).not.toBe(key(b));
 });
 
+test('a long value is in the key by its hash: equal for equal values only, and short enough for a record', () => {
+  const key = (values: Uint8Array[]): string => uniqueKey({ schema: 's', table: 't', index: 'u', values });
+  const long = Buffer.alloc(70_000, 1);
+  const other = Buffer.from(long).fill(2, 69_999);
+  expect(key([long])).toBe(key([Buffer.from(long)]));
+  expect(new Set([[long], [other], [long, other], [other, long], [long.subarray(1)]].map(key)).size).toBe(5);
+  const many = Array.from({ length: 32 }, () => Buffer.alloc(1_024));
+  expect(key(many).length).toBeLessThan(64 * 1024);
+  expect(key(many)).not.toBe(key(many.map(() => Buffer.alloc(1_025))));
+});
+
 test('a key survives its way as bytes', () => {
   const key = rowKey({ schema: 's', table: 'é', values: [Uint8Array.of(0, 127, 128, 255)] });
   expect(keyFromBytes(keyBytes(key))).toBe(key);

@@ -1,9 +1,11 @@
+import { createHash } from 'node:crypto';
 import type { RowKey, UniqueKey } from '../change-set';
 import { PayloadWriter } from '../../proxy/wire/payload-writer';
 
 /**
  * Keys are byte strings in a JavaScript string, one byte a character (V8 stores such strings in one byte each): a kind
- * letter, the names and the values, each with its length before it, so that different parts never make one key.
+ * letter, the names and the values, each with its length before it, so that different parts never make one key. For a long
+ * value (MariaDB keeps a UNIQUE over TEXT or BLOB of any length) its SHA-256 stands, behind a mark that is no length.
  */
 
 export interface RowKeyParts {
@@ -38,9 +40,17 @@ export function keyFromBytes<Key extends RowKey | UniqueKey>(bytes: Uint8Array):
 /** One for all keys, as one is made for each row. */
 const writer = new PayloadWriter(256);
 
+/** An index has 32 columns at most: a key of so many stays below what a reader of records takes for one (64 KiB). */
+const VALUE_BYTES_MAX = 1_024;
+/** Stands for NULL where lengths are written so; a key has none. */
+const HASH_MARK = 0xfb;
+
 function keyString(kind: 'r' | 'u', names: readonly string[], values: readonly Uint8Array[]): string {
   writer.latin1(kind);
   for (const name of names) writer.lenencBytes(name);
-  for (const value of values) writer.lenencBytes(value);
+  for (const value of values) {
+    if (value.length <= VALUE_BYTES_MAX) writer.lenencBytes(value);
+    else writer.uint8(HASH_MARK).raw(createHash('sha256').update(value).digest());
+  }
   return writer.takeLatin1();
 }

@@ -93,7 +93,7 @@ export class WindowIndex {
       const entry = this.uniques.get(walk.nextUnique()!);
       if (entry === undefined) continue;
       if (!covers(changeSet, entry)) return false;
-      for (const operation of operationsIn(entry)) walk.reachRow(operation.change.key);
+      walk.reachRows(entry);
     }
     return true;
   }
@@ -108,7 +108,7 @@ export class WindowIndex {
         for (const unique of this.uniquesOfRow.get(key) ?? []) walk.reachUnique(unique);
       } else {
         const entry = this.uniques.get(walk.nextUnique()!);
-        for (const operation of operationsIn(entry)) walk.reachRow(operation.change.key);
+        walk.reachRows(entry);
       }
     }
     return walk.rows;
@@ -126,6 +126,13 @@ class GroupWalk {
     if (this.rows.has(key)) return;
     this.rows.add(key);
     this.rowQueue.push(key);
+  }
+
+  /** Of records only the keys are looked at: they need not be decoded. */
+  reachRows(entry: Entry | undefined): void {
+    if (entry === undefined) return;
+    if (!isTrack(entry)) return this.reachRow(keyOf(entry));
+    for (const kept of entry.operations) this.reachRow(keyOf(kept));
   }
 
   reachUnique(key: UniqueKey): void {
@@ -164,6 +171,10 @@ function operationsIn(entry: Entry | undefined): readonly Operation[] {
 
 function isTrack(entry: Entry): entry is Track {
   return !('changeSet' in entry);
+}
+
+function keyOf(kept: Kept): RowKey {
+  return 'change' in kept ? kept.change.key : kept.key;
 }
 
 function operationOf(kept: Kept): Operation {

@@ -15,8 +15,9 @@ const claims = new Set<number>();
 export async function freePort({ lowest, highest }: PortRange = ports): Promise<number> {
   for (let attempt = 0; attempt < 1000; attempt++) {
     const port = lowest + Math.floor(Math.random() * (highest - lowest));
-    if (claims.has(port) || !(await claim(port))) continue;
+    if (claims.has(port)) continue;
     claims.add(port);
+    if (!(await claim(port))) continue;
     const free = await listening({ port, host: '127.0.0.1' });
     if (free === null) continue;
     await new Promise((resolve) => free.close(resolve));
