@@ -2,30 +2,51 @@ import type { KeySearch, SmallestKey, TableInfo } from '../proxy/ports';
 import { quoteName } from './accounts';
 import type { SqlRow } from './database-pool';
 
+/** Longer than the server takes to give up (`question`). */
+const WAIT_MS = 5_000;
+
 /**
  * Looks over a connection of the site's own (MariaDB): among a client's own commands the question would need a right that the
- * client may not have, and clear its warnings. Uncommitted rows count, since the client's transaction may go on. Whoever alters
- * the table meanwhile waits for that client, and we for them: not for long.
+ * client may not have, and clear its warnings. Uncommitted rows count, since the client's transaction may go on. The client
+ * waits for us, and we may wait for a lock of its own (LOCK TABLES, or an ALTER that waits for its transaction): not for long,
+ * and one at a time, or those who wait would take all connections of the site.
  */
 export function smallestKey(
   query: (sql: string, values: readonly unknown[]) => Promise<readonly SqlRow[]>,
 ): SmallestKey {
+  let before: Promise<unknown> = Promise.resolve();
   return async (table, among, found) => {
-    let key: bigint | null = null;
-    try {
-      key = keyIn(await query(question(table, among), []));
-    } catch {
-      // The client is told what the server told.
-    }
-    found(key);
+    const asked = { late: false };
+    const turn = before;
+    const look = async (): Promise<bigint | null> => {
+      await turn;
+      return asked.late ? null : keyIn(await query(question(table, among), []));
+    };
+    // The client is told what the server told.
+    const looked = look().catch(() => null);
+    before = looked;
+    found(await bounded(looked));
+    asked.late = true;
   };
 }
 
+async function bounded(looked: Promise<bigint | null>): Promise<bigint | null> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<null>((resolve) => (timer = setTimeout(() => resolve(null), WAIT_MS)));
+  try {
+    return await Promise.race([looked, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** The bounds stand around the block: within one, max_statement_time does nothing. The level cannot be among them. */
 function question({ schema, table, autoIncrement }: TableInfo, { from, end, also }: KeySearch): string {
   const column = quoteName(autoIncrement?.name ?? '');
   const others = also.length === 0 ? '' : ` OR ${column} IN (${also.join(',')})`;
   return (
-    'BEGIN NOT ATOMIC SET TRANSACTION ISOLATION LEVEL READ UNCOMMITTED; SET STATEMENT max_statement_time=2 FOR ' +
+    'SET STATEMENT lock_wait_timeout=1, max_statement_time=2 FOR ' +
+    'BEGIN NOT ATOMIC SET TRANSACTION ISOLATION LEVEL READ UNCOMMITTED; ' +
     `SELECT MIN(${column}) AS smallest FROM ${quoteName(schema)}.${quoteName(table)} ` +
     `WHERE ${column} >= ${from} AND ${column} < ${end}${others}; END`
   );

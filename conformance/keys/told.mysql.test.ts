@@ -57,6 +57,35 @@ const threads: [where: string, otherThread: boolean][] = [
     };
     const insertId = ([result]: readonly [unknown, unknown]): bigint => BigInt((result as ResultSetHeader).insertId);
 
+    /** The site looks over a connection of its own, which waits for whoever locks the table. */
+    it('is not waited for where the client itself locks the table', async () => {
+      await db.query("INSERT INTO plain (k) VALUES ('mine'); LOCK TABLES plain WRITE");
+      const [result] = await db.query<ResultSetHeader>(
+        `INSERT IGNORE INTO plain (id, k) VALUES (NULL, 'taken'), (${far}, 'far'), (NULL, 'gone'), (NULL, 'b')`,
+      );
+      await db.query('UNLOCK TABLES');
+      expect(result.affectedRows).toBe(2);
+    });
+
+    it('is not waited for where an ALTER waits for the client', async () => {
+      const root = await createConnection({ socketPath: site.server.socket, user: 'root' });
+      const [[{ id }]] = await root.query<[RowDataPacket & { id: number }]>('SELECT CONNECTION_ID() AS id');
+      await db.query("BEGIN; INSERT INTO plain (k) VALUES ('mine')");
+      const altered = root.query('ALTER TABLE app.plain ADD COLUMN more INT DEFAULT 1');
+      const watcher = await createConnection({ socketPath: site.server.socket, user: 'root' });
+      const waits = `SELECT 1 FROM information_schema.processlist WHERE id = ${id} AND state LIKE '%metadata lock%'`;
+      while ((await watcher.query<RowDataPacket[]>(waits))[0].length === 0);
+      const [result] = await db.query<ResultSetHeader>(
+        `INSERT IGNORE INTO plain (id, k) VALUES (NULL, 'taken'), (${far}, 'far'), (NULL, 'gone'), (NULL, 'b')`,
+      );
+      await db.query('COMMIT');
+      await altered;
+      expect(result.affectedRows).toBe(2);
+      await root.query('ALTER TABLE app.plain DROP COLUMN more');
+      await site.schemaChanged();
+      await Promise.all([root.end(), watcher.end()]);
+    });
+
     const lists: [tail: string, keys: string, why: string][] = [
       ['', `(${far}, 'far', 2), (NULL, 'a', 2), (NULL, 'b', 2)`, 'the row right behind it'],
       [
