@@ -31,6 +31,16 @@ test('other tables are left alone, except by a flush', () => {
   expect(board.version(user)).not.toBe(before);
 });
 
+test('what was kept is void once what is known of tables is, though a flush came before', () => {
+  const board = healthy();
+  const slot = board.slot('school', 'post');
+  board.flushAll();
+  const [version, moves] = [board.version(slot), board.moves()];
+  expect(board.definitionsChanged()).toBe(board.definitionsGeneration());
+  expect(board.version(slot)).not.toBe(version);
+  expect(board.moves()).not.toBe(moves);
+});
+
 test('writes of both threads count', () => {
   const board = healthy();
   const replicator = TableVersions.attach(board.buffer, 'replicator').byName();
@@ -70,15 +80,15 @@ test('an end without a beginning is a bug and says so', () => {
   expect(() => board.endWrite(1)).toThrow(/without beginWrite/);
 });
 
-test('the counts of definitions and defaults are seen by every thread, and leave versions alone', () => {
+test('the counts of definitions and defaults are seen by every thread; defaults leave versions alone', () => {
   const board = healthy();
   const other = TableVersions.attach(board.buffer, 'proxy');
   const slot = board.slot('school', 'post');
-  const before = board.version(slot);
   const definitions = other.definitionsGeneration();
   expect(board.definitionsChanged()).toBe(definitions + 1);
   expect(other.definitionsGeneration()).toBe(definitions + 1);
   const defaults = other.defaultsGeneration();
+  const before = board.version(slot);
   board.defaultsChanged();
   expect(other.defaultsGeneration()).not.toBe(defaults);
   expect(board.version(slot)).toBe(before);

@@ -161,9 +161,14 @@ export class TableVersions implements TableVersionBoard {
     return Atomics.load(this.words, DEFINITIONS);
   }
 
-  /** Tables may have become others; returns the new count. */
+  /**
+   * Tables may have become others; returns the new count. A reply that was judged by what they were is not kept from here on,
+   * nor used: what told of the change may have emptied the cache before what was known of the tables was forgotten.
+   */
   definitionsChanged(): number {
-    return (Atomics.add(this.words, DEFINITIONS, 1) + 1) | 0;
+    const count = (Atomics.add(this.words, DEFINITIONS, 1) + 1) | 0;
+    this.flushAll();
+    return count;
   }
 
   /** How often what new sessions begin with may have changed. */

@@ -255,12 +255,12 @@ export class LentBackend implements Channel, LentSide {
   /** Connections without a client make room; the server takes a moment more to forget them. */
   private triesAgain(): boolean {
     const room = this.supply.makeRoom();
-    if (room === null && (this.crowdedTries === 0 || this.crowdedTries >= CROWDED_TRIES_MAX)) return false;
+    if (this.crowdedTries >= CROWDED_TRIES_MAX || (room === null && this.crowdedTries === 0)) return false;
     this.crowdedTries += 1;
     this.backend.receiver = nobody;
     this.backend.channel.destroy();
-    const pauseMs = CROWDED_PAUSE_MS * 2 ** Math.min(this.crowdedTries - 1, CROWDED_TRIES_MAX);
-    const again = (): void => void setTimeout(() => this.connectAgain(() => {}), pauseMs);
+    const pauseMs = CROWDED_PAUSE_MS * 2 ** (this.crowdedTries - 1);
+    const again = (): void => void setTimeout(() => this.connectAgain(() => {}), pauseMs).unref();
     void (room ?? Promise.resolve()).then(again);
     return true;
   }

@@ -67,6 +67,7 @@ test.each([
   ['a write that ended', (board: TableVersions, slot: number) => (board.beginWrite(slot), board.endWrite(slot))],
   ['the end of a write', (board: TableVersions, slot: number) => board.endWrite(slot)],
   ['a flush', (board: TableVersions) => board.flushAll()],
+  ['tables that became others', (board: TableVersions) => board.definitionsChanged()],
 ])('%s of another thread, between the sending and the judgement, is not taken for an earlier one', (name, write) => {
   const { versions, reads, asks, answered } = reader();
   const slot = versions.slot('school', 'post');

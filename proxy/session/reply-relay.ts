@@ -133,10 +133,11 @@ export class ReplyRelay {
         this.refusal = head.refusal?.(tracker.switchesTo) ?? null;
         if (this.refusal !== null) {
           send(at);
+          over?.delivered?.();
           return true;
         }
       }
-      head.collected?.push(chunk.subarray(at, end));
+      head.collected?.push(at === 0 && end === chunk.length ? chunk : chunk.subarray(at, end));
       if (head.swallowed) unsent = end;
       at = end;
       if (tracker.ended) {
