@@ -207,4 +207,27 @@ interface Batch {
     const [open] = await db.query<{ Value: string }[]>("SHOW SESSION STATUS LIKE 'Com_stmt_close'");
     expect(Number(open?.Value)).toBeGreaterThan(0);
   });
+
+  it.each([
+    ['default schema', 'USE elsewhere', 'USE app'],
+    ['sql_mode', "SET sql_mode = 'ANSI_QUOTES'", "SET sql_mode = ''"],
+    ['character set', 'SET NAMES latin1', 'SET NAMES utf8mb4'],
+  ])('run nothing that another %s than at their preparation would decide', async (what, before, behind) => {
+    await db.query('CREATE TABLE IF NOT EXISTS elsewhere.post LIKE app.post');
+    // So that the connector takes the statement that it has, as others do.
+    await db.query('SET session_track_schema = 0');
+    await db.query(behind);
+    const sql = `INSERT INTO post (v, id) VALUES (CONCAT(?, '${what}'), ? + 0)`;
+    const rows = (tag: string, key: bigint): Key[][] => [0n, key, 0n].map((id, at) => [`${tag}${at}`, id]);
+    await db.batch(sql, rows('a', 0n));
+    await db.query(before);
+    await expect(db.batch(sql, rows('b', far))).rejects.toMatchObject({ errno: 1467 });
+    // One row: nothing lies behind a key of its own.
+    await db.batch(sql, rows('c', 0n).slice(0, 1));
+    await db.query(behind);
+    await db.batch(sql, rows('d', far));
+    expect(await db.query('SELECT v FROM elsewhere.post')).toEqual([]);
+    const tags = [...(await found())].map(([tag, key]) => [tag[0], key === far || isOwn(KeyedSite.scope, key)]);
+    expect(tags.sort()).toEqual(['a', 'a', 'a', 'c', 'd', 'd', 'd'].map((tag) => [tag, true]));
+  });
 });

@@ -96,6 +96,11 @@ export class CachedReads {
     this.fingerprint.inherits(isolation);
   }
 
+  /** See SessionFingerprint. */
+  get reading(): string {
+    return this.fingerprint.reading;
+  }
+
   /** There is a cache, and the session has no writes of its own in flight. */
   get mayHit(): boolean {
     return this.asked !== null && !this.writes.dirty;

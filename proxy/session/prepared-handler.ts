@@ -12,6 +12,7 @@ import type { KeyNeed } from './insert-keys';
 import { serverReply, swallowedReply } from './pending-reply';
 import { type BulkKeys, type BulkVariation, type ExecutionKeys, PreparedKeys } from './prepared-keys';
 import type { ParsedText } from '../sql/classifier';
+import { readAlike } from '../sql/sql-mode';
 import type { ProxyServices } from './proxy-services';
 import { withEntry, withoutEntry } from './sparse';
 import { askExpression } from './sql-mode-question';
@@ -64,6 +65,7 @@ export class PreparedHandler {
   prepare(command: ClientCommand): CommandOutcome {
     const text = command.payload.toString('latin1', 1);
     const { schema, mode } = this.state;
+    const { reading } = this.reads;
     const parsed = this.services.statements.parse(text, mode);
     const plan = planText({ text, parsed, schema }, this.state, this.services);
     if (plan.kind === 'wait') return plan;
@@ -85,7 +87,7 @@ export class PreparedHandler {
         const { parameterCount, statementId } = summary;
         this.state.lastPrepared = failed ? noStatement : statementId;
         if (failed) return;
-        const read = { text, schema, mode, ...this.keptOf(parsed) };
+        const read = { text, schema, mode, reading, ...this.keptOf(parsed) };
         const statement = { ...read, parameterCount, keyed, types: null, long: new Set<number>() };
         this.state.prepared = withEntry(this.state.prepared, statementId, statement);
       },
@@ -185,7 +187,11 @@ export class PreparedHandler {
     const [need] = plan.needs;
     const [statement] = plan.statements;
     const { bulk } = execution;
-    if (held === null || bulk === null || need === undefined || statement === undefined) return refusedBulk(command);
+    const refused = !this.readsAsThen(prepared);
+    if (refused || held === null || bulk === null || need === undefined || statement === undefined) {
+      held?.settle(0n);
+      return refusedBulk(command);
+    }
     const variation = bulk.variant(held.first, statement.tokens);
     const edits = [...plan.edits, ...need.variant(variation.edits)];
     const bytes = edited(Buffer.of(Command.stmtPrepare), prepared.text, edits);
@@ -197,6 +203,12 @@ export class PreparedHandler {
     };
     const reply = { ...swallowedReply(ended, null, true), kind: 'prepare' as const };
     return { kind: 'ask', bytes: [before.bytes, bytes], replies: [before.reply, reply] };
+  }
+
+  /** The server would read the statement's text now as it did when it prepared it. */
+  private readsAsThen({ schema, mode, reading }: PreparedStatement): boolean {
+    const { state, reads } = this;
+    return schema === state.schema && reading === reads.reading && readAlike(mode, state.mode);
   }
 
   private runVariant(command: ClientCommand, variant: Variant): CommandOutcome {
@@ -279,7 +291,8 @@ function refusedBulk(command: ClientCommand): CommandOutcome {
 
 const mixedBulkMessage =
   'Duara: a bulk INSERT brings keys of its own that lie above those this site would give to the rows behind them, and the server ' +
-  'does not prepare the statement that would give these theirs; send the rows that bring their own key in a statement of their own';
+  'does not prepare the statement that would give these theirs, or would read its text otherwise by now (default schema, sql_mode, ' +
+  'character set); send the rows that bring their own key in a statement of their own';
 
 /** COM_STMT_CLOSE, which has no reply. */
 function closing(statementId: number): Buffer {

@@ -10,6 +10,7 @@ test('an execution that waits for its keys is read alike when it is judged again
     text: 'INSERT INTO post (text, id) VALUES (?, ?)',
     schema: null,
     mode: defaultSqlMode,
+    reading: '',
     parsed: { statements: [], broken: false },
     tokens: 1,
     parameterCount: 2,

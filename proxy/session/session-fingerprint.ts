@@ -32,6 +32,9 @@ export class SessionFingerprint {
   private out = false;
   /** As `globals`, when its rights in the default schema were read. */
   private rights: number;
+  /** How often the server may have come to read texts otherwise, nobody knows how. */
+  private misreadings = 0;
+  private readingCached: string | null = null;
 
   /**
    * `globals`: the board's settings generation when the session began (or was reset): sessions inherit the server's
@@ -74,6 +77,15 @@ export class SessionFingerprint {
     return this.isolationNow === 'READ COMMITTED' && !this.settings.has('session_track_transaction_info');
   }
 
+  /** Equal as long as the server reads a text alike: by the same sql_mode and character sets. */
+  get reading(): string {
+    this.readingCached ??= JSON.stringify([
+      this.misreadings,
+      [...this.settings].filter(([name]) => decidesReading.test(name)).sort(([a], [b]) => (a < b ? -1 : 1)),
+    ]);
+    return this.readingCached;
+  }
+
   /** Part of the cache's key. Without meaning when the session is not understood. */
   get value(): string {
     this.cached ??= this.hash();
@@ -104,6 +116,7 @@ export class SessionFingerprint {
     this.globals = globals;
     this.rights = globals;
     this.settings = noEntries;
+    this.readingCached = null;
     this.temporaryTables = false;
     this.lockedTables = false;
     this.followed = true;
@@ -114,6 +127,7 @@ export class SessionFingerprint {
   /** Something ran that could not be read, or whose outcome is not known. */
   lose(): void {
     this.followed = false;
+    this.misread();
   }
 
   /**
@@ -197,10 +211,19 @@ export class SessionFingerprint {
     if (!this.settings.has(name)) return;
     this.settings = withoutEntry(this.settings, name);
     this.cached = null;
+    this.readingCached = null;
+  }
+
+  private misread(): void {
+    this.misreadings += 1;
+    this.readingCached = null;
   }
 
   private set(name: string, value: string): void {
+    // What is not understood may have changed it since.
+    if (!this.followed) this.misread();
     if (this.settings.get(name) === value) return;
+    this.readingCached = null;
     this.settings = withEntry(this.settings, name, value);
     this.cached = null;
     if (this.settings.size > SETTINGS_MAX) this.lose();
@@ -210,6 +233,9 @@ export class SessionFingerprint {
 function isLiteral(kind: string): boolean {
   return kind === 'word' || kind === 'string' || kind === 'number' || kind === 'symbol' || kind === 'name';
 }
+
+/** SET CHARACTER SET is called `names` too. */
+const decidesReading = /^(names$|character_set_|collation_|sql_mode$)/;
 
 /** What setting one variable makes of others, whatever they were set to before. */
 const alsoSets: ReadonlyMap<string, readonly string[]> = new Map([

@@ -60,6 +60,8 @@ export interface PreparedStatement {
   /** The default schema when it was prepared, which its names stay with. */
   readonly schema: string | null;
   readonly mode: SqlMode;
+  /** SessionFingerprint's, then. */
+  readonly reading: string;
   /** null: to be read anew for each execution, since the session has prepared too much to keep it. */
   readonly parsed: ParsedText | null;
   /** Those of `parsed`, as SessionState.preparedTokens counts them. */
