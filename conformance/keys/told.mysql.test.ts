@@ -86,6 +86,28 @@ const threads: [where: string, otherThread: boolean][] = [
       await Promise.all([root.end(), watcher.end()]);
     });
 
+    it('is none that an earlier statement was given by the trigger', async () => {
+      await db.query(`INSERT INTO hooked (id, k) VALUES (NULL, 'a'), (${far}, 'far'), (NULL, 'b')`);
+      await db.query('DO LAST_INSERT_ID(77)');
+      const direct = await createConnection({ socketPath: site.server.socket, user: 'root', database: 'app' });
+      await direct.query('CREATE OR REPLACE TABLE direct.hooked LIKE plain');
+      await direct.query('CREATE TRIGGER direct.hook BEFORE INSERT ON direct.hooked FOR EACH ROW SET @hooked = NEW.k');
+      const own = "(id, k, n) SELECT 50, 'fifty', 1";
+      const expected = insertId(await direct.query(`INSERT IGNORE INTO direct.hooked ${own}`));
+      expect(insertId(await db.query(`INSERT IGNORE INTO hooked ${own}`))).toBe(expected);
+      expect(await lastInsertId()).toBe(77n);
+      await direct.end();
+    });
+
+    it('leaves ROW_COUNT() and FOUND_ROWS() to a statement that reads them', async () => {
+      await db.query('SELECT SQL_CALC_FOUND_ROWS k FROM hooked LIMIT 1');
+      await db.query("INSERT IGNORE INTO hooked (k, n) SELECT 'found', FOUND_ROWS()");
+      await db.query("UPDATE hooked SET n = 5 WHERE k IN ('taken', 'gone')");
+      await db.query("INSERT IGNORE INTO hooked (k, n) SELECT 'counted', ROW_COUNT()");
+      const [rows] = await db.query<RowDataPacket[]>("SELECT n FROM hooked WHERE k IN ('found', 'counted') ORDER BY k");
+      expect(rows.map(({ n }) => n as number)).toEqual([2, 2]);
+    });
+
     const lists: [tail: string, keys: string, why: string][] = [
       ['', `(${far}, 'far', 2), (NULL, 'a', 2), (NULL, 'b', 2)`, 'the row right behind it'],
       [

@@ -193,3 +193,22 @@ describe('the text with its key', () => {
     expect(rowVariableEdits(rows(single) ?? [])).toEqual([]);
   });
 });
+
+describe('whether the key that a trigger gave may have to be looked for', () => {
+  const may = (sql: string): boolean | null => {
+    const shape = parseText(sql, defaultSqlMode).statements[0]?.insert ?? null;
+    if (shape === null) return null;
+    const decision = decideKeying(shape, { ...table, keyedByTrigger: true }, sql, defaultSqlMode, callsStored(shape));
+    return decision.kind === 'trigger' ? decision.mayLeaveOut : null;
+  };
+
+  it.each([
+    ['INSERT IGNORE INTO t (id, a) SELECT id, a FROM u', true, 'rows may be left out'],
+    ['INSERT IGNORE INTO t (id, a) SELECT id, a FROM u RETURNING id', false, 'a reply of any length is not held back'],
+    ['INSERT IGNORE INTO t (id, a) VALUES (NULL, 1), (5, 2) RETURNING id', true, 'rows no longer than the text'],
+    ['INSERT IGNORE INTO t (id, a) SELECT NULL, ROW_COUNT()', false, 'nothing can be sent before it'],
+    ['INSERT IGNORE INTO t (id, a) SELECT NULL, found_rows() FROM u', false, 'nor here'],
+  ])('%s: %s', (sql, expected) => {
+    expect(may(sql)).toBe(expected);
+  });
+});

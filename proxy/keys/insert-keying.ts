@@ -1,4 +1,5 @@
 import type { KeyDemand, TableInfo } from '../ports';
+import { calledFunctions } from '../sql/builtin-functions';
 import type { InsertShape } from '../sql/insert-shape';
 import type { SqlMode } from '../sql/sql-mode';
 import type { TextEdit } from '../sql/text-edit';
@@ -64,11 +65,20 @@ export function decideKeying(
   const update = keyUpdate(shape, table);
   const single = rows?.length === 1;
   // The reply to a file comes behind an exchange with the client, and tells no key.
-  const mayLeaveOut = shape.source.kind !== 'load' && (shape.ignore || shape.onDuplicateKey);
+  const tellsKey = shape.source.kind !== 'load' && (shape.ignore || shape.onDuplicateKey);
+  // A reply is held back whole: not rows without end.
+  const mayLeaveOut = tellsKey && !(shape.source.kind === 'select' && shape.returning);
   if (table.keyedByTrigger === true) {
     // A trigger can give keys to all rows of a bulk execution too.
     const told = update.kind === 'told';
-    return { kind: 'trigger', explicit, updateEdits: told ? update.edits : [], anyKeyJumps: told, mayLeaveOut, single };
+    return {
+      kind: 'trigger',
+      explicit,
+      updateEdits: told ? update.edits : [],
+      anyKeyJumps: told,
+      mayLeaveOut: mayLeaveOut && !looksBehind(shape),
+      single,
+    };
   }
   if (table.hasBeforeInsertTrigger) return { kind: 'refused', message: triggerMessage(table) };
   const count = rows === null ? null : rows.length - explicit.length;
@@ -91,6 +101,11 @@ export function decideKeying(
     anyKeyJumps: update.kind === 'told' && !generatesAll,
     mayLeaveOut,
   };
+}
+
+/** It looks at what the statement before it did, before which nothing can be sent then: see ToldKeys. */
+function looksBehind({ tokens }: InsertShape): boolean {
+  return calledFunctions(tokens, 0).some((name) => name === 'ROW_COUNT' || name === 'FOUND_ROWS');
 }
 
 function triggerMessage(table: TableInfo): string {

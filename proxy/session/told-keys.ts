@@ -57,7 +57,10 @@ export class ToldKeys {
     const held = replies.map((reply) =>
       reply.from === 'server' && !reply.swallowed ? this.held(reply, doubt) : reply,
     );
-    return { kind: 'ask', bytes, replies: held };
+    if (doubt.kind === 'run') return { kind: 'ask', bytes, replies: held };
+    // What the trigger gave an earlier statement: this one may not make it give any.
+    const cleared = ownQuery(`SET ${givenVariables(doubt.table).given}=NULL`, queryAttributes(this.state));
+    return { kind: 'ask', bytes: [cleared, ...bytes], replies: [swallowedReply(), ...held] };
   }
 
   next(): CommandOutcome {
