@@ -117,33 +117,50 @@ export class KeyTriggers {
     const { query, catalog, schemas } = this.options;
     const bodies = await insertingBodies(query);
     if (bodies.dynamic.length > 0) this.options.alarm(dynamicAlarm(bodies.dynamic));
-    this.functionsInsert = bodies.functions;
+    // Nobody knows any more which were made for a client's INSERT.
+    const keepsAll = bodies.functions || this.functionsInsert === null;
     const found = await query(
       'SELECT trigger_schema AS s, trigger_name AS name, action_statement AS body, event_object_table AS t ' +
         'FROM information_schema.triggers WHERE trigger_schema IN (?)',
       [schemas],
     );
     const ours = found.filter(({ name }) => isKeyTrigger(String(name)));
-    for (const { s, t } of bodies.functions ? ours : []) this.served.add(bodyKey(String(s), String(t)));
+    for (const { s, t } of keepsAll ? ours : []) this.served.add(bodyKey(String(s), String(t)));
+    this.functionsInsert = bodies.functions;
     const wanted = await this.wanted(bodies);
-    const present = new Map<string, string>();
+    const present = new Set<string>();
     for (const row of ours) {
       const [schema, name, body] = [String(row['s']), String(row['name']), String(row['body'])];
       const keyed = wanted.find(({ info, trigger }) => info.schema === schema && trigger.name === name);
-      if (keyed?.trigger.body === body) {
-        present.set(`${schema}.${name}`, body);
-        continue;
-      }
-      await query(
-        `SET STATEMENT lock_wait_timeout=2 FOR DROP TRIGGER IF EXISTS ${quoteName(schema)}.${quoteName(name)}`,
-      );
-      catalog.forget(schema, String(row['t']));
+      const stays = keyed?.trigger.body === body || !(await this.tryToDrop(schema, name));
+      if (stays) present.add(`${schema}.${name}`);
+      else catalog.forget(schema, String(row['t']));
     }
     const missing = wanted.filter(({ info, trigger }) => !present.has(`${info.schema}.${trigger.name}`));
-    for (const { info, trigger } of missing.filter((each) => each.needed)) await this.create(info, trigger);
     const held: Keyed[] = [];
+    const failed: unknown[] = [];
+    for (const each of missing.filter(({ needed }) => needed)) {
+      await this.create(each.info, each.trigger).catch((error: unknown) => {
+        held.push(each);
+        failed.push(error);
+      });
+    }
     for (const each of missing.filter(({ needed }) => !needed)) if (!(await this.tryToCreate(each))) held.push(each);
     this.keyed = wanted.filter((each) => !held.includes(each));
+    if (failed.length > 0) throw failed[0];
+  }
+
+  /** An open transaction may hold the table: the next round tries again, and the trigger gives keys for as long. */
+  private async tryToDrop(schema: string, name: string): Promise<boolean> {
+    const trigger = `${quoteName(schema)}.${quoteName(name)}`;
+    try {
+      await this.options.query(`SET STATEMENT lock_wait_timeout=2 FOR DROP TRIGGER IF EXISTS ${trigger}`);
+      return true;
+    } catch (error) {
+      const { errno, message = String(error) } = error as { errno?: number; message?: string };
+      this.options.alarm({ code: 'DUARA_KEY_TRIGGERS', message: cureOf(errno, `${trigger}: ${message}`) });
+      return false;
+    }
   }
 
   /** For a client that waits: its own transaction may hold the table. */

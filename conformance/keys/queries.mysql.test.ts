@@ -89,4 +89,43 @@ const far = 2n ** 60n;
     const foreign = [...(await keys(table)).values()].filter((key) => key > 9n && !isOwn(KeyedSite.scope, key));
     expect([foreign, await keyed(table)]).toEqual([[], false]);
   });
+
+  const bodyOf = async (table: string): Promise<string> => {
+    const [rows] = await db.query<RowDataPacket[]>('SHOW TRIGGERS LIKE ?', [table]);
+    return String(rows[0]?.['Statement']);
+  };
+
+  it('keep their trigger over a restart, whatever holds the table', async () => {
+    const table = await made('BIGINT');
+    await db.query(`INSERT INTO ${table} SELECT id, v FROM source ORDER BY at`);
+    const before = await bodyOf(table);
+    await db.end();
+    await site.restart();
+    db = await createConnection({ socketPath: site.socket, ...appAccount, multipleStatements: true });
+    expect([await keyed(table), await bodyOf(table)]).toEqual([true, before]);
+  });
+
+  it('get their trigger though that of another table cannot be replaced now', async () => {
+    const [held, other] = [await made('BIGINT'), await made('BIGINT')];
+    await db.query(`INSERT INTO ${held} SELECT id, v FROM source ORDER BY at`);
+    const ours = await bodyOf(held);
+    const [[found]] = await db.query<RowDataPacket[]>('SHOW TRIGGERS LIKE ?', [held]);
+    const name = String(found?.['Trigger']);
+    const client = await createConnection({ socketPath: site.server.socket, ...appAccount });
+    try {
+      await client.query(`DROP TRIGGER ${name}`);
+      await client.query(`CREATE TRIGGER ${name} BEFORE INSERT ON ${held} FOR EACH ROW SET NEW.v = NEW.v`);
+      await client.query('BEGIN');
+      await client.query(`INSERT INTO ${held} (v) VALUES ('open')`);
+      await db.query(`INSERT INTO ${other} SELECT id, v FROM source ORDER BY at`);
+      expect(await keyed(other)).toBe(true);
+      const alarms = site.alarms.splice(0);
+      expect(alarms.length).toBeGreaterThan(0);
+      expect(alarms.filter((message) => !message.includes(name))).toEqual([]);
+    } finally {
+      await client.end();
+    }
+    await site.schemaChanged();
+    expect(await bodyOf(held)).toBe(ours);
+  });
 });
