@@ -56,6 +56,8 @@ const far = 2n ** 60n;
       ['a', 'b', 'c'],
       'with a query of its own',
     ],
+    ['(id, v) SELECT CAST(id AS CHAR), v FROM source ORDER BY at', ['a', 'b', 'c'], 'as text'],
+    ['(id, v) SELECT CAST(id AS DECIMAL(30, 2)), v FROM source ORDER BY at', ['a', 'b', 'c'], 'as decimals'],
   ];
   it.each(mixed)('%s', async (query, generated) => {
     const table = await made('BIGINT');
@@ -127,5 +129,38 @@ const far = 2n ** 60n;
     }
     await site.schemaChanged();
     expect(await bodyOf(held)).toBe(ours);
+  });
+
+  const once: [before: string, query: string, value: string][] = [
+    ["UPDATE source SET v = 'no' WHERE at = 99", "SELECT 5, 'none' FROM DUAL WHERE ROW_COUNT() = 0", 'none'],
+    ['SELECT at FROM source', 'SELECT 0, FOUND_ROWS()', '5'],
+    ['DO LAST_INSERT_ID(10)', 'SELECT 61, LAST_INSERT_ID(LAST_INSERT_ID() + 1)', '11'],
+    ['DO 1', "SELECT 0, CONCAT('got ', GET_LOCK('asked', 0))", 'got 1'],
+  ];
+  const both = ['BIGINT', 'INT'].flatMap((type) => once.map((each) => [type, ...each] as const));
+  it.each(both)('into %s: %s; INSERT %s is not asked before it', async (type, before, query, value) => {
+    const table = await made(type);
+    await db.query(before);
+    await db.query(`INSERT INTO ${table} (id, v) ${query}`);
+    expect([...(await keys(table)).keys()]).toEqual([value]);
+    const [[lock]] = await db.query<RowDataPacket[]>(
+      "SELECT RELEASE_LOCK('asked') AS was, RELEASE_LOCK('asked') AS still",
+    );
+    expect(lock?.['still'] ?? 0).toBe(0);
+  });
+
+  it('are not run when their INSERT is prepared', async () => {
+    const table = await made('BIGINT');
+    const selects = async (): Promise<number> => {
+      const [[row]] = await db.query<RowDataPacket[]>("SHOW SESSION STATUS LIKE 'Com_select'");
+      return Number(row?.['Value']);
+    };
+    const before = await selects();
+    const statement = await db.prepare(`INSERT INTO ${table} (id, v) SELECT id, v FROM source ORDER BY at`);
+    expect(await selects()).toBe(before);
+    await statement.execute([]);
+    expect(await selects()).toBeGreaterThan(before);
+    const own = [...(await keys(table))].filter(([, key]) => isOwn(KeyedSite.scope, key));
+    expect(own.map(([v]) => v).sort()).toEqual(['a', 'b', 'c']);
   });
 });

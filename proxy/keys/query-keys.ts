@@ -32,18 +32,23 @@ function isNone(cursor: TokenCursor, position: number): boolean {
 }
 
 /**
- * Asks how many of the query's rows bring no key, and the largest that one brings. `columns`: how many it has; `query`: its text.
+ * Asks how many of the query's rows bring no key, and the largest that one brings, as numbers that a key may be: what a text or a
+ * fraction is to the column. `columns`: how many it has; `query`: its text.
  */
 export function mixedQuestion(query: string, columns: number, position: number, zeroGenerates: boolean): string {
   const names = Array.from({ length: columns }, (_, at) => `c${at}`).join();
-  const none = zeroGenerates ? `c${position} IS NULL OR c${position} = 0` : `c${position} IS NULL`;
-  return `(WITH duara_rows (${names}) AS (${query}) SELECT CONCAT(COUNT(IF(${none}, 1, NULL)), ' ', MAX(c${position})) FROM duara_rows)`;
+  const key = `CAST(c${position} AS DECIMAL(20,0))`;
+  const none = zeroGenerates ? `c${position} IS NULL OR ${key} = 0` : `c${position} IS NULL`;
+  return `(WITH duara_rows (${names}) AS (${query}) SELECT CONCAT(COUNT(IF(${none}, 1, NULL)), ' ', MAX(${key})) FROM duara_rows)`;
 }
 
 /** The answer says that rows without a key may come behind one that leads the server's count out of this site's range. */
 export function isMixed(answer: string | null, bits: number): boolean {
-  const read = /^(\d+) (\d+)$/.exec(answer ?? '');
-  if (read === null || BigInt(read[1] ?? 0) === 0n) return false;
+  // No row brings one, or the query cannot be asked.
+  if (answer === null) return false;
+  const [none = '', largest = ''] = answer.split(' ');
+  if (none === '0') return false;
+  if (!/^-?\d+$/.test(largest)) return true;
   // Of a narrow column any key may lie above a leased block.
-  return BigInt(read[2] ?? 0) >= (bits === 64 ? NOBODYS_END : 1n);
+  return BigInt(largest) >= (bits === 64 ? NOBODYS_END : 1n);
 }

@@ -7,6 +7,7 @@ import { rowEdits, rowVariableEdits } from '../keys/row-edits';
 import { isMixed, mixedQuestion, queriedKey } from '../keys/query-keys';
 import type { RowKey } from '../keys/row-keys';
 import type { KeyDemand, TableInfo } from '../ports';
+import { mayBeAskedFirst } from '../sql/asked-first';
 import type { Statement } from '../sql/classifier';
 import type { InsertShape } from '../sql/insert-shape';
 import { callsStored } from '../sql/routine-body';
@@ -99,8 +100,13 @@ export function keysFor(
   {
     state,
     services,
-    alone,
-  }: { readonly state: SessionState; readonly services: ProxyServices; readonly alone: boolean },
+    asksRows,
+  }: {
+    readonly state: SessionState;
+    readonly services: ProxyServices;
+    /** Its query, asked before it, has the rows that it will have. */
+    readonly asksRows: boolean;
+  },
 ): Keyed {
   const { insert } = statement;
   // A client that sets insert_id itself (a replayed binary log) brings its key.
@@ -128,7 +134,7 @@ export function keysFor(
     };
   const { rows, updateEdits, anyKeyJumps, mayLeaveOut, byValue, guard } = decision;
   let { demand } = decision;
-  if (demand.kind === 'unknown' && alone && (demand.updates === true || (table.autoIncrement?.bits ?? 64) < 64)) {
+  if (demand.kind === 'unknown' && asksRows && (demand.updates === true || (table.autoIncrement?.bits ?? 64) < 64)) {
     const expression = countOf(text, insert);
     const answer = expression === null ? null : state.answers.get(expression);
     if (answer === undefined && expression !== null) return { kind: 'ask', expression };
@@ -136,7 +142,7 @@ export function keysFor(
   }
   const seen = target.seen ?? table;
   const place =
-    alone && table.autoIncrement !== null ? queriedKey(insert, seen.autoIncrement ?? table.autoIncrement) : null;
+    asksRows && table.autoIncrement !== null ? queriedKey(insert, seen.autoIncrement ?? table.autoIncrement) : null;
   if (demand.kind === 'unknown' && place !== null) {
     const columns = insert.columns?.length ?? seen.columns.length;
     const query = harmlessQuery(text, insert);
@@ -165,7 +171,7 @@ function harmlessQuery(text: string, { source, tokens }: InsertShape): string | 
   if (source.kind !== 'select') return null;
   const query = tokens.slice(source.from, source.to);
   const [first, last] = [query[0], query[query.length - 1]];
-  if (first === undefined || last === undefined || !isHarmless(query)) return null;
+  if (first === undefined || last === undefined || !isHarmless(query) || !mayBeAskedFirst(query)) return null;
   return text.slice(first.start, last.end);
 }
 

@@ -67,7 +67,7 @@ export class PreparedHandler {
     const { schema, mode } = this.state;
     const { reading } = this.reads;
     const parsed = this.services.statements.parse(text, mode);
-    const plan = planText({ text, parsed, schema }, this.state, this.services);
+    const plan = planText({ text, parsed, schema, prepares: true }, this.state, this.services);
     if (plan.kind === 'wait') return plan;
     if (plan.kind === 'ask') return askExpression(plan.expression, this.state);
     if (plan.kind === 'refused') return errorAnswer(plan.error, command);

@@ -2,6 +2,7 @@ import { Capability, ServerStatus } from '../wire/constants';
 import { defaultSqlMode, doubleByteOfCollation, type SqlMode } from '../sql/sql-mode';
 import type { Residue } from '../reuse/residue';
 import { type DeniedUsers, nobodyDenied } from './denied-users';
+import type { ErrorPacket } from '../wire/response';
 import type { ParsedText, Statement } from '../sql/classifier';
 import { noEntries, noMembers } from './sparse';
 
@@ -39,6 +40,8 @@ export interface SessionState {
   locks: number;
   /** Values of expressions that were asked for the command at hand, by their text. */
   answers: ReadonlyMap<string, string | null>;
+  /** Such a question ended with it, and it has ended more than the question: the command at hand ends with it as well. */
+  questionError: ErrorPacket | null;
   /** The command at hand has waited for the catalog in vain: it is to be judged without. */
   catalogAway: boolean;
   /** Id that the last COM_STMT_PREPARE got: -1 in a later command means it (MariaDB). */
@@ -95,6 +98,7 @@ export function newSessionState(): SessionState {
     temporary: noMembers,
     locks: 0,
     answers: noEntries,
+    questionError: null,
     catalogAway: false,
     lastPrepared: 0,
     residue: 'none',

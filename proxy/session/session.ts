@@ -315,7 +315,10 @@ export class Session {
     if (outcome.kind === 'ask') this.held.unshift(ownCommand(command));
     this.waits.end();
     this.state.catalogAway = false;
-    if (outcome.kind !== 'ask') this.state.answers = noEntries;
+    if (outcome.kind !== 'ask') {
+      this.state.answers = noEntries;
+      this.state.questionError = null;
+    }
     this.carryOut(outcome, replies);
   }
 

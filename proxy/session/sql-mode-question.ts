@@ -1,6 +1,7 @@
 import { ownQuery } from '../wire/command';
 import { PacketFramer } from '../wire/packet-framer';
 import { PayloadReader, PayloadTooShortError } from '../wire/payload-reader';
+import { decodeError, type ErrorPacket } from '../wire/response';
 import type { CommandOutcome } from './command-outcome';
 import { type ServerReply, swallowedReply } from './pending-reply';
 import { type Isolation, isolationOf } from './session-fingerprint';
@@ -41,10 +42,28 @@ export function sqlModeReply(
   return swallowedReply(ended, { push: (bytes) => collected.push(Buffer.from(bytes)) }, true);
 }
 
-/** Asks the backend for the value of an expression; it is in `state.answers` when the command is judged again. */
+/**
+ * Errors of a question that the statement behind it would have ended with, or that have rolled back its transaction already: sent
+ * behind them it would stand alone.
+ */
+const endsStatement = new Set([
+  1020, // ER_CHECKREAD: the row has changed since the transaction's snapshot
+  1205, // ER_LOCK_WAIT_TIMEOUT
+  1213, // ER_LOCK_DEADLOCK
+  1317, // ER_QUERY_INTERRUPTED: KILL QUERY
+  1969, // ER_STATEMENT_TIMEOUT (MariaDB)
+  3024, // ER_QUERY_TIMEOUT (MySQL)
+]);
+
+/**
+ * Asks the backend for the value of an expression; it is in `state.answers` when the command is judged again, or the error that
+ * answers it in `state.questionError`.
+ */
 export function askExpression(expression: string, state: SessionState): Extract<CommandOutcome, { kind: 'ask' }> {
   const collected: Buffer[] = [];
   const ended: ServerReply['ended'] = (summary) => {
+    const errorCode = summary?.errorCode ?? null;
+    if (errorCode !== null && endsStatement.has(errorCode)) state.questionError = errorOf(Buffer.concat(collected));
     const [value] = summary?.errorCode === null ? rowOf(Buffer.concat(collected)) : [];
     state.answers = withEntry(state.answers, expression, value ?? null);
     // An answer that cannot be had is not waited for again.
@@ -57,6 +76,12 @@ export function askExpression(expression: string, state: SessionState): Extract<
   const sql = `SELECT CAST(CONVERT(${expression} USING utf8mb4) AS BINARY)`;
   const reply = swallowedReply(ended, { push: (bytes) => collected.push(Buffer.from(bytes)) }, true);
   return { kind: 'ask', bytes: [ownQuery(sql, queryAttributes(state))], replies: [reply] };
+}
+
+/** The error that a reply ended with. */
+function errorOf(reply: Buffer): ErrorPacket | null {
+  const last = new PacketFramer().push(reply).pop();
+  return last === undefined ? null : decodeError(last.payload);
 }
 
 /** The values of a text result set of one row: the packet before the last one. */

@@ -111,6 +111,8 @@ export class StatementHandler {
 
   private judge(command: ClientCommand, kind: Exclude<CommandReply, 'unknown'>, idle: boolean): CommandOutcome {
     const { payload, framed } = command;
+    const { questionError } = this.state;
+    if (questionError !== null) return errorAnswer(questionError, command);
     if (!leavesNothing.has(payload[0] ?? 0)) this.state.residue = 'unknown';
     switch (payload[0]) {
       case Command.query:

@@ -70,6 +70,8 @@ export interface StatementSource {
   readonly parsed: ParsedText;
   /** The default schema. */
   readonly schema: string | null;
+  /** It is prepared, not run: nothing is asked of its rows. */
+  readonly prepares?: boolean;
 }
 
 /** Plans for each statement of a text. Changes nothing, so that it can be asked again after a wait. */
@@ -109,7 +111,7 @@ export function planText(source: StatementSource, state: SessionState, services:
       if (written.kind === 'wait') return written;
       if (written.kind === 'all') all = true;
       else if (written.kind === 'tables') for (const slot of written.slots) slots.add(slot);
-      const keyed = keysFor(run.text, inner, scope, { state, services, alone });
+      const keyed = keysFor(run.text, inner, scope, { state, services, asksRows: alone && source.prepares !== true });
       if (keyed.kind !== 'known') return keyed;
       for (const key of keyed.explicit) explicit.push(key);
       if (keyed.byTrigger !== null) {
