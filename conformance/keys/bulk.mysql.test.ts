@@ -230,4 +230,26 @@ interface Batch {
     const tags = [...(await found())].map(([tag, key]) => [tag[0], key === far || isOwn(KeyedSite.scope, key)]);
     expect(tags.sort()).toEqual(['a', 'a', 'a', 'c', 'd', 'd', 'd'].map((tag) => [tag, true]));
   });
+
+  it.each(['?', '? + 0'])('that would become too large for the server with %s are refused', async (key) => {
+    const limit = 2 ** 20;
+    const root = await createConnection({ socketPath: site.server.socket, user: 'root' });
+    const [before] = await root.query<{ bytes: bigint }[]>('SELECT @@GLOBAL.max_allowed_packet AS bytes');
+    await root.query(`SET GLOBAL max_allowed_packet = ${limit}`);
+    // The proxy, which refuses it, asks the next session anew.
+    await expect(db.query(`SET GLOBAL max_allowed_packet = ${limit}`)).rejects.toMatchObject({ errno: 1227 });
+    const client = await createConnection({ socketPath: site.socket, ...appAccount, bulk: true });
+    try {
+      // The first row says that keys are numbers.
+      const rows = Array.from({ length: 22_000 }, (_, at): Key[] => ['x'.repeat(40), [0n, far][at] ?? null]);
+      const sent = client.batch(`INSERT INTO post (v, id) VALUES (?, ${key})`, rows);
+      await expect(sent).rejects.toMatchObject({ errno: 1467 });
+      expect(await client.query('SELECT id FROM post')).toEqual([]);
+    } finally {
+      await client.end();
+      await root.query('SET GLOBAL max_allowed_packet = ?', [before?.bytes]);
+      await root.end();
+      await expect(db.query('SET GLOBAL max_allowed_packet = 1')).rejects.toMatchObject({ errno: 1227 });
+    }
+  });
 });

@@ -46,6 +46,7 @@ export class PreparedHandler {
   private readonly keys: PreparedKeys;
   /** Of the bulk execution at hand, which is judged again behind its preparation. */
   private variant: Variant | null = null;
+  private preparing = false;
 
   constructor(
     private readonly state: SessionState,
@@ -55,6 +56,11 @@ export class PreparedHandler {
     private readonly reads: CachedReads,
   ) {
     this.keys = new PreparedKeys(state);
+  }
+
+  /** The bulk execution that would be judged next must not be sent as it is: it would find no keys. */
+  get busy(): boolean {
+    return this.preparing;
   }
 
   /** COM_STMT_SEND_LONG_DATA. */
@@ -164,6 +170,10 @@ export class PreparedHandler {
     for (const other of others) other.settleUnknown();
     const bytes = withGivenKeys(command, execution.bulk, held);
     if (bytes === null) return this.prepareVariant(command, { prepared, plan, execution, held });
+    if (bytes !== command.framed && bytes.some(({ length }) => length > this.services.commandBytesMax)) {
+      held?.settle(0n);
+      return errorAnswer(keyRefused(largeBulkMessage), command);
+    }
     this.sawExplicitKeys(plan, execution);
     const outcome = this.send(command, prepared, plan, { held, bytes, rows: execution.rows });
     const doubt = doubtOf(plan, held, this.services, {
@@ -193,9 +203,14 @@ export class PreparedHandler {
       return refusedBulk(command);
     }
     const variation = bulk.variant(held.first, statement.tokens);
+    if (variation.bytesMax > this.services.commandBytesMax) {
+      held.settle(0n);
+      return errorAnswer(keyRefused(largeBulkMessage), command);
+    }
     const edits = [...plan.edits, ...need.variant(variation.edits)];
     const bytes = edited(Buffer.of(Command.stmtPrepare), prepared.text, edits);
     const before = this.keys.beforePrepare();
+    this.preparing = true;
     const ended = (summary: ReplySummary | null): void => {
       if (summary === null) return held.settleUnknown();
       const id = summary.errorCode === null ? summary.statementId : null;
@@ -214,6 +229,7 @@ export class PreparedHandler {
   private runVariant(command: ClientCommand, variant: Variant): CommandOutcome {
     const { prepared, plan, execution, held, need, variation, id } = variant;
     this.variant = null;
+    this.preparing = false;
     if (id === null) {
       held.settle(0n);
       return refusedBulk(command);
@@ -293,6 +309,10 @@ const mixedBulkMessage =
   'Duara: a bulk INSERT brings keys of its own that lie above those this site would give to the rows behind them, and the server ' +
   'does not prepare the statement that would give these theirs, or would read its text otherwise by now (default schema, sql_mode, ' +
   'character set); send the rows that bring their own key in a statement of their own';
+
+const largeBulkMessage =
+  'Duara: a bulk INSERT brings keys of its own that lie above those this site would give to the rows behind them, and with keys for ' +
+  'these it would be larger than max_allowed_packet; send fewer rows at a time';
 
 /** COM_STMT_CLOSE, which has no reply. */
 function closing(statementId: number): Buffer {

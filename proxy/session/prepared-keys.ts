@@ -1,4 +1,11 @@
-import { type BulkExecute, type BulkRow, bulkRows, rebuiltBulk, withBulkValues } from '../wire/bulk-execute';
+import {
+  type BulkExecute,
+  type BulkRow,
+  bulkRows,
+  rebuiltBulk,
+  rebuiltBytesMax,
+  withBulkValues,
+} from '../wire/bulk-execute';
 import { ownQuery } from '../wire/command';
 import { PayloadTooShortError } from '../wire/payload-reader';
 import { executeParameters, type ParameterTypes, type ParameterValue } from '../wire/statement-parameters';
@@ -65,6 +72,8 @@ export interface BulkVariation {
   readonly edits: readonly TextEdit[];
   /** All rows, as far as the server is to make keys for them: what it might compute counts as a key. */
   readonly seen: readonly RowKey[];
+  /** The length of `payload` is no larger than this. */
+  readonly bytesMax: number;
   /** `payload`: of the same command, whose bytes were only lent when this was made. */
   payload(statementId: number, payload: Buffer): Buffer;
 }
@@ -228,7 +237,7 @@ function givenInBulk(
 }
 
 function variation(
-  { head, types }: Pick<BulkCommand, 'head' | 'types'>,
+  { payload: { length }, head, types }: BulkCommand,
   {
     written,
     rows,
@@ -245,6 +254,7 @@ function variation(
   return {
     edits,
     seen,
+    bytesMax: rebuiltBytesMax(length, slots, rows.length / written.length),
     payload: (statementId, payload) => rebuiltBulk(payload, head, types, { statementId, slots, keyOf }),
   };
 }

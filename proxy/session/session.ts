@@ -345,7 +345,7 @@ export class Session {
   }
 
   private turnRaw(): void {
-    // Nobody could give the client the reply that is held back, and its command must not be sent again.
+    // Nobody could give the client the reply that is held back, and its command must not be sent again, or as it is.
     if (this.statements.holdsReply) {
       this.held.length = 0;
       this.phase = { kind: 'ended' };

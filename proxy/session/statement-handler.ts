@@ -183,9 +183,9 @@ export class StatementHandler {
     this.writes.lost();
   }
 
-  /** The command that would be judged next was sent: its reply is held back. */
+  /** The command that would be judged next was sent, its reply held back, or goes out in another form: never as it is. */
   get holdsReply(): boolean {
-    return this.told.busy;
+    return this.told.busy || this.prepared.busy;
   }
 
   closed(): void {

@@ -102,6 +102,12 @@ export type RebuiltSlot =
 
 const BIGINT = 8;
 
+/** Of `rebuiltBulk` at the most, for `rows` rows in `bytes` bytes that name their types or leave them out. */
+export function rebuiltBytesMax(bytes: number, slots: readonly RebuiltSlot[], rows: number): number {
+  const keys = slots.reduce((sum, { kind }) => sum + (kind === 'key' ? 1 : 0), 0);
+  return bytes + 2 * slots.length + 9 * rows * keys;
+}
+
 /**
  * The execution for another statement with more parameters: `slots` in their order. `keyOf(row, slot)`: the value of a key for
  * row `row` (from 0) of the execution; null: NULL if it stands `alone`, else 0. What follows a row that is cut short stays as it is.
