@@ -149,6 +149,48 @@ const far = 2n ** 60n;
     expect(lock?.['still'] ?? 0).toBe(0);
   });
 
+  const locking: [isolation: string, lock: string][] = [
+    ['SERIALIZABLE', ''],
+    ['REPEATABLE READ', 'FOR UPDATE'],
+  ];
+  it.each(locking)('a deadlock ends the INSERT and its transaction (%s %s)', async (isolation, lock) => {
+    const table = await made('BIGINT');
+    const [own, other, root] = await Promise.all([
+      createConnection({ socketPath: site.socket, ...appAccount }),
+      createConnection({ socketPath: site.socket, ...appAccount }),
+      createConnection({ socketPath: site.server.socket, user: 'root' }),
+    ]);
+    try {
+      await own.query(`SET SESSION TRANSACTION ISOLATION LEVEL ${isolation}`);
+      await own.query('BEGIN');
+      await own.query(`INSERT INTO ${table} VALUES (1, 'mine')`);
+      await own.query("UPDATE source SET v = 'mine' WHERE at = 1");
+      await other.query('BEGIN');
+      // The server ends the transaction that has changed less.
+      await other.query(`INSERT INTO ${table} SELECT seq + 1000, seq FROM seq_1_to_500`);
+      await other.query("UPDATE source SET v = 'theirs' WHERE at > 1");
+      const waits = other.query("UPDATE source SET v = 'theirs' WHERE at = 1");
+      for (let waiting = 0; waiting === 0;) {
+        const [[row]] = await root.query<RowDataPacket[]>(
+          "SELECT COUNT(*) AS n FROM information_schema.innodb_trx WHERE trx_state = 'LOCK WAIT'",
+        );
+        waiting = Number(row?.['n']);
+        // The server gathers this table anew only when nobody has read it for a tenth of a second.
+        await new Promise((resolve) => setTimeout(resolve, 200));
+      }
+      const insert = own.query(`INSERT INTO ${table} SELECT at + 100, v FROM source WHERE at = 2 ${lock}`);
+      await expect(insert).rejects.toMatchObject({ errno: 1213 });
+      await waits;
+      await other.query('ROLLBACK');
+      await own.query('COMMIT');
+      expect(await keys(table)).toEqual(new Map());
+      await own.query(`INSERT INTO ${table} VALUES (3, 'goes on')`);
+      expect([...(await keys(table))]).toEqual([['goes on', 3n]]);
+    } finally {
+      for (const connection of [own, other, root]) connection.destroy();
+    }
+  });
+
   it('are not run when their INSERT is prepared', async () => {
     const table = await made('BIGINT');
     const selects = async (): Promise<number> => {
