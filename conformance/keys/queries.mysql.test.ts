@@ -191,6 +191,15 @@ const far = 2n ** 60n;
     }
   });
 
+  it('do not use up what is set for the next transaction', async () => {
+    const table = await made('BIGINT');
+    await db.query('SET TRANSACTION READ ONLY');
+    const insert = db.query(`INSERT INTO ${table} (id, v) SELECT id, v FROM source ORDER BY at`);
+    await expect(insert).rejects.toMatchObject({ errno: 1792 });
+    await db.query(`INSERT INTO ${table} (id, v) SELECT id, v FROM source ORDER BY at`);
+    expect(await keyed(table)).toBe(true);
+  });
+
   it('are not run when their INSERT is prepared', async () => {
     const table = await made('BIGINT');
     const selects = async (): Promise<number> => {

@@ -28,6 +28,8 @@ export interface SessionState {
   status: number;
   /** A SET insert_id of the client waits for its next INSERT. */
   ownInsertId: boolean;
+  /** A SET TRANSACTION holds for the next transaction, which any statement may be that reads a table. */
+  nextTransactionSet: boolean;
   /** Prepared by COM_STMT_PREPARE, by statement id. */
   prepared: ReadonlyMap<number, PreparedStatement>;
   /** Tokens kept in `prepared`, about 100 bytes each. */
@@ -92,6 +94,7 @@ export function newSessionState(): SessionState {
     mode: defaultSqlMode,
     status: 0,
     ownInsertId: false,
+    nextTransactionSet: false,
     prepared: noEntries,
     preparedTokens: 0,
     named: noEntries,
@@ -130,6 +133,7 @@ export function reset(state: SessionState, mode: SqlMode): void {
   // Back to what the client connected with, whatever it has SET since.
   state.mode = { ...mode, doubleByte: doubleByteOfCollation(-1 - state.charset) };
   state.ownInsertId = false;
+  state.nextTransactionSet = false;
   state.prepared = noEntries;
   state.preparedTokens = 0;
   state.named = noEntries;

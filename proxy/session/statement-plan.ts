@@ -97,6 +97,7 @@ export function planText(source: StatementSource, state: SessionState, services:
   };
   let { statements } = parsed;
   const alone = parsed.statements.length === 1;
+  const asksRows = alone && source.prepares !== true && !state.nextTransactionSet;
   let all = parsed.broken && services.cache !== null;
   let unread = false;
   for (let index = 0; index < statements.length; index++) {
@@ -111,7 +112,7 @@ export function planText(source: StatementSource, state: SessionState, services:
       if (written.kind === 'wait') return written;
       if (written.kind === 'all') all = true;
       else if (written.kind === 'tables') for (const slot of written.slots) slots.add(slot);
-      const keyed = keysFor(run.text, inner, scope, { state, services, asksRows: alone && source.prepares !== true });
+      const keyed = keysFor(run.text, inner, scope, { state, services, asksRows });
       if (keyed.kind !== 'known') return keyed;
       for (const key of keyed.explicit) explicit.push(key);
       if (keyed.byTrigger !== null) {

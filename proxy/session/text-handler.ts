@@ -20,6 +20,7 @@ import { doubtOf } from './told-keys';
 import type { ReplyCollector } from './reply-collector';
 import { emptySummary, type ReplySummary } from './reply-summary';
 import { inTransaction, noteStatus, queryAttributes, type SessionState } from './session-state';
+import { transactionSetting } from './session-fingerprint';
 import { type SettingChanges, statusTellsMode, withSqlMode, withStatus } from './settings';
 import { askExpression, askSqlMode, sqlModeReply } from './sql-mode-question';
 import type { PreparedText } from './dynamic-text';
@@ -258,6 +259,7 @@ export class TextHandler {
     const kind = plan.statements.length === 1 ? plan.statements[0]?.kind : undefined;
     this.services.counters.queries(kind ?? 'other', (this.state.nowMs - sentMs) / 1000);
     if (summary.status !== null) noteStatus(this.state, summary.status);
+    if (kind !== 'set') this.state.nextTransactionSet = false;
     if (plan.plain === true) {
       this.writes.end(plan.writes, { inTransaction: inTransaction(this.state), commits: false });
       if (kind === 'insert' || kind === 'replace') this.state.ownInsertId = false;
@@ -285,6 +287,7 @@ export class TextHandler {
 
   private succeeded(statement: Statement, prepares: PreparedText | null): void {
     const { state } = this;
+    if (statement.kind === 'set' && transactionSetting(statement)?.lasting === false) state.nextTransactionSet = true;
     if (prepares !== null) {
       state.named = withEntry(state.named, prepares.name, prepares.prepared);
     } else if (statement.kind === 'deallocate') {
