@@ -1,6 +1,6 @@
 import type { KeySearch, SmallestKey, TableInfo } from '../proxy/ports';
 import { quoteName } from './accounts';
-import type { SqlRow } from './database-pool';
+import type { Query, SqlRow } from './database-pool';
 
 /** Longer than the server takes to give up (`question`). */
 const WAIT_MS = 5_000;
@@ -11,16 +11,14 @@ const WAIT_MS = 5_000;
  * waits for us, and we may wait for a lock of its own (LOCK TABLES, or an ALTER that waits for its transaction): not for long,
  * and one at a time, or those who wait would take all connections of the site.
  */
-export function smallestKey(
-  query: (sql: string, values: readonly unknown[]) => Promise<readonly SqlRow[]>,
-): SmallestKey {
+export function smallestKey(query: Query): SmallestKey {
   let before: Promise<unknown> = Promise.resolve();
   return async (table, among, found) => {
     const asked = { late: false };
     const turn = before;
     const look = async (): Promise<bigint | null> => {
       await turn;
-      return asked.late ? null : keyIn(await query(question(table, among), []));
+      return asked.late ? null : keyIn(await query(question(table, among)));
     };
     // The client is told what the server told.
     const looked = look().catch(() => null);

@@ -1,6 +1,5 @@
 import { ownQuery } from '../wire/command';
 import { PacketFramer } from '../wire/packet-framer';
-import { PayloadReader, PayloadTooShortError } from '../wire/payload-reader';
 import { decodeError, type ErrorPacket } from '../wire/response';
 import type { CommandOutcome } from './command-outcome';
 import { type ServerReply, swallowedReply } from './pending-reply';
@@ -8,6 +7,7 @@ import { type Isolation, isolationOf } from './session-fingerprint';
 import { queryAttributes, type SessionState } from './session-state';
 import { sqlModeExpression, withSqlMode } from './settings';
 import { withEntry } from './sparse';
+import { rowOf } from './text-row';
 
 /** What sessions begin with. */
 export interface SessionDefaults {
@@ -82,20 +82,4 @@ export function askExpression(expression: string, state: SessionState): Extract<
 function errorOf(reply: Buffer): ErrorPacket | null {
   const last = new PacketFramer().push(reply).pop();
   return last === undefined ? null : decodeError(last.payload);
-}
-
-/** The values of a text result set of one row: the packet before the last one. */
-function rowOf(reply: Buffer): (string | null)[] {
-  const packets = new PacketFramer().push(reply);
-  const row = packets[packets.length - 2];
-  if (row === undefined) return [];
-  const reader = new PayloadReader(row.payload);
-  const values: (string | null)[] = [];
-  try {
-    while (reader.remaining > 0) values.push(reader.lenencBytesOrNull()?.toString('latin1') ?? null);
-  } catch (error) {
-    if (error instanceof PayloadTooShortError) return [];
-    throw error;
-  }
-  return values;
 }

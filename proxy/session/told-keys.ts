@@ -1,7 +1,7 @@
 import { Capability, PACKET_HEADER_BYTES } from '../wire/constants';
 import { ownQuery } from '../wire/command';
-import { frame, PacketFramer } from '../wire/packet-framer';
-import { PayloadReader, PayloadTooShortError } from '../wire/payload-reader';
+import { frame } from '../wire/packet-framer';
+import { PayloadReader } from '../wire/payload-reader';
 import { PayloadWriter } from '../wire/payload-writer';
 import { ReplyHeader } from '../wire/response';
 import { givenVariables } from '../keys/key-trigger';
@@ -15,6 +15,7 @@ import type { HeldKeys } from './key-reservations';
 import type { ProxyServices } from './proxy-services';
 import type { ReplySummary } from './reply-summary';
 import type { StatementPlan } from './statement-plan';
+import { rowOf } from './text-row';
 import { queryAttributes, type SessionState } from './session-state';
 
 interface Reply {
@@ -110,7 +111,7 @@ export class ToldKeys {
     const asBlock = this.keepsRowCount(reply.bytes);
     const behind = asBlock ? 2 : 1;
     return this.ask(asBlock ? block(`${select};`) : select, (bytes) => {
-      const [first, second] = rowBefore(bytes, behind);
+      const [first, second] = rowOf(bytes, behind);
       this.step = { ...reply, kind: 'listed', keys: keysOfTrigger(first ?? null, second ?? null) };
     });
   }
@@ -208,20 +209,4 @@ function withInsertId(reply: Buffer, key: bigint): Buffer {
   reader.lenenc();
   const payload = new PayloadWriter().uint8(ReplyHeader.ok).lenenc(affected).lenenc(key).raw(reader.rest()).finish();
   return frame(payload, reply[3] ?? 0);
-}
-
-/** The values of the row of a text result that stands before the last `behind` packets. */
-function rowBefore(reply: Buffer, behind: number): (string | null)[] {
-  const packets = new PacketFramer().push(reply);
-  const row = packets[packets.length - 1 - behind];
-  if (row === undefined) return [];
-  const reader = new PayloadReader(row.payload);
-  const values: (string | null)[] = [];
-  try {
-    while (reader.remaining > 0) values.push(reader.lenencBytesOrNull()?.toString('latin1') ?? null);
-  } catch (error) {
-    if (error instanceof PayloadTooShortError) return [];
-    throw error;
-  }
-  return values;
 }

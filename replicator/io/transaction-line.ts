@@ -254,7 +254,7 @@ export class TransactionLine {
 }
 
 function changesSchema({ statements }: LoggedTransaction): boolean {
-  return statements.length > 0 && statements.some(({ kind }) => kind === 'schema');
+  return statements.some(({ kind }) => kind === 'schema');
 }
 
 /** The record is in the stream, so to read the transaction again would give it to the other sites twice. */
