@@ -2,7 +2,7 @@ import { TableVersions } from '../../proxy/cache/table-versions';
 import type { Catalog, KeyReservation, KeySource, TableInfo, TableVersionBoard } from '../../proxy/ports';
 import type { ProxyServices } from '../../proxy/session/proxy-services';
 import type { LetIn, ShortLogin } from '../../proxy/session/known-login';
-import { sampleServices } from '../../proxy/session/services-sample';
+import { sampleServices, sampleTable } from '../../proxy/session/services-sample';
 import { Session } from '../../proxy/session/session';
 import { newSessionState, type SessionState } from '../../proxy/session/session-state';
 import { StatementHandler } from '../../proxy/session/statement-handler';
@@ -14,19 +14,14 @@ export class FuzzFinding extends Error {
   readonly code = 'FUZZ_FINDING';
 }
 
-const table = (name: string, more: Partial<TableInfo>): TableInfo => ({
-  schema: 'app',
-  table: name,
-  kind: 'base',
-  replicated: true,
-  columns: ['id', 'v'],
-  autoIncrement: { name: 'id', index: 0, bits: 64, unsigned: false },
-  primaryKey: ['id'],
-  hasTriggers: false,
-  hasBeforeInsertTrigger: false,
-  hasCascades: false,
-  ...more,
-});
+const table = (name: string, more: Partial<TableInfo>): TableInfo =>
+  sampleTable({
+    schema: 'app',
+    table: name,
+    columns: ['id', 'v'],
+    autoIncrement: { name: 'id', index: 0, bits: 64, unsigned: false },
+    ...more,
+  });
 
 const tables = new Map([
   ['post', table('post', {})],

@@ -1,4 +1,5 @@
-import type { Catalog, TableInfo } from '../ports';
+import type { Catalog } from '../ports';
+import { sampleTable } from '../session/services-sample';
 import { SessionFingerprint } from '../session/session-fingerprint';
 import { parseText } from '../sql/classifier';
 import { defaultSqlMode } from '../sql/sql-mode';
@@ -9,18 +10,7 @@ import { SessionCache } from './session-cache';
 import { TableVersions } from './table-versions';
 import { zeroCounters } from '../zero-counters';
 
-const post: TableInfo = {
-  schema: 'school',
-  table: 'post',
-  kind: 'base',
-  replicated: true,
-  columns: ['id'],
-  autoIncrement: null,
-  primaryKey: ['id'],
-  hasTriggers: false,
-  hasBeforeInsertTrigger: false,
-  hasCascades: false,
-};
+const post = sampleTable();
 const reply = Buffer.concat(
   [[1], [1, 2, 3], [1, 65], [0xfe, 0, 0, 2, 0, 0, 0]].map((payload, at) => frame(Buffer.from(payload), at + 1)),
 );

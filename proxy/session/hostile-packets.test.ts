@@ -1,12 +1,12 @@
 import { TableVersions } from '../cache/table-versions';
-import type { Catalog, KeySource, TableInfo } from '../ports';
+import type { Catalog, KeySource } from '../ports';
 import { Capability } from '../wire/constants';
 import { encodeGreeting } from '../wire/handshake';
 import { encodeHandshakeResponse } from '../wire/handshake-response';
 import { frame } from '../wire/packet-framer';
 import { decodeError, encodeOk } from '../wire/response';
 import type { ProxyServices } from './proxy-services';
-import { sampleServices } from './services-sample';
+import { sampleServices, sampleTable } from './services-sample';
 import { Session } from './session';
 import { newSessionState } from './session-state';
 import { StatementHandler } from './statement-handler';
@@ -14,18 +14,11 @@ import { StatementHandler } from './statement-handler';
 const capabilities =
   Capability.protocol41 | Capability.secureConnection | Capability.pluginAuth | Capability.multiStatements;
 
-const post: TableInfo = {
+const post = sampleTable({
   schema: 'app',
-  table: 'post',
-  kind: 'base',
-  replicated: true,
   columns: ['id', 'v'],
   autoIncrement: { name: 'id', index: 0, bits: 64, unsigned: false },
-  primaryKey: ['id'],
-  hasTriggers: false,
-  hasBeforeInsertTrigger: false,
-  hasCascades: false,
-};
+});
 
 function services(catalog: Catalog): ProxyServices {
   const versions = TableVersions.create();

@@ -1,4 +1,3 @@
-import type { TableInfo } from '../ports';
 import { TableVersions } from '../cache/table-versions';
 import { parseText } from '../sql/classifier';
 import { defaultSqlMode } from '../sql/sql-mode';
@@ -6,22 +5,11 @@ import { Capability, ServerStatus } from '../wire/constants';
 import { frame } from '../wire/packet-framer';
 import { CachedReads } from './cached-reads';
 import { ownCommand } from './client-command';
-import { sampleServices } from './services-sample';
+import { sampleServices, sampleTable } from './services-sample';
 import { newSessionState } from './session-state';
 import { WriteTracker } from './write-tracker';
 
-const post: TableInfo = {
-  schema: 'school',
-  table: 'post',
-  kind: 'base',
-  replicated: true,
-  columns: ['id'],
-  autoIncrement: null,
-  primaryKey: ['id'],
-  hasTriggers: false,
-  hasBeforeInsertTrigger: false,
-  hasCascades: false,
-};
+const post = sampleTable();
 const sql = 'SELECT id FROM post';
 const reply = Buffer.concat(
   [[1], [1, 2, 3], [1, 65], [0xfe, 0, 0, 2, 0, 0, 0]].map((payload, at) => frame(Buffer.from(payload), at + 1)),

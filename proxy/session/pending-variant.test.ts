@@ -1,27 +1,15 @@
-import type { TableInfo } from '../ports';
 import { Capability, Command } from '../wire/constants';
 import { encodeGreeting } from '../wire/handshake';
 import { encodeHandshakeResponse } from '../wire/handshake-response';
 import { frame } from '../wire/packet-framer';
 import { encodeOk } from '../wire/response';
-import { sampleServices } from './services-sample';
+import { sampleServices, sampleTable } from './services-sample';
 import { Session } from './session';
 import { newSessionState } from './session-state';
 import { StatementHandler } from './statement-handler';
 
 const capabilities = Capability.protocol41 | Capability.secureConnection | Capability.pluginAuth;
-const post: TableInfo = {
-  schema: 'school',
-  table: 'post',
-  kind: 'base',
-  replicated: true,
-  columns: ['id', 'v'],
-  autoIncrement: { name: 'id', index: 0, bits: 64, unsigned: false },
-  primaryKey: ['id'],
-  hasTriggers: false,
-  hasBeforeInsertTrigger: false,
-  hasCascades: false,
-};
+const post = sampleTable({ columns: ['id', 'v'], autoIncrement: { name: 'id', index: 0, bits: 64, unsigned: false } });
 
 const ok = (sequence = 1): Buffer => {
   const packet = { header: 0 as const, affectedRows: 0n, lastInsertId: 0n, status: 2, warnings: 0 };

@@ -5,6 +5,7 @@ import { StatementCache } from '../sql/statement-cache';
 import { zeroCounters } from '../zero-counters';
 import { AnsweredSettings } from './answered-settings';
 import { KnownInserts } from './known-inserts';
+import type { TableInfo } from '../ports';
 import type { ProxyServices } from './proxy-services';
 
 /**
@@ -28,6 +29,23 @@ export function sampleServices(changes: Partial<ProxyServices> = {}, cacheBytes:
     defaultIsolation: 'unknown',
     defaultsDoubted: 0,
     commandBytesMax: 1 << 26,
+    ...changes,
+  };
+}
+
+/** A replicated table `school.post` with an integer key that nobody gives. */
+export function sampleTable(changes: Partial<TableInfo> = {}): TableInfo {
+  return {
+    schema: 'school',
+    table: 'post',
+    kind: 'base',
+    replicated: true,
+    columns: ['id'],
+    autoIncrement: null,
+    primaryKey: ['id'],
+    hasTriggers: false,
+    hasBeforeInsertTrigger: false,
+    hasCascades: false,
     ...changes,
   };
 }
