@@ -1,7 +1,7 @@
 import type { Token } from '../sql/tokenizer';
 import type { TextEdit } from '../sql/text-edit';
 import type { GivenKey } from './given-keys';
-import { valueVariable } from './row-edits';
+import { valueVariable } from './counted-on';
 import type { RowKey } from './row-keys';
 
 /** What a parameter of the variant stands for. */

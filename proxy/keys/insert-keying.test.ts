@@ -45,7 +45,8 @@ const cases: [sql: string, decision: string, why: string, changes?: Partial<Tabl
   ['INSERT INTO t (a, id) VALUES (1, @x), (2, NULL)', 'keys 2', 'perhaps mixed'],
   [`INSERT INTO t (a, id) VALUES (1, '5'), (2, " -7 ")`, 'none 5 -7', 'quoted keys'],
   [`INSERT INTO t (a, id) VALUES (1, '0'), (2, ''), (3, '8')`, 'keys 2', 'quoted zeros'],
-  [`INSERT INTO t (a, id) VALUES (1, x'35'), (2, '5.2'), (3, 'a' 'b')`, 'keys 3', 'strings that take a closer look'],
+  [`INSERT INTO t (a, id) VALUES (1, x'35'), (2, '5x'), (3, 'a' 'b')`, 'keys 3', 'strings that take a closer look'],
+  [`INSERT INTO t (a, id) VALUES (1, '5.2'), (2, '0.4')`, 'keys 1', 'what the column makes of fractions'],
   ['INSERT INTO t (a, id) VALUES (1, @x)', 'keys 1', 'may be NULL'],
   ['INSERT INTO t (a, id) VALUES (1, 1+1)', 'keys 1', 'an expression that is not computed here'],
   ['INSERT INTO t (a, id) VALUES (1, ?), (?, ?)', 'keys 2', 'parameters'],
@@ -140,35 +141,44 @@ describe('the text with its key', () => {
     const shape = parseText(sql, defaultSqlMode).statements[0]?.insert;
     return shape === null || shape === undefined ? null : rowKeys(shape, table.autoIncrement!, sql, defaultSqlMode);
   };
+  const none = 'IFNULL(ROUND(@duara_g)=0,1)';
   const given: [sql: string, after: string, why: string][] = [
     ['(NULL),(5),(NULL),(5000),(NULL)', '(NULL),(5),(NULL),(5000),(1002)', 'the server would go on at 5001'],
     ['(5000),(NULL),(DEFAULT)', '(5000),(NULL),(DEFAULT)', 'nothing was generated before it'],
     ["(NULL),('1001'),('0'),(0)", "(NULL),('1001'),(1001),(1002)", 'zeros, quoted or not'],
-    ['(@x),(5000),(NULL),(NULL)', '(@x),(5000),(LAST_INSERT_ID(1001)),(1002)', 'perhaps the first generated'],
+    [
+      '(@x),(5000),(NULL),(NULL)',
+      `(IFNULL((@duara_g:=@x),NULL)),(5000),(IF((@duara_j:=GREATEST(${none}+(${none}=1),1))=2,1001,NULL)),` +
+        '(IF(@duara_j=2,1002,NULL))',
+      'only if the first is generated',
+    ],
     [
       '(@x),(5000),(@y),(NULL)',
-      '(@x),(5000),(IF((@duara_g:=@y)<>0,CONCAT(@duara_g),IF(@duara_f<=>1000,1001,LAST_INSERT_ID(1001+0*(@duara_f:=1000))))),' +
-        '(IF(@duara_f<=>1000,1002,LAST_INSERT_ID(1002+0*(@duara_f:=1000))))',
+      `(IFNULL((@duara_g:=@x),NULL)),(5000),(IF(ROUND(IF((@duara_j:=${none}+(${none}=1))<3,(@duara_g:=@y),NULL))<>0,` +
+        'CONCAT(@duara_g),IF(@duara_j=2,1001,NULL))),' +
+        `(IF((@duara_j:=GREATEST(IF(${none},GREATEST(@duara_j,1),@duara_j+(@duara_j=1 AND @duara_g>=1000)),1))=2,1002,NULL))`,
       'what cannot be seen',
     ],
     ['(@x),(900),(NULL)', '(@x),(900),(NULL)', 'below what comes next'],
     ['(@x),(NULL)', '(@x),(NULL)', 'the server has not counted yet'],
     [
       '(NULL),(@x),(NULL),(0)',
-      '(NULL),(IFNULL((@duara_g:=@x),NULL)),(IF(@duara_j:=IFNULL(@duara_g>=1000,0),1002,NULL)),' +
-        '(IF(@duara_j:=IFNULL(@duara_j OR @duara_g>=1000,0),1003,NULL))',
+      '(NULL),(IFNULL((@duara_g:=@x),NULL)),(IF((@duara_j:=1+IFNULL(@duara_g>=1000,0))=2,1002,NULL)),' +
+        '(IF(@duara_j=2,1003,NULL))',
       'it may bring a large key',
     ],
     [
       '(NULL),(f(1)),(@y),(NULL),(5000),(NULL)',
-      '(NULL),(IFNULL((@duara_g:=f(1)),NULL)),(IF(IF((@duara_j:=IFNULL(@duara_g>=1000,0))<2,(@duara_g:=@y),NULL)<>0,' +
-        'CONCAT(@duara_g),IF(@duara_j,1002,NULL))),(IF(@duara_j:=IFNULL(@duara_j OR @duara_g>=1000,0),1003,NULL)),(5000),(1004)',
+      '(NULL),(IFNULL((@duara_g:=f(1)),NULL)),(IF(ROUND(IF((@duara_j:=1+IFNULL(@duara_g>=1000,0))<3,(@duara_g:=@y),NULL))' +
+        `<>0,CONCAT(@duara_g),IF(@duara_j=2,1002,NULL))),(IF((@duara_j:=IF(${none},GREATEST(@duara_j,1),` +
+        '@duara_j+(@duara_j=1 AND @duara_g>=1000)))=2,1003,NULL)),(5000),(1004)',
       'each evaluated once',
     ],
     [
       '(?),(?),(NULL)',
-      '(?),(IFNULL((@duara_g:=?),NULL)),(IF(@duara_j:=IFNULL(@duara_g>=1000,0),LAST_INSERT_ID(1002),NULL))',
-      'a parameter of EXECUTE … USING',
+      `(IFNULL((@duara_g:=?),NULL)),(IFNULL(IF((@duara_j:=${none})<3,(@duara_g:=?),NULL),NULL)),` +
+        `(IF((@duara_j:=GREATEST(IF(${none},GREATEST(@duara_j,1),@duara_j+(@duara_j=1 AND @duara_g>=1000)),1))=2,1002,NULL))`,
+      'parameters of EXECUTE … USING',
     ],
   ];
   it.each(given)('%s', (values, after) => {
@@ -176,18 +186,23 @@ describe('the text with its key', () => {
     expect(withEdits(sql, rowEdits(rows(sql) ?? [], 1000n))).toBe(`INSERT INTO t (id) VALUES ${after}`);
   });
   it('looks at the values of expressions when it is prepared', () => {
-    const sql = 'INSERT INTO t (id) VALUES (NULL), (@x), (?), (@y)';
+    const sql = 'INSERT INTO t (id) VALUES (NULL), (?), (@y)';
     expect(withEdits(sql, rowVariableEdits(rows(sql) ?? []))).toBe(
-      'INSERT INTO t (id) VALUES (@duara_k0), (IF((@duara_g:=@x)<>0,CONCAT(@duara_g),@duara_k1)), ' +
-        '(IF(IF(@duara_j:=IFNULL(@duara_j OR 2>=@duara_s OR @duara_g>=@duara_nid,0),@duara_k2,NULL) IS NULL,?,' +
-        '@duara_k2)), (IF(IF((@duara_j:=IFNULL(@duara_j OR 3>=@duara_s OR @duara_g>=@duara_nid,0))<2,' +
-        '(@duara_g:=@y),NULL)<>0,CONCAT(@duara_g),IF(@duara_j,@duara_k3,NULL)))',
+      'INSERT INTO t (id) VALUES (NULL), (IFNULL((@duara_g:=?),NULL)), (IF(ROUND(' +
+        'IF((@duara_j:=1+IFNULL(@duara_g>=@duara_b,0))<3,(@duara_g:=@y),NULL))<>0,' +
+        'CONCAT(@duara_g),IF(@duara_j=2,@duara_b+2,NULL)))',
+    );
+    const behind = 'INSERT INTO t (id) VALUES (NULL), (5), (@x), (0)';
+    expect(withEdits(behind, rowVariableEdits(rows(behind) ?? []))).toBe(
+      'INSERT INTO t (id) VALUES (NULL), (5), (IF(ROUND(IF((@duara_j:=1+(1=1 AND 5>=@duara_b))<3,(@duara_g:=@x),NULL))<>0,' +
+        `CONCAT(@duara_g),IF(@duara_j=2,@duara_b+1,NULL))), (IF((@duara_j:=IF(${none},GREATEST(@duara_j,1),` +
+        '@duara_j+(@duara_j=1 AND @duara_g>=@duara_b)))=2,@duara_b+2,NULL))',
     );
   });
   it('takes them from variables when it is prepared', () => {
-    const sql = 'INSERT INTO t (id, a) VALUES (?, ?), (7, ?), (NULL, 1)';
+    const sql = 'INSERT INTO t (id, a) VALUES (?, ?), (7, ?), (NULL, 1), (0, 2)';
     expect(withEdits(sql, rowVariableEdits(rows(sql) ?? []))).toBe(
-      'INSERT INTO t (id, a) VALUES (IF(@duara_k0 IS NULL,?,@duara_k0), ?), (7, ?), (@duara_k2, 1)',
+      'INSERT INTO t (id, a) VALUES (IF(@duara_k0 IS NULL,?,@duara_k0), ?), (7, ?), (@duara_k2, 1), (IFNULL(@duara_k3,0), 2)',
     );
     const single = 'INSERT INTO t (id) VALUES (?)';
     expect(rowVariableEdits(rows(single) ?? [])).toEqual([]);

@@ -1,4 +1,4 @@
-import type { KeyDemand, TableInfo } from '../ports';
+import type { KeyDemand, LargestSearch, TableInfo } from '../ports';
 import { asks, type Asks } from './asks';
 import type { BulkRun } from './bulk-lane';
 import { nextRun } from './key-lane';
@@ -43,6 +43,8 @@ export type LedgerAnswer =
       readonly settle?: (affectedRows: bigint) => void;
     }
   | { readonly kind: 'wait'; readonly for: 'read' | 'marks' | 'lease'; readonly id: string }
+  /** The search failed because of a lock: it is to be made otherwise, and `readDone` told. */
+  | { readonly kind: 'locked'; readonly search: LargestSearch }
   | { readonly kind: 'refused'; readonly message: string };
 
 /** What the runner is to do; its outcome comes back through `readDone`, `leaseDone` or `askFailed`. */
@@ -73,6 +75,8 @@ export class KeyLedger {
   private readonly keysOfInfo = new WeakMap<TableInfo, TableKeys>();
   private last: { readonly info: TableInfo; readonly keys: TableKeys } | null = null;
   private readonly asks: Asks;
+  /** Reads that failed because of a lock, until they are tried again. */
+  private readonly locked = new Set<string>();
   private readonly global: { wanted: number; durable: number };
   private writeTrouble: { readonly atMs: number; readonly reason: string } | null = null;
 
@@ -134,8 +138,21 @@ export class KeyLedger {
     this.tables.get(task.id)?.leases.add(lease);
   }
 
-  /** A read or a lease failed. */
-  askFailed(task: LedgerTask, reason: string, nowMs: number): void {
+  /** As `readDone`, for what a LedgerAnswer 'locked' said. */
+  searchDone(schema: string, table: string, search: LargestSearch, largest: bigint | null): void {
+    const { part, from, end, generation } = search;
+    this.readDone({ kind: 'read', id: tableId(schema, table), part, range: { from, end }, generation }, largest);
+  }
+
+  /** The largest key of a narrow column, as far as it is known. */
+  knownLargest(id: string): bigint | null {
+    const keys = this.tables.get(id);
+    return keys === undefined || keys.leasesUnread ? null : keys.largest;
+  }
+
+  /** A read or a lease failed; `locked`: since somebody holds the table. */
+  askFailed(task: LedgerTask, reason: string, nowMs: number, locked = false): void {
+    if (task.kind === 'read' && locked) this.locked.add(`${task.part}${task.id}`);
     this.asks.failed(task.kind === 'read' ? `${task.part}${task.id}` : `lease${task.id}`, reason, nowMs);
   }
 
@@ -257,8 +274,13 @@ export class KeyLedger {
 
   private read(keys: TableKeys, part: 'slice' | 'bulk' | 'leases', range: KeyRange, nowMs: number): LedgerAnswer {
     const id = tableId(keys.schema, keys.table);
-    const asked = this.asks.ask(`${part}${id}`, nowMs);
-    if (asked.kind === 'refused') return refusals.notRead(keys, asked.reason);
+    const name = `${part}${id}`;
+    const asked = this.asks.ask(name, nowMs);
+    if (asked.kind === 'refused') {
+      const search = { part, from: range.from, end: range.end, generation: keys.generation };
+      return this.locked.has(name) ? { kind: 'locked', search } : refusals.notRead(keys, asked.reason);
+    }
+    if (asked.kind === 'new') this.locked.delete(name);
     if (asked.kind === 'new') this.tasks.push({ kind: 'read', id, part, range, generation: keys.generation });
     return { kind: 'wait', for: 'read', id };
   }

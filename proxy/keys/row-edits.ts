@@ -1,6 +1,6 @@
 import type { TextEdit } from '../sql/text-edit';
-import { givenKeys, mayBeFirst } from './given-keys';
-import { keyVariable } from './key-edits';
+import { CountedOn, courseVariable, valueVariable } from './counted-on';
+import { givenKeys } from './given-keys';
 import type { KeyExpression, RowKey } from './row-keys';
 
 /** User variable with the key of one row of a prepared INSERT; NULL: the server generates it, from the run. */
@@ -8,92 +8,82 @@ export function rowVariable(row: number): string {
   return `@duara_k${row}`;
 }
 
-/** Of a prepared INSERT: the row from which on keys are given whatever the values are; NULL: none. */
-export const sureVariable = '@duara_s';
-/** The first key of the statement whose first generated row, given its key, was told; others before. */
-const toldVariable = '@duara_f';
-/** The value that the expression of a row had. */
-export const valueVariable = '@duara_g';
+/** Of a prepared INSERT that looks at the values of its expressions: the first key. NULL: it gives none. */
+export const baseVariable = '@duara_b';
+
 /** It again, whatever type the variable had when the statement was read: as text it loses nothing. */
 const broughtValue = `CONCAT(${valueVariable})`;
-/** True behind a row whose expression brought a key above the run's. */
-export const jumpVariable = '@duara_j';
 
 /** Edits that give later rows their keys, where the server would not, or may not, go on from `first`. */
-export function rowEdits(written: readonly RowKey[], first: bigint, anyKeyJumps = false): TextEdit[] {
+export function rowEdits(
+  written: readonly RowKey[],
+  first: bigint | typeof baseVariable,
+  anyKeyJumps = false,
+): TextEdit[] {
   const rows = asExpressions(written);
-  const given = new Map(givenKeys(rows, first, anyKeyJumps).map((one) => [one.row, one]));
-  if (given.size === 0) return [];
-  const looksAtValues = [...given.values()].some(({ sure }) => !sure);
-  const jumps = anyKeyJumps ? `${valueVariable}<>0` : `${valueVariable}>=${first}`;
-  let looked = false;
-  let toldBefore = false;
+  const from = first === baseVariable ? null : first;
+  const given = new Map(givenKeys(rows, from, anyKeyJumps).map((one) => [one.row, one]));
+  const lastDoubt = Math.max(-1, ...[...given.values()].map(({ row, sure }) => (sure ? -1 : row)));
+  const count = new CountedOn(first, anyKeyJumps);
   return rows.flatMap((row, at): TextEdit[] => {
+    if (row.kind === 'explicit') {
+      count.explicit(row.key);
+      return [];
+    }
     const one = given.get(at);
-    let key: string | null = null;
-    if (one !== undefined) {
-      key = String(one.key);
-      if (mayBeFirst(rows, at)) {
-        const certain = row.kind === 'generated' && !toldBefore;
-        key = certain ? `LAST_INSERT_ID(${key})` : toldOnce(key, String(first));
-        toldBefore = true;
-      }
+    const key = one === undefined ? 'NULL' : from === null ? `${baseVariable}+${one.key}` : String(one.key);
+    if (one?.sure === true) return givenEdits(row, key);
+    if (row.kind === 'generated') {
+      if (one !== undefined && row.literal !== null) return [{ ...placeOf(row.literal), text: count.generates(key) }];
+      count.generated();
+      return [];
     }
-    if (one === undefined || one.sure) {
-      if (row.kind !== 'unknown' || key !== null) return key === null ? [] : valueEdits(row, key, null);
-      return looksAtValues && at > 0 ? valueEdits(row, 'NULL', 'look') : [];
-    }
-    const jumped = `${jumpVariable}:=IFNULL(${looked ? `${jumpVariable} OR ` : ''}${jumps},0)`;
-    looked = true;
-    return valueEdits(row, key ?? 'NULL', jumped);
+    const looked = one !== undefined || at < lastDoubt;
+    return looked && isExpression(row) ? lookedAt(row.expression, key, count) : [];
   });
 }
 
 /** A parameter of a text (EXECUTE … USING) is as any expression. */
 export function asExpressions(written: readonly RowKey[]): readonly RowKey[] {
-  return written.map((row): RowKey => (row.kind === 'parameter' ? { kind: 'unknown', expression: placeOf(row) } : row));
+  return written.map((row): RowKey => {
+    if (row.kind !== 'parameter') return row;
+    return { kind: 'unknown', expression: { ...placeOf(row.token), zeroGenerates: row.zeroGenerates } };
+  });
 }
 
-/** The key, of which the client is told if it is the first that is given in the statement whose run begins at `first`. */
-function toldOnce(key: string, first: string): string {
-  const none = key.startsWith('@') ? ` OR ${key} IS NULL` : '';
-  return `IF(${toldVariable}<=>${first}${none},${key},LAST_INSERT_ID(${key}+0*(${toldVariable}:=${first})))`;
+/** Puts `key` in the place of what the row brings, or behind it where that is an expression. */
+function givenEdits(row: RowKey, key: string): TextEdit[] {
+  if (row.kind === 'generated' && row.literal !== null) return [{ ...placeOf(row.literal), text: key }];
+  if (!isExpression(row)) return [];
+  const { expression } = row;
+  return expression.zeroGenerates === true
+    ? wrapped(expression, `IF(ROUND((${valueVariable}:=`, `))<>0,${broughtValue},${key})`)
+    : wrapped(expression, 'IFNULL(', `,${key})`);
 }
 
 /**
- * Puts `key` in the place of what the row brings, or behind it where that is an expression. `jumped`: decides whether the key
- * counts; 'look': it does not, but the expression's value is wanted; null: it counts. `looked`: the expression's value is wanted
- * all the same.
+ * The row's value is kept, for rows behind it to look at; what those before it have come to is looked at first. The row is given
+ * `key` if it brings none, and the server's count was led astray.
  */
-function valueEdits(row: RowKey, key: string, jumped: string | null, looked = false): TextEdit[] {
-  if (row.kind === 'generated' && row.literal !== null) {
-    const { start, end } = row.literal;
-    return [{ start, end, text: jumped === null ? key : `IF(${jumped},${key},NULL)` }];
-  }
-  if (row.kind !== 'unknown' || row.expression === null) return [];
-  const { start, end, zeroGenerates = false } = row.expression;
-  if (jumped === null) {
-    return zeroGenerates
-      ? wrapped(start, end, `IF((${valueVariable}:=`, `)<>0,${broughtValue},${key})`)
-      : looked
-        ? wrapped(start, end, `IFNULL((${valueVariable}:=`, `),${key})`)
-        : wrapped(start, end, 'IFNULL(', `,${key})`);
-  }
+function lookedAt(expression: KeyExpression, key: string, count: CountedOn): TextEdit[] {
+  const { zeroGenerates = false } = expression;
+  const kept = count.kept();
+  count.looked(zeroGenerates);
   // An assignment that gives a NULL of a numeric type is refused (1265) where the column's own NULL is not (MariaDB 10.11).
-  if (jumped === 'look') return wrapped(start, end, `IFNULL((${valueVariable}:=`, '),NULL)');
-  // The value before is looked at before it gives way to this one; a test the server cannot foresee keeps it from folding.
-  const before = `IF((${jumped})<2,(${valueVariable}:=`;
-  const given = `IF(${jumpVariable},${key},NULL))`;
-  return zeroGenerates
-    ? wrapped(start, end, `IF(${before}`, `),NULL)<>0,${broughtValue},${given}`)
-    : wrapped(start, end, `IFNULL(${before}`, `),NULL),${given}`);
+  if (kept === null) return wrapped(expression, `IFNULL((${valueVariable}:=`, '),NULL)');
+  // A test the server cannot foresee keeps it from folding.
+  const before = `IF((${kept})<3,(${valueVariable}:=`;
+  const given = key === 'NULL' ? key : `IF(${courseVariable}=2,${key},NULL)`;
+  return zeroGenerates && key !== 'NULL'
+    ? wrapped(expression, `IF(ROUND(${before}`, `),NULL))<>0,${broughtValue},${given})`)
+    : wrapped(expression, `IFNULL(${before}`, `),NULL),${given})`);
 }
 
-function placeOf({ token, zeroGenerates }: RowKey & { readonly kind: 'parameter' }): KeyExpression {
-  return { start: token.start, end: token.end, zeroGenerates };
+function placeOf({ start, end }: { readonly start: number; readonly end: number }): { start: number; end: number } {
+  return { start, end };
 }
 
-function wrapped(start: number, end: number, before: string, behind: string): TextEdit[] {
+function wrapped({ start, end }: KeyExpression, before: string, behind: string): TextEdit[] {
   return [
     { start, end: start, text: before },
     { start: end, end, text: behind },
@@ -102,32 +92,24 @@ function wrapped(start: number, end: number, before: string, behind: string): Te
 
 /** True when a prepared INSERT takes the keys of its rows from variables, where the server would not go on by itself. */
 export function usesRowVariables(rows: readonly RowKey[]): boolean {
-  return rows.length > 1 && rows.some(({ kind }) => kind !== 'generated');
+  return rows.length > 1 && rows.some(({ kind }) => kind !== 'generated') && !rows.some(isExpression);
 }
 
-/** True when, besides, it looks at the values of expressions. */
-export function usesValueVariables(rows: readonly RowKey[]): boolean {
-  return usesRowVariables(rows) && rows.some(isExpression);
+/** True when, instead, it looks at the values that its expressions and parameters turn out to have. */
+export function looksAtValues(rows: readonly RowKey[]): boolean {
+  return rows.length > 1 && rows.some(isExpression);
 }
 
 /** Edits that let a prepared INSERT take the keys of its rows from variables. */
 export function rowVariableEdits(rows: readonly RowKey[], anyKeyJumps = false): TextEdit[] {
+  if (looksAtValues(rows)) return rowEdits(rows, baseVariable, anyKeyJumps);
   if (!usesRowVariables(rows)) return [];
-  const jumps = anyKeyJumps ? `${valueVariable}<>0` : `${valueVariable}>=${keyVariable}`;
-  let looks = false;
   return rows.flatMap((row, at): TextEdit[] => {
-    const jumped = looks ? `${jumpVariable}:=IFNULL(${jumpVariable} OR ${at}>=${sureVariable} OR ${jumps},0)` : null;
-    const variable = rowVariable(at);
-    const key = looks && mayBeFirst(rows, at) ? toldOnce(variable, keyVariable) : variable;
-    if (row.kind === 'parameter') {
-      const { start, end } = row.token;
-      const value = jumped === null ? key : `IF(${jumped},${key},NULL)`;
-      return [{ start, end, text: `IF(${value} IS NULL,?,${variable})` }];
-    }
-    if (!isExpression(row)) return valueEdits(row, key, jumped);
-    looks = true;
-    if (jumped !== null) return valueEdits(row, key, jumped);
-    return valueEdits(row, key, null, true);
+    const key = rowVariable(at);
+    if (row.kind === 'parameter') return [{ ...placeOf(row.token), text: `IF(${key} IS NULL,?,${key})` }];
+    if (row.kind !== 'generated' || row.literal === null) return [];
+    // By the sql_mode of its execution a zero may be a key.
+    return [{ ...placeOf(row.literal), text: row.literal.kind === 'word' ? key : `IFNULL(${key},0)` }];
   });
 }
 

@@ -84,13 +84,25 @@ function keyOf(value: bigint, literal: Token, mode: SqlMode): RowKey {
   return value === 0n && !mode.noAutoValueOnZero ? { kind: 'generated', literal } : { kind: 'explicit', key: value };
 }
 
-/** The integer that the server takes a string for; '' is 0 (strict modes refuse it); null when it takes a closer look. */
+/** More digits than any integer column holds. */
+const DIGITS_MAX = 40;
+
+/**
+ * The integer that the server takes a string for, of two the one that is farther from zero; '' is 0 (strict modes refuse it);
+ * null when it is no number.
+ */
 export function integerIn(value: string | null): bigint | null {
   if (value === null) return null;
   if (/^[ \t\n\v\f\r]*$/.test(value)) return 0n;
-  const match = /^[ \t\n\v\f\r]*([+-]?)(\d{1,20})[ ]*$/.exec(value);
-  if (match === null) return null;
-  return match[1] === '-' ? -BigInt(match[2] ?? 0) : BigInt(match[2] ?? 0);
+  const match = /^[ \t\n\v\f\r]*([+-]?)(\d*)(?:\.(\d*))?(?:[eE]([+-]?\d{1,3}))?[ ]*$/.exec(value);
+  const [, sign, whole = '', fraction = '', power = '0'] = match ?? [];
+  const digits = whole + fraction;
+  if (match === null || digits === '') return null;
+  const point = whole.length + Number(power);
+  const shown = digits.padEnd(Math.min(point, DIGITS_MAX), '0');
+  const up = point >= 0 && (shown[point] ?? '0') >= '5';
+  const number = BigInt(point > 0 ? shown.slice(0, Math.min(point, DIGITS_MAX)) : '0') + (up ? 1n : 0n);
+  return sign === '-' ? -number : number;
 }
 
 /** The rows of a prepared INSERT with the values of its parameters; undefined: not known. */

@@ -1,10 +1,11 @@
 import type { KeySearch, TableInfo } from '../ports';
-import { givenKeys } from './given-keys';
+import { givenKeys, isGuess } from './given-keys';
 import type { RowKey } from './row-keys';
 
 /**
  * The reply to a statement that may leave rows out, or update others, may not tell the key of its first new row: the server
- * tells of the keys that it made (from insert_id), not of those that rows were given as values behind a key of the list.
+ * tells of the keys that it made (from insert_id), not of those that rows were given as values behind a key of the list. Of any
+ * other statement it has made the first, unless that is a guess (isGuess).
  */
 export type ToldDoubt =
   /** Keys of this site: the server makes those from `first` to below `generatedEnd`; the others, to below `end`, are values. */
@@ -36,7 +37,7 @@ export function runInDoubt(
   rows: readonly RowKey[],
   first: bigint,
 ): ToldDoubt | null {
-  if (!mayLeaveOut || rows.length < 2) return null;
+  if (rows.length < 2 || !(mayLeaveOut || isGuess(rows))) return null;
   const [given] = givenKeys(rows, first, anyKeyJumps);
   if (given === undefined) return null;
   const count = rows.reduce((sum, { kind }) => sum + (kind === 'explicit' ? 0 : 1), 0);

@@ -19,7 +19,8 @@ import { askExpression } from './sql-mode-question';
 import type { ReplySummary } from './reply-summary';
 import type { PreparedStatement, SessionState } from './session-state';
 import { planText, type StatementPlan } from './statement-plan';
-import { addedPackets, edited, type TextHandler } from './text-handler';
+import { addedPackets, edited } from './edited-command';
+import type { TextHandler } from './text-handler';
 import { doubtOf, variantDoubt } from './told-keys';
 import type { WriteTracker } from './write-tracker';
 
@@ -66,6 +67,11 @@ export class PreparedHandler {
   /** COM_STMT_SEND_LONG_DATA. */
   longData(payload: Buffer): void {
     this.keys.longData(payload);
+  }
+
+  /** COM_STMT_RESET. */
+  reset(payload: Buffer): void {
+    this.keys.reset(this.statementId(payload));
   }
 
   prepare(command: ClientCommand): CommandOutcome {
@@ -164,6 +170,7 @@ export class PreparedHandler {
     const execution = keysFor(plan);
     const reserved = reserveKeys(execution.needs, this.services.keys, this.state);
     if (reserved.kind === 'wait') return reserved;
+    if (reserved.kind === 'ask') return askExpression(reserved.expression, this.state);
     if (reserved.kind === 'refused') return errorAnswer(reserved.error, command);
     const [held = null, ...others] = reserved.keys;
     // A server prepares one statement; of one that let more pass, nobody could tell which row took which key.
@@ -176,10 +183,8 @@ export class PreparedHandler {
     }
     this.sawExplicitKeys(plan, execution);
     const outcome = this.send(command, prepared, plan, { held, bytes, rows: execution.rows });
-    const doubt = doubtOf(plan, held, this.services, {
-      seen: execution.seen,
-      bulk: command.payload[0] === Command.stmtBulkExecute,
-    });
+    const bulk = command.payload[0] === Command.stmtBulkExecute;
+    const doubt = doubtOf(plan, reserved.keys, this.services, 0, { seen: execution.seen, bulk });
     return doubt === null ? outcome : { ...outcome, doubt };
   }
 

@@ -12,14 +12,7 @@ import { executeParameters, type ParameterTypes, type ParameterValue } from '../
 import { bulkVariant } from '../keys/bulk-variant';
 import { type GivenKey, givenKeys } from '../keys/given-keys';
 import { keyVariable } from '../keys/key-edits';
-import {
-  jumpVariable,
-  rowVariable,
-  sureVariable,
-  usesRowVariables,
-  usesValueVariables,
-  valueVariable,
-} from '../keys/row-edits';
+import { asExpressions, baseVariable, looksAtValues, rowVariable, usesRowVariables } from '../keys/row-edits';
 import { countVariable } from '../keys/value-keys';
 import { type RowKey, withParameters } from '../keys/row-keys';
 import type { TextEdit } from '../sql/text-edit';
@@ -30,9 +23,12 @@ import { type PreparedStatement, queryAttributes, type SessionState } from './se
 import type { KeyNeed } from './insert-keys';
 import type { StatementPlan } from './statement-plan';
 
-/** Those that take their keys from variables; empty when they do not. */
+/** How an execution's rows take their keys from variables. */
 export interface VariableRows {
+  /** Those that have one each. */
   readonly rows: readonly RowKey[];
+  /** They count from `baseVariable`, or would if they were not those of a bulk execution. */
+  readonly base: 'counted' | 'not counted' | null;
   /** See KeyNeed. */
   readonly anyKeyJumps: boolean;
   /** See ValueKeys. */
@@ -41,7 +37,7 @@ export interface VariableRows {
 
 /** Above all keys. */
 const everyKey = 1n << 64n;
-const noRows: VariableRows = { rows: [], anyKeyJumps: false, counted: false };
+const noRows: VariableRows = { rows: [], base: null, anyKeyJumps: false, counted: false };
 
 /** What one execution of a prepared statement needs, from the values of its parameters. */
 export interface ExecutionKeys {
@@ -98,6 +94,11 @@ export class PreparedKeys {
     this.state.prepared.get(payload.readUInt32LE(1))?.long.add(payload.readUInt16LE(5));
   }
 
+  /** COM_STMT_RESET: what was sent ahead is forgotten. */
+  reset(statementId: number): void {
+    this.state.prepared.get(statementId)?.long.clear();
+  }
+
   execution(prepared: PreparedStatement, { needs }: StatementPlan, payload: Buffer): ExecutionKeys {
     const values = parameters(prepared, payload, queryAttributes(this.state));
     const [need] = needs;
@@ -110,13 +111,17 @@ export class PreparedKeys {
     // Rows that cannot be seen: a query.
     if (rows.length === 0) return { needs, explicit: [], rows: noRows, seen: [], bulk: null };
     const explicit = rows.flatMap((row) => (row.kind === 'explicit' ? [row.key] : []));
-    const count = rows.length - explicit.length;
+    const looks = looksAtValues(need.rows);
+    // Where the server looks, each row has its key by its place in the text.
+    const seen = looks ? asExpressions(need.rows) : rows;
+    const count = seen.reduce((sum, { kind }) => sum + (kind === 'explicit' ? 0 : 1), 0);
     const own = count === 0 ? [] : [{ ...need, demand: { ...need.demand, kind: 'rows' as const, count } }];
     const counted = typeof need.byValue === 'function';
+    const base = looks ? ('counted' as const) : null;
     const variable = usesRowVariables(need.rows)
-      ? { rows, anyKeyJumps: need.anyKeyJumps, counted }
-      : { ...noRows, counted };
-    return { needs: own, explicit, rows: variable, seen: rows, bulk: null };
+      ? { rows, base, anyKeyJumps: need.anyKeyJumps, counted }
+      : { ...noRows, base, counted };
+    return { needs: own, explicit, rows: variable, seen, bulk: null };
   }
 
   /** As `execution`, for COM_STMT_BULK_EXECUTE: the statement is carried out for each row of its parameters. */
@@ -139,7 +144,8 @@ export class PreparedKeys {
       given: (first) => givenInBulk(command, need.rows, rows, givenKeys(rows, first, anyKeyJumps)),
       variant: (first, tokens) => variation(command, { written: need.rows, rows, anyKeyJumps }, first, tokens),
     };
-    return { needs: own, explicit, rows: { ...noRows, counted }, seen: rows, bulk };
+    const base = looksAtValues(need.rows) ? ('not counted' as const) : null;
+    return { needs: own, explicit, rows: { ...noRows, base, counted }, seen: rows, bulk };
   }
 
   /**
@@ -158,10 +164,10 @@ export class PreparedKeys {
 
   /** The server looks at the variable's type already when it prepares: NULL would be refused. */
   beforePrepare(): SwallowedCommand {
-    return this.swallowed(`SET ${keyVariable}=0`);
+    return this.swallowed(`SET ${keyVariable}=0,${baseVariable}=0`);
   }
 
-  private assignments({ rows, anyKeyJumps, counted }: VariableRows, first: bigint | null): string {
+  private assignments({ rows, base, anyKeyJumps, counted }: VariableRows, first: bigint | null): string {
     // Without a key at hand the variable must not hold an old one. 0: no key, the server's own.
     const list = [`${keyVariable}=${first ?? 0n}`];
     const given = first === null ? [] : givenKeys(rows, first, anyKeyJumps);
@@ -170,10 +176,7 @@ export class PreparedKeys {
     for (let row = 0; row < count; row++) list.push(`${rowVariable(row)}=${keys.get(row) ?? 'NULL'}`);
     this.rowVariablesSet = keys.size === 0 ? 0 : count;
     if (counted && first !== null) list.push(`${countVariable}=${first - 1n}`);
-    if (usesValueVariables(rows)) {
-      const sure = given.find((one) => one.sure)?.row ?? 'NULL';
-      list.push(`${sureVariable}=${sure},${valueVariable}=NULL,${jumpVariable}=0`);
-    }
+    if (base !== null) list.push(`${baseVariable}=${(base === 'counted' ? first : null) ?? 'NULL'}`);
     return `SET ${list.join(',')}`;
   }
 

@@ -135,6 +135,25 @@ describe('the rows of a COM_STMT_BULK_EXECUTE', () => {
   });
 });
 
+const float = (value: number): Buffer =>
+  new PayloadWriter().raw(Buffer.from(new Float64Array([value]).buffer)).finish();
+const numbers: [type: number, bytes: Buffer, value: bigint | 'other', why: string][] = [
+  [5, float(5.5), 6n, 'of two the even one'],
+  [5, float(6.5), 6n, 'the other way'],
+  [5, float(-2.6), -3n, 'below zero'],
+  [5, float(2 ** 60), 2n ** 60n, 'beyond what is exact'],
+  [5, float(Infinity), 'other', 'no number'],
+  [10, Buffer.from([4, 0xe8, 7, 2, 29]), 20240229n, 'a date'],
+  [10, Buffer.from([0]), 0n, 'none'],
+  [12, Buffer.from([7, 0xe8, 7, 2, 29, 23, 5, 9]), 20240229230509n, 'a moment'],
+  [7, Buffer.from([4, 0xe8, 7, 2, 29]), 20240229000000n, 'midnight'],
+  [11, Buffer.from([8, 1, 2, 0, 0, 0, 1, 2, 3]), -490203n, 'a time of days'],
+  [11, Buffer.from([0]), 0n, 'no time'],
+];
+it.each(numbers)('takes type %d, %p, for %s (%s)', (type, bytes, value) => {
+  expect(parameterValue(new PayloadReader(bytes, 0), type, 0)).toBe(value);
+});
+
 it('knows no value that ends beyond its payload', () => {
   for (const type of [1, 2, 3, 4, 5, 7, 8, 9, 10, 11, 12, 13, 0xfd]) {
     expect(() => parameterValue(new PayloadReader(Buffer.from([9]), 1), type, 0)).toThrow();

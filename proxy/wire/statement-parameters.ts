@@ -1,7 +1,10 @@
 import { PayloadReader, PayloadTooShortError } from './payload-reader';
 import { PayloadWriter } from './payload-writer';
 
-/** The value of one parameter: NULL, an integer, text, or 'other' for what is neither. */
+/**
+ * The value of one parameter: NULL, an integer, text, or 'other' for what is neither. What has a fraction, a date or a time is the
+ * integer that a column of integers takes it for.
+ */
 export type ParameterValue = null | bigint | string | 'other';
 
 /** Type codes and flags of a prepared statement's parameters, as bytes of the packet: two for each. */
@@ -116,10 +119,10 @@ export function parameterValue(reader: PayloadReader, type: number, flags: numbe
       return whole(reader.take(8).readDoubleLE(0));
     case 7:
     case 10:
-    case 11:
     case 12:
-      reader.skip(reader.uint8());
-      return 'other';
+      return dateNumber(reader.take(reader.uint8()), type === 10);
+    case 11:
+      return timeNumber(reader.take(reader.uint8()));
     default:
       return reader.lenencBytes().toString('latin1');
   }
@@ -155,6 +158,29 @@ function integer(value: number, bits: number, signed: boolean): bigint {
   return signed ? BigInt.asIntN(bits, BigInt(value)) : BigInt(value);
 }
 
+/** The nearest integer, of two the even one. */
 function whole(value: number): ParameterValue {
-  return Number.isSafeInteger(value) ? BigInt(value) : 'other';
+  if (!Number.isFinite(value)) return 'other';
+  const below = Math.floor(value);
+  const rest = value - below;
+  const up = rest > 0.5 || (rest === 0.5 && below % 2 !== 0);
+  return BigInt(up ? below + 1 : below);
+}
+
+/** YYYYMMDD, or YYYYMMDDhhmmss. Shorter ones leave zeros out. */
+function dateNumber(bytes: Buffer, onlyDate: boolean): ParameterValue {
+  const date = bytes.length < 4 ? 0 : bytes.readUInt16LE(0) * 10_000 + (bytes[2] ?? 0) * 100 + (bytes[3] ?? 0);
+  return onlyDate ? BigInt(date) : BigInt(date) * 1_000_000n + clockNumber(bytes, 4, 0);
+}
+
+/** hhmmss, of days too. */
+function timeNumber(bytes: Buffer): ParameterValue {
+  const days = bytes.length < 5 ? 0 : bytes.readUInt32LE(1);
+  const number = clockNumber(bytes, 5, days * 24);
+  return bytes[0] === 1 ? -number : number;
+}
+
+function clockNumber(bytes: Buffer, at: number, moreHours: number): bigint {
+  const hours = moreHours + (bytes[at] ?? 0);
+  return BigInt(hours) * 10_000n + BigInt((bytes[at + 1] ?? 0) * 100 + (bytes[at + 2] ?? 0));
 }
