@@ -101,6 +101,42 @@ const variables = `SET @none = NULL, @zero = 0, @small = 5, @far = ${far}`;
   });
 });
 
+(binary?.flavour === 'mariadb' ? describe : describe.skip)('what was prepared under a name', () => {
+  let site: KeyedSite;
+  let db: Connection;
+  beforeAll(async () => {
+    if (binary === null) throw new Error('no server');
+    site = await KeyedSite.start(binary);
+    db = await createConnection({ socketPath: site.socket, ...appAccount, multipleStatements: true });
+    await db.query(`CREATE TABLE post (id BIGINT AUTO_INCREMENT PRIMARY KEY, v VARCHAR(50));
+      CREATE TABLE elsewhere.post LIKE post; CREATE TABLE source (v VARCHAR(50)); INSERT INTO source VALUES ('a'), ('b')`);
+    await site.schemaChanged();
+  });
+  afterAll(async () => {
+    await db.end();
+    await site.stop();
+    expect(site.errors).toEqual([]);
+  });
+
+  const inserts: [sql: string, ours: string[]][] = [
+    ["INSERT INTO post (v) VALUES ('a'), ('b')", ['a', 'b']],
+    [`INSERT INTO post (id, v) VALUES (NULL, 'a'), (${far}, 'b'), (NULL, 'c')`, ['a', 'c']],
+    [`INSERT INTO post (id, v) VALUES (NULL, 'a'), (@far, 'b'), (NULL, 'c')`, ['a', 'c']],
+    ['INSERT INTO post (v) SELECT v FROM source', ['a', 'b']],
+  ];
+  it.each(inserts)('writes to the table of the schema that was the default one then: %s', async (sql, ours) => {
+    await db.query(`DELETE FROM post; SET @far = ${far}; PREPARE p FROM ${quoted(sql)}; USE elsewhere`);
+    await db.query('EXECUTE p');
+    await db.query('USE app');
+    const [rows] = await db.query<RowDataPacket[]>('SELECT id, v FROM post ORDER BY v');
+    expect(rows.filter(({ id }) => isOwn(KeyedSite.scope, BigInt(id as string))).map(({ v }) => String(v))).toEqual(
+      ours,
+    );
+    const [others] = await db.query('SELECT * FROM elsewhere.post');
+    expect(others).toEqual([]);
+  });
+});
+
 function listOf(keys: readonly string[]): string {
   return `INSERT INTO post (id, v) VALUES ${keys.map((key, at) => `(${key}, 'r${at}')`).join(', ')}`;
 }

@@ -1,6 +1,8 @@
 import { setAssignments } from '../sql/set-assignments';
 import { calledFunctions, isBuiltinFunction } from '../sql/builtin-functions';
 import type { Statement } from '../sql/classifier';
+import { callsStored } from '../sql/routine-body';
+import { readAlike } from '../sql/sql-mode';
 import { stringLiteral } from '../sql/string-literal';
 import { stringValue, type Token } from '../sql/tokenizer';
 import { type TextEdit, withEdits } from '../sql/text-edit';
@@ -42,7 +44,9 @@ interface Place {
  */
 export function executed(place: Place, state: SessionState, services: ProxyServices): Executed {
   const { text, statement, scope } = place;
-  const itself: Executed = { kind: 'statements', text, statements: [statement], prepares: null, edited: sameText };
+  const { schema, mode } = scope;
+  const read = { text, statements: [statement], schema, mode };
+  const itself: Executed = { kind: 'statements', ...read, prepares: null, edited: sameText };
   const { tokens, body } = statement;
   if (statement.kind === 'set') noteVariables(place);
   if (statement.kind === 'prepare') {
@@ -88,19 +92,34 @@ function insteadOf(
   before: string,
   first: Token | undefined,
   last: Token | undefined,
-  { text }: NamedStatement,
-  { mode }: Scope,
+  run: NamedStatement,
+  { mode, schema }: Scope,
 ): EditedThrough | null {
-  // Its bytes may not be what they look like.
-  if (mode.doubleByte !== null || first === undefined || last === undefined) return null;
-  return (edits) =>
-    edits.length === 0
-      ? []
-      : [{ start: first.start, end: last.end, text: before + stringLiteral(withEdits(text, edits), mode) }];
+  const again = run.schema === schema ? [] : inItsSchema(run);
+  // Its bytes may not be what they look like, or be read as they were not when it was prepared.
+  if (mode.doubleByte !== null || !readAlike(run.mode, mode) || again === null) return null;
+  if (first === undefined || last === undefined) return null;
+  const { text } = run;
+  return (edits) => {
+    if (edits.length === 0) return [];
+    const changed = withEdits(text, [...again, ...edits]);
+    return [{ start: first.start, end: last.end, text: before + stringLiteral(changed, mode) }];
+  };
 }
 
-function parsed(source: string | null, { mode }: Scope, { statements }: ProxyServices): NamedStatement | null {
-  return source === null ? null : { text: source, statements: statements.parse(source, mode).statements };
+/** Edits by which an INSERT means the same in another default schema; null: it names more than its table. */
+function inItsSchema({ statements, schema }: NamedStatement): readonly TextEdit[] | null {
+  const [statement] = statements;
+  const insert = statement?.insert ?? null;
+  if (schema === null || insert === null || statements.length > 1) return null;
+  if (statement?.tables.reads?.length !== 0 || callsStored(insert)) return null;
+  if (insert.table.schema !== null) return [];
+  const start = insert.tokens[insert.behindTable - 1]?.start;
+  return start === undefined ? null : [{ start, end: start, text: `\`${schema.replace(/`/g, '``')}\`.` }];
+}
+
+function parsed(source: string | null, { schema, mode }: Scope, { statements }: ProxyServices): NamedStatement | null {
+  return source === null ? null : { text: source, statements: statements.parse(source, mode).statements, schema, mode };
 }
 
 type Source =

@@ -21,6 +21,8 @@ export interface SessionState {
   /** What both sides agreed on. */
   capabilities: number;
   mariaDbCapabilities: number;
+  /** The server takes several statements in one text. */
+  multiStatements: boolean;
   /** Character set id of the client's handshake response; negative after a reset, which may have changed it. */
   charset: number;
   mode: SqlMode;
@@ -58,6 +60,9 @@ export interface SessionState {
 export interface NamedStatement {
   readonly text: string;
   readonly statements: readonly Statement[];
+  /** The default schema when it was prepared, in which it runs, and how it was read. */
+  readonly schema: string | null;
+  readonly mode: SqlMode;
 }
 
 export interface PreparedStatement {
@@ -90,6 +95,7 @@ export function newSessionState(): SessionState {
     schema: null,
     capabilities: 0,
     mariaDbCapabilities: 0,
+    multiStatements: false,
     charset: 0,
     mode: defaultSqlMode,
     status: 0,
@@ -122,6 +128,7 @@ export function connected(state: SessionState, facts: ConnectionFacts): void {
   state.user = facts.user;
   state.schema = facts.schema === '' ? null : facts.schema;
   state.capabilities = facts.capabilities;
+  state.multiStatements = (facts.capabilities & Capability.multiStatements) !== 0;
   state.mariaDbCapabilities = facts.mariaDbCapabilities;
   state.charset = facts.charset;
   state.mode = { ...state.mode, doubleByte: doubleByteOfCollation(facts.charset) };

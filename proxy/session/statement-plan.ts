@@ -32,6 +32,8 @@ export interface StatementEffects {
 
 /** Where a statement starts whose table gets its keys from a trigger of Duara's. */
 export interface TriggeredPlace extends KeyPlace {
+  /** Index of the statement in its text. */
+  readonly statement: number;
   readonly table: TableInfo;
   /** See KeyingDecision. */
   readonly mayLeaveOut: boolean;
@@ -107,20 +109,22 @@ export function planText(source: StatementSource, state: SessionState, services:
     const run = executed({ text, statement, scope, alone }, state, services);
     if (run.kind === 'ask') return run;
     unread ||= run.statements.some(({ kind }) => kind === 'execute');
+    // What was prepared runs in the default schema of then.
+    const there = run.schema === scope.schema ? scope : { ...scope, schema: run.schema };
     for (const inner of run.statements) {
-      const written = writtenSlots(run.text, inner, scope, { state, services });
+      const written = writtenSlots(run.text, inner, there, { state, services });
       if (written.kind === 'wait') return written;
       if (written.kind === 'all') all = true;
       else if (written.kind === 'tables') for (const slot of written.slots) slots.add(slot);
-      const keyed = keysFor(run.text, inner, scope, { state, services, asksRows });
+      const keyed = keysFor(run.text, inner, there, { state, services, asksRows });
       if (keyed.kind !== 'known') return keyed;
       for (const key of keyed.explicit) explicit.push(key);
       if (keyed.byTrigger !== null) {
-        keyedByTrigger.push({ ...place, ...forTrigger(keyed.byTrigger, run.edited) });
+        keyedByTrigger.push({ ...place, statement: index, ...forTrigger(keyed.byTrigger, run.edited) });
         edits.push(...(run.edited?.(keyed.byTrigger.updateEdits) ?? []));
       }
       if (keyed.need !== null) needs.push(keyNeed(index, keyed.need, place, run.edited));
-      const filled = redefine(inner, scope, state, services);
+      const filled = redefine(inner, there, state, services);
       if (filled?.kind === 'wait') return filled;
       if (filled?.kind === 'filled') needs.push(keyNeed(index, filled.need, place, null));
     }
@@ -165,7 +169,7 @@ function writeScope(
 function forTrigger(
   { table, nested, anyKeyJumps, mayLeaveOut, single }: ByTrigger,
   edited: EditedThrough | null,
-): Omit<TriggeredPlace, 'start' | 'listStart'> {
+): Omit<TriggeredPlace, 'statement' | 'start' | 'listStart'> {
   return { table, nested, anyKeyJumps: anyKeyJumps && edited !== null, mayLeaveOut, single };
 }
 
@@ -247,8 +251,8 @@ function effectsOf(run: NamedStatement, statement: Statement, scope: Scope): Omi
     if (inner !== statement) settings = { ...settings, edits: [] };
     if (inner.kind === 'use') schema = inner.tokens[inner.body + 1]?.text;
     const changes = definitionChanges(inner);
-    if (changes.made !== null) made.push(fullName(changes.made, scope.schema));
-    gone.push(...changes.gone.map((name) => fullName(name, scope.schema)));
+    if (changes.made !== null) made.push(fullName(changes.made, run.schema));
+    gone.push(...changes.gone.map((name) => fullName(name, run.schema)));
   }
   if (schema !== undefined) scope.schema = schema;
   scope.temporary = changedSet(scope.temporary, { gone, made });
