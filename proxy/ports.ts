@@ -108,8 +108,27 @@ export type KeyReservation =
     }
   /** No keys at hand; ask again when `ready` resolves (it always does, within the configured wait). */
   | { readonly kind: 'wait'; readonly ready: Promise<void> }
+  | TableLocked
   /** There are none: `message` goes to the client as error 1467 (HY000), and says which table and the cure. */
   | { readonly kind: 'refused'; readonly message: string };
+
+/**
+ * A key of the table has to be known, and somebody has locked it, perhaps the client itself (LOCK TABLES): it is to be looked for
+ * over the client's own session, which waits as its INSERT would. What it finds goes to `largestIs`.
+ */
+export interface TableLocked {
+  readonly kind: 'locked';
+  readonly table: TableInfo;
+  readonly search: LargestSearch;
+}
+
+/** The largest key from `from` to below `end`. The rest is the source's own. */
+export interface LargestSearch {
+  readonly part: 'slice' | 'bulk' | 'leases';
+  readonly from: bigint;
+  readonly end: bigint;
+  readonly generation: number;
+}
 
 /** One statement's want of keys. */
 export interface KeyWant {
@@ -126,18 +145,22 @@ export interface DistantKeySource {
   reserveAll(wants: readonly KeyWant[], asker: object): KeyReservations;
   /** The session's command waits no more, or the session ended: what still waits for it is given back. */
   done(asker: object): void;
+  largestIs(table: TableInfo, search: LargestSearch, largest: bigint): void;
   sawExplicitKey(table: TableInfo, key: bigint): void;
 }
 
 export type KeyReservations =
   | { readonly kind: 'keys'; readonly runs: readonly Omit<KeyReservation & { kind: 'keys' }, 'kind'>[] }
   | (KeyReservation & { kind: 'refused' })
+  | TableLocked
   /** `table`: the one whose keys are waited for. */
   | ((KeyReservation & { kind: 'wait' }) & { readonly table: FullName });
 
 /** Gives keys from this site's own ranges. Never issues one twice, whatever happens. */
 export interface KeySource {
   reserve(table: TableInfo, demand: KeyDemand): KeyReservation;
+  /** See TableLocked; 0n: there is none. Absent: it never says that a table is locked. */
+  largestIs?(table: TableInfo, search: LargestSearch, largest: bigint): void;
   /** An explicit key supplied by a client: counted when it lies outside this site's ranges. */
   sawExplicitKey(table: TableInfo, key: bigint): void;
 }

@@ -36,22 +36,52 @@ export async function openSiteKeys(options: SiteKeysOptions): Promise<SiteKeySou
   return source;
 }
 
-/** The largest key of the table within the range, committed; null when there is none. */
+/** ER_LOCK_WAIT_TIMEOUT */
+const LOCKED = 1205;
+/** ER_NO_SUCH_TABLE */
+const NO_TABLE = 1146;
+
+/** The largest key of the table within the range, committed; null when there is none. 'locked': nobody may look now. */
 export async function largestKey(
+  database: Pick<DatabasePool, 'rows'>,
+  table: TableInfo,
+  range: KeyRange,
+): Promise<bigint | null | 'locked'> {
+  try {
+    return await read(database, table, range, 0);
+  } catch (error) {
+    if ((error as { errno?: unknown }).errno === LOCKED) return 'locked';
+    throw error;
+  }
+}
+
+/** As `largestKey`, waiting a while for the lock of somebody else; rejects with the server's error. */
+export async function patientLargestKey(
+  database: Pick<DatabasePool, 'rows'>,
+  table: TableInfo,
+  range: KeyRange,
+): Promise<bigint | null> {
+  return read(database, table, range, 2);
+}
+
+/** The bound is for MariaDB only: no connection of the site's waits for a client. */
+async function read(
   database: Pick<DatabasePool, 'rows'>,
   { schema, table, autoIncrement }: TableInfo,
   { from, end }: KeyRange,
+  waitSeconds: number,
 ): Promise<bigint | null> {
   const column = quoteName(autoIncrement?.name ?? '');
   let rows;
   try {
     rows = await database.rows(
-      `SELECT MAX(${column}) AS largest FROM ${quoteName(schema)}.${quoteName(table)} WHERE ${column} >= ? AND ${column} < ?`,
+      `/*M! SET STATEMENT lock_wait_timeout=${waitSeconds} FOR */ ` +
+        `SELECT MAX(${column}) AS largest FROM ${quoteName(schema)}.${quoteName(table)} WHERE ${column} >= ? AND ${column} < ?`,
       [from, end],
     );
   } catch (error) {
     // No such table: the text that makes it is on its way.
-    if ((error as { errno?: unknown }).errno === 1146) return null;
+    if ((error as { errno?: unknown }).errno === NO_TABLE) return null;
     throw error;
   }
   const largest = rows[0]?.['largest'];

@@ -20,7 +20,7 @@ import { KeyTriggers } from './key-triggers';
 import { registerProxyMetrics, registerReplicationMetrics } from './metrics';
 import { Relays } from './relays';
 import { rulesOf } from './rules';
-import { largestKey, openSiteKeys } from './site-keys';
+import { openSiteKeys, patientLargestKey } from './site-keys';
 import { SocketAccount } from './socket-account';
 import { proxyStatus, type SiteStatus } from './status';
 import { CertificateWatch, relaySettings } from './transports';
@@ -260,7 +260,7 @@ export class Site {
       scope,
       board,
       leases: host,
-      largestKey: (table, range) => largestKey(database, table, range),
+      largestKey: (table, range) => patientLargestKey(database, table, range),
       alarm: (alarm) => this.alarm(alarm),
     });
   }

@@ -16,7 +16,7 @@ import { KeyTriggers } from '../../site/key-triggers';
 import { ProxyTally } from '../../site/proxy-tally';
 import { DatabaseServer } from '../../site/lab/database-server';
 import type { ServerBinary } from '../../site/lab/find-server';
-import { largestKey } from '../../site/site-keys';
+import { largestKey, patientLargestKey } from '../../site/site-keys';
 import { smallestKey } from '../../site/smallest-key';
 import { RecordingVersions } from '../wire/proxied-server';
 import { startRelayThreads } from '../wire/relay-threads';
@@ -190,7 +190,7 @@ export class KeyedSite {
       scope: KeyedSite.scope,
       board,
       leases: this.whiteboard,
-      largestKey: (table, range) => largestKey(database, table, range),
+      largestKey: (table, range) => patientLargestKey(database, table, range),
       alarm: ({ message }) => void this.alarms.push(message),
       ...(leaseKeys === undefined ? {} : { leaseKeys }),
     });

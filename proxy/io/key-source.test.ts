@@ -58,7 +58,7 @@ async function reserve(source: SiteKeySource, table: TableInfo, demand: KeyDeman
 }
 
 function first(reservation: Exclude<KeyReservation, { kind: 'wait' }>): bigint {
-  if (reservation.kind === 'refused') throw new Error(reservation.message);
+  if (reservation.kind !== 'keys') throw new Error(reservation.kind === 'refused' ? reservation.message : 'locked');
   return reservation.first;
 }
 

@@ -3,7 +3,7 @@ import { KeyLedger, type LedgerAnswer, type LedgerTask } from '../keys/key-ledge
 import type { LeaseSource } from '../keys/key-leases';
 import type { KeyMarks } from '../keys/key-marks';
 import { type KeyRange, keyOwner, narrowRange } from '../keys/key-ranges';
-import type { KeyDemand, KeyReservation, KeySource, TableInfo } from '../ports';
+import type { KeyDemand, KeyReservation, KeySource, LargestSearch, TableInfo } from '../ports';
 
 export interface SiteKeySourceOptions {
   /** The scope granted to this incarnation, 1 to 4095. */
@@ -17,9 +17,10 @@ export interface SiteKeySourceOptions {
   readonly store: KeyMarksStore;
   /**
    * The largest key of the table's auto-increment column within the range, of any site and committed, or null:
-   * `SELECT MAX(id) FROM t WHERE id >= from AND id < end` on a connection of the site's own.
+   * `SELECT MAX(id) FROM t WHERE id >= from AND id < end` on a connection of the site's own. 'locked': it would have to wait
+   * for whoever has locked the table.
    */
-  largestKey(table: TableInfo, range: KeyRange): Promise<bigint | null>;
+  largestKey(table: TableInfo, range: KeyRange): Promise<bigint | null | 'locked'>;
   readonly leases: LeaseSource;
   /**
    * A statement whose functions may insert, or whose query brings keys for some rows (`mixed`), wants keys of the table: see
@@ -42,6 +43,7 @@ export interface KeyMarksStore {
 
 const WAIT_MS = 5_000;
 const RETRY_MS = 1_000;
+const LOCKED = 'the table is locked';
 
 /** This site's keys: carries out what KeyLedger decides. */
 export class SiteKeySource implements KeySource {
@@ -96,9 +98,15 @@ export class SiteKeySource implements KeySource {
         return { ...answer, settle: answer.settle };
       case 'refused':
         return answer;
+      case 'locked':
+        return { ...answer, table };
       case 'wait':
         return { kind: 'wait', ready: this.bounded(this.readyFor(answer, written)) };
     }
+  }
+
+  largestIs({ schema, table }: TableInfo, search: LargestSearch, largest: bigint): void {
+    this.ledger.searchDone(schema, table, search, largest === 0n ? null : largest);
   }
 
   sawExplicitKey(table: TableInfo, key: bigint): void {
@@ -158,10 +166,14 @@ export class SiteKeySource implements KeySource {
 
   private async perform(task: LedgerTask, table: TableInfo): Promise<void> {
     if (task.kind === 'read') {
-      this.ledger.readDone(task, await this.options.largestKey(table, task.range));
+      const largest = await this.options.largestKey(table, task.range);
+      if (largest !== 'locked') this.ledger.readDone(task, largest);
+      else this.ledger.askFailed(task, LOCKED, this.options.nowMs(), true);
       return;
     }
-    const currentMax = (await this.options.largestKey(table, narrowRange(task.table.bits, task.table.unsigned))) ?? 0n;
+    const found = await this.options.largestKey(table, narrowRange(task.table.bits, task.table.unsigned));
+    const currentMax = found === 'locked' ? this.ledger.knownLargest(task.id) : (found ?? 0n);
+    if (currentMax === null) return this.ledger.askFailed(task, LOCKED, this.options.nowMs());
     const lease = await this.options.leases.lease({ ...task.table, currentMax, size: task.size });
     if ('refused' in lease) this.ledger.askFailed(task, lease.refused, this.options.nowMs());
     else this.ledger.leaseDone(task, lease);

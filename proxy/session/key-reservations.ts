@@ -1,8 +1,10 @@
 import type { ErrorPacket } from '../wire/response';
 import { keyRefused } from '../errors';
-import type { DistantKeySource, KeyReservation, KeyReservations, KeySource, KeyWant } from '../ports';
+import type { DistantKeySource, KeyReservation, KeyReservations, KeySource, KeyWant, TableLocked } from '../ports';
 import type { TextEdit } from '../sql/text-edit';
+import { notRead } from '../keys/refusals';
 import type { KeyNeed } from './insert-keys';
+import type { SessionState } from './session-state';
 import type { Waiting } from './waits';
 
 /** Keys given to one statement, until its end is known. */
@@ -18,21 +20,59 @@ export interface HeldKeys {
 export type Reserved =
   | { readonly kind: 'reserved'; readonly keys: readonly HeldKeys[]; readonly edits: readonly TextEdit[] }
   | Waiting
+  /** See Planning. */
+  | { readonly kind: 'ask'; readonly expression: string }
   | { readonly kind: 'refused'; readonly error: ErrorPacket };
 
 /** More rows than any run holds: nothing of it is given back. */
 const everything = 1n << 24n;
 
-/**
- * Keys for all of a text's statements, or for none. `edits` put them in; not used for prepared statements. `asker`: the
- * session; after a wait its command asks again.
- */
-export function reserveKeys(needs: readonly KeyNeed[], source: KeySource | DistantKeySource, asker: object): Reserved {
+/** The session that asks; after a wait, or a question, its command asks again. */
+type Asker = Pick<SessionState, 'answers'>;
+
+/** Keys for all of a text's statements, or for none. `edits` put them in; not used for prepared statements. */
+export function reserveKeys(needs: readonly KeyNeed[], source: KeySource | DistantKeySource, asker: Asker): Reserved {
   if (needs.length === 0) return noKeys;
+  const reserved = reserve(needs, source, asker);
+  if (reserved.kind !== 'locked') return reserved;
+  const expression = largestExpression(reserved);
+  const answer = asker.answers.get(expression);
+  if (answer === undefined) return { kind: 'ask', expression };
+  const { table, search } = reserved;
+  if (answer === null) return { kind: 'refused', error: keyRefused(notRead(table, lockedReason).message) };
+  source.largestIs?.(table, search, BigInt(answer));
+  const again = reserve(needs, source, asker);
+  if (again.kind !== 'locked') return again;
+  // Another of its tables.
+  const next = largestExpression(again);
+  return asker.answers.has(next)
+    ? { kind: 'refused', error: keyRefused(notRead(again.table, lockedReason).message) }
+    : { kind: 'ask', expression: next };
+}
+
+const lockedReason = 'somebody has locked it, and this account may not read it';
+
+/** 0: there is none. The answer is null if it cannot be asked. */
+function largestExpression({ table: { schema, table, autoIncrement }, search: { from, end } }: TableLocked): string {
+  const column = quoted(autoIncrement?.name ?? '');
+  const where = `${column}>=${from} AND ${column}<${end}`;
+  return `(SELECT IFNULL(MAX(${column}),0) FROM ${quoted(schema)}.${quoted(table)} WHERE ${where})`;
+}
+
+function quoted(name: string): string {
+  return `\`${Buffer.from(name, 'utf8').toString('latin1').replace(/`/g, '``')}\``;
+}
+
+function reserve(
+  needs: readonly KeyNeed[],
+  source: KeySource | DistantKeySource,
+  asker: Asker,
+): Exclude<Reserved, { kind: 'ask' }> | TableLocked {
   const [only] = needs;
   if (needs.length === 1 && only !== undefined && !('reserveAll' in source)) return reserveOne(only, source);
   const given = 'reserveAll' in source ? source.reserveAll(needs, asker) : oneByOne(needs, source);
   if (given.kind === 'refused') return { kind: 'refused', error: keyRefused(given.message) };
+  if (given.kind === 'locked') return given;
   if (given.kind === 'wait') return { ...given, what: `keys of ${given.table.schema}.${given.table.table}` };
   const keys = needs.map((need, at) => heldRun(need, given.runs[at]));
   const edits = needs.flatMap((need, at) => need.edits(keys[at]?.first ?? 0n, given.runs[at]?.count));
@@ -40,10 +80,11 @@ export function reserveKeys(needs: readonly KeyNeed[], source: KeySource | Dista
 }
 
 /** Of one statement, as most texts are, whose keys are at hand. */
-function reserveOne(need: KeyNeed, source: KeySource): Reserved {
+function reserveOne(need: KeyNeed, source: KeySource): Exclude<Reserved, { kind: 'ask' }> | TableLocked {
   const { table } = need;
   const given = source.reserve(table, need.demand);
   if (given.kind === 'refused') return { kind: 'refused', error: keyRefused(given.message) };
+  if (given.kind === 'locked') return given;
   if (given.kind === 'wait') return { ...given, what: `keys of ${table.schema}.${table.table}` };
   return { kind: 'reserved', keys: [heldRun(need, given)], edits: need.edits(given.first, given.count) };
 }

@@ -1,4 +1,11 @@
-import type { DistantKeySource, KeyDemand, KeyReservations, KeyWant, TableInfo } from '../../proxy/ports';
+import type {
+  DistantKeySource,
+  KeyDemand,
+  KeyReservations,
+  KeyWant,
+  LargestSearch,
+  TableInfo,
+} from '../../proxy/ports';
 import type { KeyAnswer, ToKeyDesk } from './key-desk';
 
 /** What one session asked for. */
@@ -30,7 +37,7 @@ export class DistantKeys implements DistantKeySource {
       return { kind: 'wait', ready: this.ask(wants, asker).ready, table: tableOf(wants) };
     }
     const { answer, id } = asked;
-    if (answer.kind === 'refused') return answer;
+    if (answer.kind !== 'keys') return answer;
     const runs = answer.runs.map(({ first, count, open }, at) => ({
       first,
       ...(count === undefined ? {} : { count }),
@@ -48,6 +55,10 @@ export class DistantKeys implements DistantKeySource {
     if (asked === undefined) return;
     this.asked.delete(asker);
     this.giveBack(asked);
+  }
+
+  largestIs(table: TableInfo, search: LargestSearch, largest: bigint): void {
+    this.tell({ kind: 'largestKey', table: forKeys(table), search, largest });
   }
 
   sawExplicitKey(table: TableInfo, key: bigint): void {
@@ -118,5 +129,5 @@ function sameWant({ table, demand }: KeyWant, other: KeyWant | undefined): boole
 function sameDemand(own: KeyDemand, its: KeyDemand): boolean {
   if (own.updates !== its.updates || own.nested !== its.nested) return false;
   if (own.kind === 'rows') return its.kind === 'rows' && own.count === its.count;
-  return its.kind === 'unknown' && own.expected === its.expected;
+  return its.kind === 'unknown' && own.expected === its.expected && own.mixed === its.mixed;
 }

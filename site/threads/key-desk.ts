@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { KeyReservation, KeySource, KeyWant, TableInfo } from '../../proxy/ports';
+import type { KeyReservation, KeySource, KeyWant, LargestSearch, TableInfo, TableLocked } from '../../proxy/ports';
 import { Waits } from '../../proxy/session/waits';
 
 /** What a relay thread says of keys. `id`: of its question. */
@@ -7,6 +7,13 @@ export type ToKeyDesk =
   | { readonly kind: 'keysWanted'; readonly id: number; readonly wants: readonly KeyWant[] }
   /** The statement that got the run `at` ended; only of runs that are `open`. */
   | { readonly kind: 'keysSettled'; readonly id: number; readonly at: number; readonly rows: bigint }
+  /** What a session of that thread has found (TableLocked). */
+  | {
+      readonly kind: 'largestKey';
+      readonly table: TableInfo;
+      readonly search: LargestSearch;
+      readonly largest: bigint;
+    }
   | { readonly kind: 'keysExplicit'; readonly table: TableInfo; readonly keys: readonly bigint[] };
 
 interface ToldRun {
@@ -17,7 +24,9 @@ interface ToldRun {
 
 /** `open`: of unknown length, so that what is left of it comes back. */
 export type KeyAnswer =
-  { readonly kind: 'keys'; readonly runs: readonly ToldRun[] } | { readonly kind: 'refused'; readonly message: string };
+  | { readonly kind: 'keys'; readonly runs: readonly ToldRun[] }
+  | TableLocked
+  | { readonly kind: 'refused'; readonly message: string };
 
 type Run = Omit<KeyReservation & { kind: 'keys' }, 'kind'>;
 
@@ -38,6 +47,9 @@ export class KeyDesk {
         return;
       case 'keysSettled':
         return this.settle(message.id, message.at, message.rows);
+      case 'largestKey':
+        this.source.largestIs?.(message.table, message.search, message.largest);
+        return;
       case 'keysExplicit':
         for (const key of message.keys) this.source.sawExplicitKey(message.table, key);
         return;
@@ -49,7 +61,7 @@ export class KeyDesk {
     const runs: Run[] = [];
     for (const want of wants) {
       const given = await this.giveOne(want);
-      if (given.kind === 'refused') {
+      if (given.kind !== 'keys') {
         for (const run of runs) run.settle(0n);
         return this.answer(id, given);
       }

@@ -111,6 +111,7 @@ export class RelayHost {
         return this.options.log[message.level](message.message);
       case 'keysWanted':
       case 'keysSettled':
+      case 'largestKey':
       case 'keysExplicit':
         return this.desk.handle(message);
     }
