@@ -1,6 +1,6 @@
 import { type Connection as BulkConnection, createConnection as createBulkConnection } from 'mariadb';
 import { type Connection, createConnection, type ResultSetHeader, type RowDataPacket } from 'mysql2/promise';
-import { isOwn } from '../../proxy/keys/key-ranges';
+import { composeKey, isOwn, keySeconds } from '../../proxy/keys/key-ranges';
 import { findServer } from '../../site/lab/find-server';
 import { appAccount } from '../wire/proxied-server';
 import { KeyedSite } from './keyed-site';
@@ -67,6 +67,33 @@ const threads: [where: string, otherThread: boolean][] = [
       expect(result.affectedRows).toBe(2);
     });
 
+    it.each(['BIGINT', 'INT'])('is given in a table that its client locked first: %s', async (type) => {
+      await db.query(`CREATE OR REPLACE TABLE mine (id ${type} AUTO_INCREMENT PRIMARY KEY, k VARCHAR(20))`);
+      const root = await createConnection({ socketPath: site.server.socket, user: 'root', database: 'app' });
+      const before = type === 'INT' ? 1_000_000n : composeKey({ t: keySeconds(Date.now()) + 50, scope: 9, n: 3 });
+      await root.query(`INSERT INTO mine VALUES (${before}, 'before')`);
+      await site.schemaChanged();
+      await db.query('LOCK TABLES mine WRITE');
+      // One that waits for the lock as it would without a proxy.
+      const other = await createConnection({ socketPath: site.socket, ...appAccount });
+      const waits = other.query<ResultSetHeader>("INSERT INTO mine (k) VALUES ('other')");
+      const told = insertId(await db.query("INSERT INTO mine (k) VALUES ('a'), ('b')"));
+      await db.query("INSERT INTO mine SELECT NULL, 'c'; INSERT INTO mine (id, k) VALUES (7, 'own')");
+      await db.query('UNLOCK TABLES');
+      await waits;
+      expect(told).toBeGreaterThan(before);
+      const [rows] = await db.query<RowDataPacket[]>("SELECT id FROM mine WHERE k NOT IN ('before', 'own')");
+      expect(rows).toHaveLength(4);
+      const blocks = site.whiteboard.granted.get('app.mine') ?? [];
+      for (const { id } of rows) {
+        const key = BigInt(id as string);
+        expect(
+          type === 'INT' ? blocks.some(({ from, to }) => key >= from && key < to) : isOwn(KeyedSite.scope, key),
+        ).toBe(true);
+      }
+      await Promise.all([other.end(), root.end()]);
+    });
+
     it('is not waited for where an ALTER waits for the client', async () => {
       const root = await createConnection({ socketPath: site.server.socket, user: 'root' });
       const [[{ id }]] = await root.query<[RowDataPacket & { id: number }]>('SELECT CONNECTION_ID() AS id');
@@ -125,6 +152,103 @@ const threads: [where: string, otherThread: boolean][] = [
         'rows are updated and tell their keys',
       ],
     ];
+    const quoted = (sql: string): string => `'${sql.replaceAll("'", "''")}'`;
+    const sent: [how: string, run: (sql: string) => Promise<unknown>][] = [
+      ['text', (sql) => db.query(sql)],
+      ['prepared', (sql) => db.execute(sql.replace("'last'", '?'), ['last'])],
+      ['dynamic', (sql) => db.query(`EXECUTE IMMEDIATE ${quoted(sql)}`)],
+      ['named', (sql) => db.query(`PREPARE p FROM ${quoted(sql)}; EXECUTE p`)],
+    ];
+    /** `told`: the row of which the statement tells before it fails; null: it has given none its key. */
+    const failing: [rows: string, told: string | null, why: string][] = [
+      [`(@small, 'a', 1), (@far, 'b', 1), (NULL, 'taken', 1), (NULL, 'last', 1)`, null, 'at its first new row'],
+      [`(@small, 'a', 1), (@far, 'b', 1), (NULL, 'c', 1), (NULL, 'taken', 1), (7, 'last', 1)`, 'c', 'behind it'],
+      [`(@none, 'c', 1), (@far, 'b', 1), (@none, 'd', 1), (NULL, 'taken', 1), (7, 'last', 1)`, 'c', 'behind others'],
+    ];
+    const fails = sent.flatMap(([how, run]) =>
+      failing.map(([rows, told, why]) => [how, why, rows, told, run] as const),
+    );
+    it.each(fails)(
+      'of a statement that fails is told as by the server: %s, %s',
+      async (_how, _why, rows, told, run) => {
+        await db.query(`SET @none = NULL, @small = 5, @far = ${far}`);
+        // Of this engine rows stay that were written before.
+        await db.query(
+          'CREATE OR REPLACE TABLE kept (id BIGINT AUTO_INCREMENT PRIMARY KEY, k VARCHAR(20) UNIQUE, n INT) ENGINE=Aria',
+        );
+        await db.query("INSERT INTO kept (id, k) VALUES (3, 'taken'); DO LAST_INSERT_ID(77)");
+        await expect(run(`INSERT INTO kept (id, k, n) VALUES ${rows}`)).rejects.toMatchObject({ errno: 1062 });
+        const [[row]] = await db.query<RowDataPacket[]>('SELECT id FROM kept WHERE k = ?', [told]);
+        expect(await lastInsertId()).toBe(told === null ? 77n : BigInt(row?.['id'] as string));
+        if (told !== null) expect(await lastInsertId()).toBe(await firstNew('kept'));
+      },
+    );
+
+    describe.each(['plain', 'hooked'])('in a text of several statements, of table %s', (table) => {
+      const insert = `INSERT IGNORE INTO ${table} (id, k, n) VALUES (NULL, 'taken', 1), (${far}, 'far', 2), (NULL, 'gone', 2), (NULL, 'b', 2)`;
+      const ids = (results: unknown): (bigint | undefined)[] =>
+        (results as ResultSetHeader[]).map((one) => ('insertId' in one ? BigInt(one.insertId) : undefined));
+
+      it('comes before the next one looks', async () => {
+        const [results] = await db.query(
+          `UPDATE ${table} SET n = 4; ${insert}; /* ; */ UPDATE ${table} SET n = 99 WHERE id = LAST_INSERT_ID(); ` +
+            `SELECT ROW_COUNT() AS n; INSERT INTO ${table} (k) VALUES ('behind')`,
+        );
+        const [rows] = await db.query<RowDataPacket[]>(`SELECT id, k, n FROM ${table} WHERE n = 99`);
+        expect(rows.map(({ k }) => String(k))).toEqual(['b']);
+        expect(ids(results)[1]).toBe(await firstNew(table));
+        expect((results as RowDataPacket[][])[3]).toEqual([{ n: '1' }]);
+        expect(results).toHaveLength(5);
+      });
+
+      it('comes when it is the last', async () => {
+        const [results] = await db.query(`BEGIN; SELECT 1; ${insert}`);
+        expect(ids(results)[2]).toBe(await firstNew(table));
+        expect(await lastInsertId()).toBe(await firstNew(table));
+        await db.query('ROLLBACK');
+      });
+
+      it('comes twice', async () => {
+        const again = insert
+          .replace("'b'", "'c'")
+          .replace(far, String(BigInt(far) + 9n))
+          .replace("'far'", "'far2'");
+        const [results] = await db.query(`${insert}; ${again}; DO LAST_INSERT_ID(LAST_INSERT_ID())`);
+        const [rows] = await db.query<RowDataPacket[]>(`SELECT id, k FROM ${table} WHERE k IN ('b', 'c') ORDER BY k`);
+        expect(ids(results).slice(0, 2)).toEqual(rows.map(({ id }) => BigInt(id as string)));
+        expect(await lastInsertId()).toBe(ids(results)[1]);
+      });
+
+      it('comes in compressed packets', async () => {
+        const packed = await createConnection({ socketPath: site.socket, ...appAccount, compress: true });
+        const wide = 'SELECT REPEAT(seq, 100) AS r FROM seq_1_to_3000';
+        const [results] = await packed.query<RowDataPacket[][]>(`DO 0; ${insert}; ${wide}; SELECT 5 AS five`);
+        expect([ids(results)[1], results[2]?.length, results[3]]).toEqual([
+          await firstNew(table),
+          3000,
+          [{ five: 5 }],
+        ]);
+        await packed.end();
+      });
+
+      it('comes with what follows it, however that ends', async () => {
+        const failing = db.query(`${insert}; INSERT INTO ${table} (k) VALUES ('b'); SELECT 1`);
+        await expect(failing).rejects.toMatchObject({ errno: 1062 });
+        expect(await lastInsertId()).toBe(await firstNew(table));
+        await expect(db.query(`${insert.replace('IGNORE', '')}; SELECT 1`)).rejects.toMatchObject({ errno: 1062 });
+        const wide = 'SELECT REPEAT(seq, 100) AS r FROM seq_1_to_3000';
+        const [results] = await db.query<RowDataPacket[][]>(`DELETE FROM ${table}; ${insert}; ${wide}`);
+        expect(results[2]).toHaveLength(3000);
+      });
+
+      it('is not taken apart for a client of single statements', async () => {
+        const single = await createConnection({ socketPath: site.socket, ...appAccount, multipleStatements: false });
+        await expect(single.query(`${insert}; SELECT 1`)).rejects.toMatchObject({ errno: 1064 });
+        expect(await firstNew(table)).toBe(0n);
+        await single.end();
+      });
+    });
+
     describe.each(['plain', 'hooked'])('of table %s', (table) => {
       const head = `INSERT IGNORE INTO ${table} (id, k, n) VALUES (NULL, 'taken', 1), `;
 

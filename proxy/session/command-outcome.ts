@@ -24,6 +24,15 @@ export interface SendOutcome {
   readonly parsed?: ParsedText;
   /** Its reply may not tell the key that it has to: see ToldKeys. */
   readonly doubt?: ToldDoubt;
+  /** What is to follow then, of the same text. */
+  readonly rest?: readonly SentPart[];
+}
+
+/** A part of a text, as a command of its own. */
+export interface SentPart {
+  readonly bytes: Buffer;
+  readonly packets: number;
+  readonly doubt: ToldDoubt | null;
 }
 
 /** A command that the client did not send. */

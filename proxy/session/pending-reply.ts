@@ -34,6 +34,8 @@ export interface ServerReply {
 export interface OwnReply {
   readonly from: 'proxy';
   readonly bytes: Buffer;
+  /** The reply behind it is of the same command. */
+  readonly goesOn?: boolean;
   /** Called when it is sent. */
   ended(): void;
 }

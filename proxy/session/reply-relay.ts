@@ -90,7 +90,7 @@ export class ReplyRelay {
       this.pending.shift();
       head.ended();
       this.to.toClient(head.bytes);
-      if (this.framed) this.to.replyProgress?.('end');
+      if (this.framed) this.to.replyProgress?.(head.goesOn === true ? 'part' : 'end');
     }
   }
 

@@ -145,13 +145,23 @@ export class StatementHandler {
         return this.send(command, kind, writesNothing, () => this.afterReset());
       case Command.changeUser:
         return this.changeUser(command, kind);
+      case Command.setOption: {
+        const multiStatements = payload[1] === 0;
+        return this.send(command, kind, writesNothing, () => {
+          this.state.multiStatements = multiStatements;
+        });
+      }
+      case Command.stmtReset:
+        this.prepared.reset(payload);
+        return this.plain(framed, kind);
       default:
-        return {
-          kind: 'send',
-          bytes: framed,
-          replies: kind === 'nothing' ? [] : [serverReply(kind, (summary) => this.note(summary))],
-        };
+        return this.plain(framed, kind);
     }
+  }
+
+  private plain(framed: readonly Buffer[], kind: Exclude<CommandReply, 'unknown'>): SendOutcome {
+    const replies = kind === 'nothing' ? [] : [serverReply(kind, (summary) => this.note(summary))];
+    return { kind: 'send', bytes: framed, replies };
   }
 
   /** What the session leaves on its connection, no reply being due. */

@@ -1,21 +1,23 @@
 import { resultOf } from '../wire/command';
-import { PACKET_HEADER_BYTES, PACKET_PAYLOAD_MAX, ServerStatus } from '../wire/constants';
-import { frame } from '../wire/packet-framer';
+import { PACKET_HEADER_BYTES, ServerStatus } from '../wire/constants';
 import { queryTextAt } from '../wire/statement-parameters';
 import { onlyReads, onlyWrites, type ParsedText, type Statement } from '../sql/classifier';
-import { keyEdit, OneRowEdit } from '../keys/key-edits';
+import { keyEdit } from '../keys/key-edits';
+import type { ToldDoubt } from '../keys/told-doubt';
 import { setAssignments } from '../sql/set-assignments';
-import { type TextEdit, withEdits } from '../sql/text-edit';
+import type { TextEdit } from '../sql/text-edit';
 import type { CachedReads } from './cached-reads';
 import type { ClientCommand } from './client-command';
 import { type HeldKeys, reserveKeys } from './key-reservations';
-import { type CommandOutcome, errorAnswer, type SendOutcome, unreadText } from './command-outcome';
+import { type CommandOutcome, errorAnswer, type SendOutcome, type SentPart, unreadText } from './command-outcome';
 import type { DeferredSettings } from './deferred-settings';
+import { addedPackets, edited, editedCommand, packetsOf } from './edited-command';
 import { settingReply, SettingMatch } from './answered-settings';
 import { type PendingReply, serverReply } from './pending-reply';
 import { forgetDefaults, type ProxyServices } from './proxy-services';
 import { RelayedReply } from './relayed-reply';
 import { type SentText, TextReply } from './text-reply';
+import { textParts } from './text-parts';
 import { doubtOf } from './told-keys';
 import type { ReplyCollector } from './reply-collector';
 import { emptySummary, type ReplySummary } from './reply-summary';
@@ -31,8 +33,6 @@ import { addsIndex, isTemporaryDdl } from './table-definitions';
 import { changedSet, withEntry, withoutEntry } from './sparse';
 import { type WriteTracker, writesAnything, writesNothing } from './write-tracker';
 
-/** So few bytes that a call to copy them costs more. */
-const COPIED_MAX = 128;
 /** Of the packet. */
 const TEXT_AT = PACKET_HEADER_BYTES + 1;
 
@@ -90,6 +90,7 @@ export class TextHandler {
     const collected = sent.collector;
     const reserved = reserveKeys(plan.needs, this.services.keys, this.state);
     if (reserved.kind === 'wait') return reserved;
+    if (reserved.kind === 'ask') return askExpression(reserved.expression, this.state);
     if (reserved.kind === 'refused') return errorAnswer(reserved.error, command);
     for (const { table, key } of plan.explicit) this.services.keys.sawExplicitKey(table, key);
     if (!plan.plain && (parsed.broken || plan.unread || plan.statements.some(isUnclassified)))
@@ -98,11 +99,44 @@ export class TextHandler {
       plan.edits.length === 0 && plan.keyedByTrigger.length === 0
         ? reserved.edits
         : [...plan.edits, ...plan.keyedByTrigger.map((place) => keyEdit(place, 0n)), ...reserved.edits];
-    const bytes = edits.length === 0 ? command.framed : [editedCommand(command.payload, textAt, text, edits)];
+    const parts =
+      plan.statements.length === 1 ? null : this.parts(command, { textAt, text, edits }, plan, reserved.keys);
+    const part = parts?.[0];
+    const bytes =
+      part !== undefined
+        ? [part.bytes]
+        : edits.length === 0
+          ? command.framed
+          : [editedCommand(command.payload, textAt, text, edits)];
     const sequenceShift = addedPackets(command, bytes);
     const outcome = this.send(text, { bytes, sequenceShift, collected, setting }, plan, reserved.keys);
-    const doubt = plan.statements.length === 1 ? doubtOf(plan, reserved.keys[0] ?? null, this.services) : null;
+    if (parts !== null && part?.doubt) return { ...outcome, doubt: part.doubt, rest: parts.slice(1) };
+    const doubt = plan.statements.length === 1 ? doubtOf(plan, reserved.keys, this.services) : null;
     return doubt === null ? outcome : { ...outcome, doubt };
+  }
+
+  /** Commands of which each but the last ends in a statement that may not tell its key; null: one does. */
+  private parts(
+    command: ClientCommand,
+    { textAt, text, edits }: { readonly textAt: number; readonly text: string; readonly edits: readonly TextEdit[] },
+    plan: StatementPlan,
+    keys: readonly HeldKeys[],
+  ): readonly SentPart[] | null {
+    const { state, services } = this;
+    if (!state.multiStatements) return null;
+    const doubts = new Map<number, ToldDoubt>();
+    for (const { statement, mayLeaveOut } of [...plan.needs, ...plan.keyedByTrigger]) {
+      const doubt = mayLeaveOut ? doubtOf(plan, keys, services, statement) : null;
+      if (doubt !== null) doubts.set(statement, doubt);
+    }
+    const parts = textParts(text, plan, edits, doubts);
+    const head = command.payload.subarray(0, textAt);
+    return (
+      parts?.map((part) => {
+        const bytes = edited(head, part.text, []);
+        return { bytes, packets: packetsOf(bytes), doubt: part.doubt };
+      }) ?? null
+    );
   }
 
   /** A SET whose answer is known: the server hears of it together with what comes next. */
@@ -331,49 +365,6 @@ function givesManyResults({ kind }: Statement): boolean {
 /** What later commands mean depends on these. */
 function changesSession({ kind }: Statement): boolean {
   return ['set', 'use', 'ddl', 'prepare', 'deallocate', 'execute'].includes(kind);
-}
-
-/** A command whose text, from `textAt` on, was changed. */
-function editedCommand(payload: Buffer, textAt: number, text: string, edits: readonly TextEdit[]): Buffer {
-  const [edit] = edits;
-  const inserts = edits.length === 1 && edit !== undefined && edit.start === edit.end;
-  const keyed = edit instanceof OneRowEdit ? edit : null;
-  const length = payload.length + (keyed?.length ?? edit?.text.length ?? 0);
-  if (!inserts || length >= PACKET_PAYLOAD_MAX) return edited(payload.subarray(0, textAt), text, edits);
-  // What most INSERTs get: bytes in one place, the rest as it came.
-  const framed = Buffer.allocUnsafe(PACKET_HEADER_BYTES + length);
-  framed[0] = length & 0xff;
-  framed[1] = (length >> 8) & 0xff;
-  framed[2] = length >> 16;
-  framed[3] = 0;
-  const at = textAt + edit.start;
-  // Before most of them there is but the command's own byte.
-  if (at === 1) framed[PACKET_HEADER_BYTES] = payload[0] ?? 0;
-  else payload.copy(framed, PACKET_HEADER_BYTES, 0, at);
-  const editAt = PACKET_HEADER_BYTES + at;
-  const end = keyed?.write(framed, editAt) ?? editAt + framed.write(edit.text, editAt, 'latin1');
-  if (payload.length - at > COPIED_MAX) payload.copy(framed, end, at);
-  else for (let from = at; from < payload.length; from++) framed[end + from - at] = payload[from] as number;
-  return framed;
-}
-
-/** A command whose text was changed, cut into packets anew. `head`: what stands before the text. */
-export function edited(head: Uint8Array, text: string, edits: readonly TextEdit[]): Buffer {
-  const changed = withEdits(text, edits);
-  const payload = Buffer.allocUnsafe(head.length + changed.length);
-  payload.set(head);
-  payload.write(changed, head.length, 'latin1');
-  return frame(payload);
-}
-
-/** How many packets more than the client sent. */
-export function addedPackets(command: ClientCommand, bytes: readonly Buffer[]): number {
-  if (bytes === command.framed) return 0;
-  const sent = bytes.reduce(
-    (sum, { length }) => sum + Math.ceil(length / (PACKET_PAYLOAD_MAX + PACKET_HEADER_BYTES)),
-    0,
-  );
-  return sent - command.framed.length;
 }
 
 /** Tells the key source what each statement used. */

@@ -1,4 +1,4 @@
-import { Capability, PACKET_HEADER_BYTES } from '../wire/constants';
+import { Capability, PACKET_HEADER_BYTES, PACKET_PAYLOAD_MAX, ServerStatus } from '../wire/constants';
 import { ownQuery } from '../wire/command';
 import { frame } from '../wire/packet-framer';
 import { PayloadReader } from '../wire/payload-reader';
@@ -8,8 +8,8 @@ import { givenVariables } from '../keys/key-trigger';
 import { asExpressions } from '../keys/row-edits';
 import type { RowKey } from '../keys/row-keys';
 import { runInDoubt, type GivenKeys, keysOfRun, keysOfTrigger, type ToldDoubt } from '../keys/told-doubt';
-import type { CommandOutcome, SendOutcome } from './command-outcome';
-import { type PendingReply, type ServerReply, swallowedReply } from './pending-reply';
+import type { CommandOutcome, SendOutcome, SentPart } from './command-outcome';
+import { type OwnReply, type PendingReply, type ServerReply, swallowedReply } from './pending-reply';
 import type { KeyNeed } from './insert-keys';
 import type { HeldKeys } from './key-reservations';
 import type { ProxyServices } from './proxy-services';
@@ -17,6 +17,17 @@ import type { ReplySummary } from './reply-summary';
 import type { StatementPlan } from './statement-plan';
 import { rowOf } from './text-row';
 import { queryAttributes, type SessionState } from './session-state';
+
+/** What the client is to get in answer to its command, as far as it is known. */
+interface Answer {
+  /** As if it came from the server whole. */
+  readonly reply: ServerReply;
+  /** What the text goes on with. */
+  readonly rest: readonly SentPart[];
+  /** To the parts before the one at hand, put right. */
+  readonly before: readonly Buffer[];
+  readonly affectedRows: readonly bigint[];
+}
 
 interface Reply {
   readonly doubt: ToldDoubt;
@@ -37,10 +48,12 @@ type Step =
 /**
  * The client of an INSERT is told the key of its first new row, by the OK packet and by LAST_INSERT_ID(). Where the server does
  * not tell it (see ToldDoubt) the reply is held back: the site looks which of the keys is there, the session is told, and the
- * packet says it. The INSERT is judged again after each step (CommandOutcome 'ask' and 'wait'), but sent once.
+ * packet says it. The INSERT is judged again after each step (CommandOutcome 'ask' and 'wait'), but sent once; a text of several
+ * statements part by part, behind which the client gets one reply.
  */
 export class ToldKeys {
   private step: Step | null = null;
+  private answering: Answer | null = null;
 
   constructor(
     private readonly state: SessionState,
@@ -53,15 +66,21 @@ export class ToldKeys {
   }
 
   /** Sends the command, and holds its reply back. */
-  hold({ bytes, replies }: SendOutcome, doubt: ToldDoubt): CommandOutcome {
-    this.step = { kind: 'sent' };
+  hold({ bytes, replies, rest = [] }: SendOutcome, doubt: ToldDoubt): CommandOutcome {
     const held = replies.map((reply) =>
-      reply.from === 'server' && !reply.swallowed ? this.held(reply, doubt) : reply,
+      reply.from === 'server' && !reply.swallowed
+        ? this.held({ reply, rest, before: [], affectedRows: [] }, doubt, reply.sequenceShift)
+        : reply,
     );
-    if (doubt.kind === 'run') return { kind: 'ask', bytes, replies: held };
+    return this.asked(bytes, held, doubt);
+  }
+
+  private asked(bytes: readonly Buffer[], replies: readonly PendingReply[], doubt: ToldDoubt): CommandOutcome {
+    this.step = { kind: 'sent' };
+    if (doubt.kind === 'run') return { kind: 'ask', bytes, replies };
     // What the trigger gave an earlier statement: this one may not make it give any.
     const cleared = ownQuery(`SET ${givenVariables(doubt.table).given}=NULL`, queryAttributes(this.state));
-    return { kind: 'ask', bytes: [cleared, ...bytes], replies: [swallowedReply(), ...held] };
+    return { kind: 'ask', bytes: [cleared, ...bytes], replies: [swallowedReply(), ...replies] };
   }
 
   next(): CommandOutcome {
@@ -82,24 +101,37 @@ export class ToldKeys {
   }
 
   closed(): void {
+    const { answering } = this;
     this.step = null;
+    this.answering = null;
+    // Between two parts no reply is to come that would be told of the end.
+    if (answering !== null && answering.rest.length > 0) answering.reply.ended(null);
   }
 
-  private held(reply: ServerReply, doubt: ToldDoubt): PendingReply {
-    const { kind, sequenceShift } = reply;
+  private held(answering: Answer, doubt: ToldDoubt, sequenceShift: number): PendingReply {
+    const { reply, rest, affectedRows } = answering;
+    this.answering = answering;
     const parts: Buffer[] = [];
     const ended = (summary: ReplySummary | null): void => {
-      reply.ended(summary);
-      if (summary !== null) this.step = { kind: 'replied', doubt, bytes: Buffer.concat(parts), summary };
+      if (this.answering !== answering) return;
+      if (summary === null) {
+        this.answering = null;
+        return reply.ended(null);
+      }
+      const goesOn = summary.errorCode === null ? rest : [];
+      const so = { ...answering, rest: goesOn, affectedRows: [...affectedRows, ...summary.affectedRows] };
+      this.answering = so;
+      if (goesOn.length === 0) reply.ended({ ...summary, affectedRows: [...so.affectedRows] });
+      this.step = { kind: 'replied', doubt, bytes: Buffer.concat(parts), summary };
     };
     // Bytes of a chunk are lent for the call only.
     const collected = { push: (bytes: Buffer) => parts.push(Buffer.from(bytes)) };
-    return { from: 'server', kind, swallowed: true, barrier: true, collected, sequenceShift, ended };
+    return { from: 'server', kind: reply.kind, swallowed: true, barrier: true, collected, sequenceShift, ended };
   }
 
   private replied(step: Step & { readonly kind: 'replied' }): CommandOutcome {
     const { doubt, summary } = step;
-    const rows = summary.affectedRows.some((count) => count > 0n);
+    const rows = (summary.affectedRows.at(-1) ?? 0n) > 0n;
     if (summary.errorCode !== null || !rows) return this.answer(step.bytes);
     return doubt.kind === 'run' ? this.look(step, keysOfRun(doubt)) : this.list(step, doubt);
   }
@@ -140,7 +172,7 @@ export class ToldKeys {
    */
   private keepsRowCount(reply: Buffer): boolean {
     const { capabilities, mode } = this.state;
-    return isOk(reply) && (capabilities & Capability.multiResults) !== 0 && !mode.ansiQuotes;
+    return isOk(reply, lastPacket(reply)) && (capabilities & Capability.multiResults) !== 0 && !mode.ansiQuotes;
   }
 
   private ask(sql: string, answered: (reply: Buffer) => void): CommandOutcome {
@@ -152,31 +184,68 @@ export class ToldKeys {
     return { kind: 'ask', bytes: [ownQuery(sql, queryAttributes(this.state))], replies: [reply] };
   }
 
+  /** The part at hand is answered by this. */
   private answer(bytes: Buffer): CommandOutcome {
+    const { answering } = this;
+    const [next, ...rest] = answering?.rest ?? [];
+    if (answering === null || next === undefined) {
+      this.step = null;
+      this.answering = null;
+      return { kind: 'answer', bytes: Buffer.concat([...(answering?.before ?? []), bytes]), ended: () => {} };
+    }
+    const before = [...answering.before, withMoreResults(bytes)];
+    // Its packets are numbered on.
+    const sequence = (bytes[lastPacket(bytes) + 3] ?? 0) + 1;
+    const sequenceShift = (next.packets - sequence) & 0xff;
+    const { doubt } = next;
+    if (doubt !== null)
+      return this.asked([next.bytes], [this.held({ ...answering, rest, before }, doubt, sequenceShift)], doubt);
     this.step = null;
-    return { kind: 'answer', bytes, ended: () => {} };
+    this.answering = null;
+    const { reply, affectedRows } = answering;
+    const ended = (summary: ReplySummary | null): void =>
+      reply.ended(summary === null ? null : { ...summary, affectedRows: [...affectedRows, ...summary.affectedRows] });
+    const own: OwnReply = { from: 'proxy', bytes: Buffer.concat(before), ended: () => {}, goesOn: true };
+    const { kind, barrier } = reply;
+    const last: ServerReply = {
+      from: 'server',
+      kind,
+      swallowed: false,
+      barrier,
+      collected: null,
+      sequenceShift,
+      ended,
+    };
+    return { kind: 'send', bytes: [next.bytes], replies: [own, last] };
   }
 }
 
 /**
- * Whether the reply to the only statement of a command tells the key that it has to; null: it does. `execution`: of a prepared
- * statement; `seen` are its rows with their parameters known.
+ * Whether the reply to a statement tells the key that it has to; null: it does. `held`: all of its command; `execution`: of a
+ * prepared statement; `seen` are its rows with their parameters known.
  */
 export function doubtOf(
   { needs, keyedByTrigger }: Pick<StatementPlan, 'needs' | 'keyedByTrigger'>,
-  held: HeldKeys | null,
+  held: readonly HeldKeys[],
   { smallestKey }: ProxyServices,
+  statement = 0,
   execution: { readonly seen: readonly RowKey[]; readonly bulk: boolean } | null = null,
 ): ToldDoubt | null {
-  const [need] = needs;
-  const [triggered] = keyedByTrigger;
-  if (smallestKey === undefined || needs.length + keyedByTrigger.length !== 1) return null;
+  if (smallestKey === undefined) return null;
+  // Most of all: nothing is left out.
+  if (execution === null && needs.length === 1 && needs[0]?.mayLeaveOut === false && keyedByTrigger.length === 0)
+    return null;
+  const [need, otherNeed] = needs.filter((each) => each.statement === statement);
+  const [triggered, otherTriggered] = keyedByTrigger.filter((each) => each.statement === statement);
+  if (otherNeed !== undefined || otherTriggered !== undefined) return null;
   if (triggered !== undefined) {
     const { table, mayLeaveOut, single } = triggered;
-    return mayLeaveOut && (!single || execution?.bulk === true) ? { kind: 'trigger', table } : null;
+    const may = need === undefined && mayLeaveOut && (!single || execution?.bulk === true);
+    return may ? { kind: 'trigger', table } : null;
   }
-  if (need?.mayLeaveOut !== true || held === null) return null;
-  return runInDoubt(need, execution?.seen ?? asExpressions(need.rows), held.first);
+  const first = held.find((each) => each.statement === statement)?.first;
+  if (need === undefined || first === undefined) return null;
+  return runInDoubt(need, execution?.seen ?? asExpressions(need.rows), first);
 }
 
 /** As `doubtOf`, for a bulk execution that gives its rows their keys as values, whether or not the server would make them. */
@@ -197,16 +266,39 @@ function block(work: string): string {
   );
 }
 
-function isOk(reply: Buffer): boolean {
-  return reply[PACKET_HEADER_BYTES] === ReplyHeader.ok;
+function isOk(reply: Buffer, at: number): boolean {
+  return reply[at + PACKET_HEADER_BYTES] === ReplyHeader.ok;
 }
 
-/** The reply, if it is one OK packet, with that insert id. */
+/** Offset of the last packet. */
+function lastPacket(reply: Buffer): number {
+  let at = 0;
+  for (let next = 0; next + PACKET_HEADER_BYTES <= reply.length;) {
+    at = next;
+    next += PACKET_HEADER_BYTES + reply.readUIntLE(next, 3);
+  }
+  return at;
+}
+
+/** The reply with that insert id, if it ends in an OK packet. */
 function withInsertId(reply: Buffer, key: bigint): Buffer {
-  if (!isOk(reply) || reply.readUIntLE(0, 3) + PACKET_HEADER_BYTES !== reply.length) return reply;
-  const reader = new PayloadReader(reply, PACKET_HEADER_BYTES + 1);
+  const at = lastPacket(reply);
+  if (!isOk(reply, at) || reply.length - at > PACKET_PAYLOAD_MAX) return reply;
+  const reader = new PayloadReader(reply, at + PACKET_HEADER_BYTES + 1);
   const affected = reader.lenenc();
   reader.lenenc();
   const payload = new PayloadWriter().uint8(ReplyHeader.ok).lenenc(affected).lenenc(key).raw(reader.rest()).finish();
-  return frame(payload, reply[3] ?? 0);
+  return Buffer.concat([reply.subarray(0, at), frame(payload, reply[at + 3] ?? 0)]);
+}
+
+/** The reply, as if it went on behind its last packet (OK or EOF). */
+function withMoreResults(reply: Buffer): Buffer {
+  const at = lastPacket(reply) + PACKET_HEADER_BYTES;
+  const reader = new PayloadReader(reply, at + 1);
+  // An EOF packet has its warnings before its status.
+  if (reply[at] === ReplyHeader.eof && reply.length - at === 5) reader.skip(2);
+  else for (let count = 0; count < 2; count++) reader.lenenc();
+  const more = Buffer.from(reply);
+  more.writeUInt16LE(more.readUInt16LE(reader.offset) | ServerStatus.moreResultsExist, reader.offset);
+  return more;
 }
