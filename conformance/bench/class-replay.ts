@@ -14,6 +14,8 @@ import { account, type BenchSite } from './bench-sites';
 export interface ReplayWay {
   readonly name: string;
   readonly port: number;
+  /** Forgets what it answered before, where it keeps such. */
+  forget?(): void;
 }
 
 /** Seconds that the SQL took in the recorded order, one statement at a time; and by kind of statement. */
@@ -126,9 +128,10 @@ async function timedRound(lessons: Lessons, { direct, relays, site }: ReplaySide
     });
     for (const [at, result] of results.entries()) times[at]?.set(name, timesOf(lessons.both[0], result));
   };
-  for (const { name, port } of relays) {
+  for (const relay of relays) {
+    relay.forget?.();
     await loadAndRead(direct, lessons.both[0].dump);
-    await measure(name, port);
+    await measure(relay.name, relay.port);
   }
   await loadBoth(direct, site, lessons.both[0]);
   await measure(directWay, direct.port);

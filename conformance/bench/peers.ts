@@ -81,6 +81,17 @@ function nodePipe(way: 'TCP' | 'socket'): Recipe {
   };
 }
 
+/** See node-caching-pipe.ts. */
+export const cachingPipe = 'Node pipe, caches for ever';
+
+function nodeCachingPipe(): Recipe {
+  return {
+    name: cachingPipe,
+    command: (_dir, port, backend) =>
+      Promise.resolve([process.execPath, join(__dirname, 'node-caching-pipe.js'), String(port), backend.socket]),
+  };
+}
+
 /** See canned-server.ts. */
 const canned: Recipe = {
   name: 'one reply from memory',
@@ -113,7 +124,7 @@ export async function startPeers(
   backend: Backend,
   { quick, say }: { readonly quick: boolean; readonly say: (line: string) => void },
 ): Promise<Peer[]> {
-  const recipes: Recipe[] = [nodePipe('TCP'), nodePipe('socket'), canned];
+  const recipes: Recipe[] = [nodePipe('TCP'), nodePipe('socket'), nodeCachingPipe(), canned];
   const haproxyProgram = quick ? null : findProgram('haproxy', ['haproxy'], say);
   const nginxProgram = findProgram('nginx', ['nginx-light', 'libnginx-mod-stream'], say);
   const proxySqlProgram = process.env['PROXYSQL'] ?? '';
