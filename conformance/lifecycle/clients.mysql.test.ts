@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { createConnection as connectSocket, type Socket } from 'node:net';
 import { createConnection } from 'mysql2/promise';
 import { decodeError } from '../../proxy/wire/response';
@@ -29,6 +29,12 @@ const binary = findServer();
     await db.end();
     return rows;
   }
+
+  it('lets all users of the machine to its unix socket, as the server does', () => {
+    const mayWrite = (path: string): number => statSync(path).mode & 0o666;
+    expect(mayWrite(site.proxySocket)).toBe(mayWrite(site.server.socket));
+    expect(mayWrite(site.proxySocket)).toBe(0o666);
+  });
 
   it('refuses more than proxy.maxConnections in the server’s own words, and lets in again when one has gone', async () => {
     const own = await proxyBefore(site, { maxConnections: 2 });

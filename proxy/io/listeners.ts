@@ -46,7 +46,9 @@ export function listening(
 ): Promise<Server> {
   const keepAlive = wantsKeepAlive(where);
   const server = accepting(accept, keepAlive);
-  return started(server, log, () => server.listen({ ...where, backlog: BACKLOG }));
+  // As the server's own socket is: whoever is let in is for the login to say, and PHP's user is seldom ours.
+  const forAll = { readableAll: true, writableAll: true };
+  return started(server, log, () => server.listen({ ...where, ...forAll, backlog: BACKLOG }));
 }
 
 /** A client on this machine cannot vanish without a word. */
