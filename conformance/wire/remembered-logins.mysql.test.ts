@@ -102,6 +102,38 @@ const user = (name: string): LoginOptions => ({ user: name });
     await next.quit();
   });
 
+  const asNew: readonly (readonly [what: string, limits: string, options: LoginOptions, ask: string])[] = [
+    [
+      'a character set that the server does not know, and so takes its own for',
+      '',
+      { charset: 255 },
+      'SELECT @@character_set_client, @@character_set_results, @@collation_connection',
+    ],
+    ['statements that may take so long', 'WITH MAX_STATEMENT_TIME 200', {}, 'SELECT @@max_statement_time'],
+    ['so many connections', 'WITH MAX_USER_CONNECTIONS 2', {}, 'SELECT @@max_user_connections'],
+  ];
+  it.each(asNew)('leaves out nothing that a login brings about: %s', async (_, limits, changes, ask) => {
+    await admin.query(`CREATE OR REPLACE USER limited@localhost IDENTIFIED BY 'secret' ${limits}`);
+    await admin.query('GRANT ALL ON app.* TO limited@localhost');
+    const options = { ...user('limited'), ...changes };
+    // Another character set than the server's.
+    await primed({ charset: 8 });
+    const fresh = await direct(options);
+    const expected = await fresh.ask(ask);
+    await fresh.quit();
+    for (let times = 0; times < 4; times++) {
+      const client = await proxied(options);
+      expect(await client.ask(ask)).toEqual(expected);
+      await client.quit();
+      await becomesIdle(1);
+    }
+    if (!limits.includes('CONNECTIONS')) return;
+    const held = [await proxied(options), await proxied(options)];
+    for (const client of held) await client.ask('DO 1');
+    await expect(proxied(options)).rejects.toThrow('max_user_connections');
+    for (const client of held) await client.quit();
+  });
+
   it('is not put to the server again, which hears nothing of a client that asks nothing', async () => {
     await primed();
     const first = await proxied();

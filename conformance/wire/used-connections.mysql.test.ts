@@ -2,7 +2,8 @@ import { type Connection, createConnection } from 'mysql2/promise';
 import { Capability } from '../../proxy/wire/constants';
 import { findServer } from '../../site/lab/find-server';
 import { until } from '../lab/lab-process';
-import { type ProxiedServer, startProxiedServer } from './proxied-server';
+import { heardInSilence, proxyBefore } from '../lifecycle/proxy-before';
+import { type ProxiedServer, startProxiedServer, waitAtLogin } from './proxied-server';
 import { decodeGreeting } from '../../proxy/wire/handshake';
 import { frame } from '../../proxy/wire/packet-framer';
 import { leftSessions } from './left-sessions';
@@ -99,6 +100,50 @@ const idle = { connectionsMax: 4, idleMs: 600_000, lifeMs: 600_000, rememberMs: 
     expect(await waiting.ask("SELECT GET_LOCK('sasa', 30)")).toEqual([['1']]);
     expect(await waiting.ask("UPDATE words SET n = 1 WHERE w = 'moja'")).toMatch(/^ok /);
     await waiting.quit();
+  });
+
+  it.each(["SET @a = GET_LOCK('sasa', 0)", "SHOW TABLES WHERE GET_LOCK('sasa', 0)"])(
+    'gives back a lock as soon as the client has gone that took it by %s',
+    async (text) => {
+      await primed();
+      const first = await proxied();
+      await first.ask(text);
+      await first.quit();
+      const waiting = await direct();
+      expect(await waiting.ask("SELECT GET_LOCK('sasa', 30)")).toEqual([['1']]);
+      await waiting.quit();
+    },
+  );
+
+  it('is not kept by a client that sees the greeting and says nothing', async () => {
+    await waitAtLogin(site.server, 2);
+    try {
+      await primed();
+      const [was, now] = [counts(), site.proxy.backends.counts];
+      expect((await heardInSilence({ path: site.proxySocket })).length).toBeGreaterThan(0);
+      await becomesIdle(1);
+      expect([now.reused - was.reused, now.opened - was.opened]).toEqual([1, 0]);
+    } finally {
+      await waitAtLogin(site.server, 10);
+      await primed();
+    }
+  });
+
+  it('is not used where statements leave profiles behind, which outlive their session', async () => {
+    const other = await startProxiedServer(binary as NonNullable<typeof binary>, { proxy: { idle } });
+    try {
+      const root = await createConnection({ socketPath: other.server.socket, user: 'root' });
+      await root.query('SET GLOBAL profiling = 1');
+      for (let times = 0; times < 5; times++) {
+        const client = await SessionClient.open(other.proxySocket);
+        expect(await client.ask('SHOW PROFILES')).toEqual([]);
+        expect(await client.ask("SELECT 'private'")).toEqual([['private']]);
+        await client.quit();
+      }
+      await root.end();
+    } finally {
+      await other.stop();
+    }
   });
 
   it('serves another account, with its own rights, schema and character set', async () => {
@@ -295,6 +340,24 @@ const idle = { connectionsMax: 4, idleMs: 600_000, lifeMs: 600_000, rememberMs: 
     await watcher.quit();
     expect(counts().reused - was.reused).toBeGreaterThan(500);
     expect(site.errors).toEqual([]);
+  });
+
+  it('is gone with the server: a client that it was shown to is told which server is away', async () => {
+    const own = await proxyBefore(site, { idle, backendWaitMs: 500 });
+    for (let times = 0; times < 4; times++) await (await SessionClient.open(own.socket)).quit();
+    const { reused } = own.proxy.backends.counts;
+    const raw = RawClient.open(own.socket);
+    const [greeting] = await raw.take(1);
+    if (greeting === undefined) throw new Error('no greeting');
+    expect(own.proxy.backends.counts.reused - reused).toBe(1);
+    await site.server.stop();
+    const login = SessionClient.logIn(raw, greeting.payload);
+    await expect(login).rejects.toThrow(`can't connect to the database server on '${site.server.socket}'`);
+    expect(own.refused).toEqual(['backend_away']);
+    await own.proxy.close();
+    expect(own.errors).toEqual([]);
+    await site.server.start();
+    admin = await createConnection({ socketPath: site.server.socket, user: 'root', multipleStatements: true });
   });
 
   it('is gone with the server; clients of the restarted one get new ones', async () => {

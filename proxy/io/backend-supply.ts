@@ -10,6 +10,8 @@ import { PooledBackend } from './pooled-backend';
 
 /** A server whose connections cannot be used again is not tried again for so long. */
 const UNFIT_PAUSE_MS = 10_000;
+/** How long servers wait for a login, unless they are told otherwise. */
+const LOGIN_MS = 10_000;
 /** Accounts that are known to be limited by the hour; others take their places. */
 const LIMITED_MAX = 1000;
 
@@ -77,6 +79,8 @@ export class BackendSupply implements BackendCounts {
   private pausedUntilMs = 0;
   /** What the server last said of its settings, and since when. See settings-question.ts. */
   private settings: string | null = null;
+  /** How long a client has to answer the greeting of a used connection, as the server would wait: what it said last. */
+  loginMs = LOGIN_MS;
   private settingsSinceMs = Number.NEGATIVE_INFINITY;
 
   /** Users whose accounts were seen to be limited: the server has to count their logins. */

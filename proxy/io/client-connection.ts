@@ -1,6 +1,6 @@
 // The global of that name is a getter, which costs more than the call.
 import { performance } from 'node:perf_hooks';
-import { backendAway, serverShutdown } from '../errors';
+import { backendTlsFailed, serverShutdown } from '../errors';
 import { Command } from '../wire/constants';
 import { frame } from '../wire/packet-framer';
 import { encodeError } from '../wire/response';
@@ -13,7 +13,7 @@ import type { SessionLinks, Upgrade } from '../session/links';
 import { connected, newSessionState } from '../session/session-state';
 import { StatementHandler } from '../session/statement-handler';
 import { type AcceptedClient, proxyHeaderFor } from './accepted-client';
-import { type BackendAttempt, connectBackend, describeBackend } from './backend-connection';
+import { type BackendAttempt, BackendAwayError, connectBackend, describeBackend } from './backend-connection';
 import type { Channel } from './channel';
 import { CompressedChannel, CompressionError } from './compressed-channel';
 import { BackendEvents, ClientEvents, type TwoSides } from './connection-events';
@@ -22,7 +22,7 @@ import { HandleChannel, socketChannelOf } from './handle-channel';
 import { LentBackend } from './lent-backend';
 import { speaksTls, type Transports } from './link-kinds';
 import type { ProxyOptions } from './proxy-options';
-import { LAST_BYTES_MS } from './refusal';
+import { LAST_BYTES_MS, toldAway } from './refusal';
 import { SocketChannel } from './socket-channel';
 import { beginBackendTls } from './tls-channel';
 
@@ -120,12 +120,10 @@ export class ClientConnection implements SessionEffects, TwoSides {
 
   private backendAway(error: Error): void {
     if (this.over || this.refused) return;
-    const name = describeBackend(this.options.backend);
-    this.options.log.warn(`backend ${name} is away: ${error.message}`);
-    this.options.refused?.('backend_away');
-    // When it comes back, its settings may be others.
     doubtDefaults(this.services);
-    this.refuse(frame(encodeError(backendAway(name, error.message))));
+    const told = toldAway(this.options, error);
+    if (this.session === null) this.refuse(frame(encodeError(told)));
+    else this.guarded(() => this.session?.loginFailed(told));
   }
 
   /** The last bytes for the client. */
@@ -149,9 +147,11 @@ export class ClientConnection implements SessionEffects, TwoSides {
     const { state, transports } = this;
     state.clientHost = this.options.proxyProtocol === true ? this.accepted.place.name : '';
     state.deniedUsers = this.options.deniedUsers?.() ?? nobodyDenied;
-    state.usedConnection = backend instanceof LentBackend && backend.used;
-    // A used one has greeted long since.
-    if (!state.usedConnection) this.awaitGreeting(backend);
+    const used = backend instanceof LentBackend && backend.used ? backend : null;
+    state.usedConnection = used !== null;
+    // A used one has greeted long since, and its server waits for no login.
+    if (used === null) this.awaitGreeting(backend);
+    else this.greeting.await(transports.supply.loginMs, () => used.awaitsLogin && this.close());
     const links = transports.links.of(this.accepted.link, transports.clientTls);
     this.known = backend instanceof LentBackend ? backend.knownLogin(links) : null;
     if (this.known === null) return void this.begin(backend, links, false);
@@ -272,9 +272,10 @@ export class ClientConnection implements SessionEffects, TwoSides {
 
   backendFailed(error: Error): void {
     const { session } = this;
+    if (error instanceof BackendAwayError) return this.backendAway(error);
     if (session === null || !this.securingBackend || this.refused) return this.close();
     this.options.log.warn(`no TLS to backend ${describeBackend(this.options.backend)}: ${error.message}`);
-    this.guarded(() => session.backendTlsFailed(error.message));
+    this.guarded(() => session.loginFailed(backendTlsFailed(error.message)));
   }
 
   /** A client that half-closes still gets its replies; the server decides when it has had enough. */
@@ -330,7 +331,7 @@ export class ClientConnection implements SessionEffects, TwoSides {
   fromBackend(bytes: Buffer): void {
     const { session, backend } = this;
     if (session === null || backend === null) return;
-    this.greeting.came();
+    if (!this.state.usedConnection) this.greeting.came();
     this.securingBackend = false;
     this.guarded(() => {
       backend.cork();

@@ -192,6 +192,13 @@ export class LentBackend implements Channel, LentSide {
     if (justAgreed && backend.remembered !== null) backend.known = knownLogin(short, letIn, backend.remembered);
   }
 
+  /** The client was shown a greeting that is not new, and has not answered it: no server waits for that. */
+  get awaitsLogin(): boolean {
+    const { stage } = this;
+    if (stage.kind === 'relogin') return stage.login instanceof Relogin && stage.login.awaitsLogin;
+    return stage.kind === 'offer';
+  }
+
   private attach(): void {
     const { events, backend, stage } = this;
     if (events !== null) backend.receiver = stage.kind === 'open' ? events : new LentEvents(this, events);
@@ -278,6 +285,7 @@ export class LentBackend implements Channel, LentSide {
         abort: () => this.destroy(),
         now: () => this.supply.now(),
         done: (agreed) => {
+          this.supply.loginMs = agreed.loginMs;
           backend.asNew(agreed, this.supply.remembers(agreed.remembered));
           this.justAgreed = true;
           this.letIn();

@@ -1,6 +1,9 @@
 import type { Socket } from 'node:net';
+import { backendAway } from '../errors';
 import { frame } from '../wire/packet-framer';
 import { encodeError, type ErrorPacket } from '../wire/response';
+import { describeBackend } from './backend-connection';
+import type { ProxyOptions } from './proxy-options';
 
 export const refusalReasons = ['limit', 'backend_away', 'draining'] as const;
 /** Why a client was sent away before it was let in. */
@@ -17,4 +20,12 @@ export function turnAway(client: Socket, error: ErrorPacket): void {
   client.once('end', () => client.destroy());
   client.end(frame(encodeError(error)));
   client.resume();
+}
+
+/** What a client is told whose backend cannot be reached, as the operator is. */
+export function toldAway({ backend, log, refused }: ProxyOptions, { message }: Error): ErrorPacket {
+  const name = describeBackend(backend);
+  log.warn(`backend ${name} is away: ${message}`);
+  refused?.('backend_away');
+  return backendAway(name, message);
 }

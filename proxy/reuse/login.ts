@@ -13,6 +13,13 @@ const neverAgain =
 /** Both sides of COM_CHANGE_USER must know them. */
 const needed = Capability.protocol41 | Capability.secureConnection;
 
+/**
+ * Character sets (by the number of a collation) that every MariaDB knows: latin1, binary, utf8mb3 and utf8mb4. With a number
+ * that it does not know (MySQL 8's own, 255) a login gets the server's defaults, but a COM_RESET_CONNECTION goes back to the
+ * one that was last named and known, in another client's login.
+ */
+const knownCharsets: ReadonlySet<number> = new Set([8, 33, 45, 46, 47, 48, 63, 83, 192, 224]);
+
 /** Longer names are cut by the login, and not by COM_CHANGE_USER. */
 const NAME_BYTES_MAX = 64;
 
@@ -24,6 +31,11 @@ export function loginSignature(response: HandshakeResponse): string | null {
   const { capabilities, mariaDbCapabilities, maxPacketBytes } = response;
   if ((capabilities & neverAgain) !== 0 || (capabilities & needed) !== needed) return null;
   return `${(capabilities & ~ofTheLoginOnly) >>> 0}.${mariaDbCapabilities}.${maxPacketBytes}`;
+}
+
+/** Whether a COM_RESET_CONNECTION goes back to the character set of this login. */
+export function namesKnownCharset({ charset }: HandshakeResponse): boolean {
+  return knownCharsets.has(charset);
 }
 
 /** Whether COM_CHANGE_USER reads the login's names as the login does: quotes, lengths and characters differ. */

@@ -26,12 +26,14 @@ const refusal = (errorCode: number): Buffer =>
   encodeError({ errorCode, sqlState: '28000', message: Buffer.from('no') });
 const text = (value: string): Buffer => Buffer.concat([Buffer.of(value.length), Buffer.from(value)]);
 const eof = Buffer.from([0xfe, 0, 0, 2, 0]);
-/** To the settings question: init_connect, two settings, performance_schema, a collation of the schema's own. */
-const settingsReply = (initConnect = ''): Buffer[] => [
-  Buffer.of(5),
-  ...Array.from({ length: 5 }, () => Buffer.from('a definition')),
+/** To the settings question: init_connect, two settings, performance_schema, a collation, a limit, connect_timeout. */
+const settingsReply = (initConnect = '', ownLimit = '0'): Buffer[] => [
+  Buffer.of(7),
+  ...Array.from({ length: 7 }, () => Buffer.from('a definition')),
   eof,
-  Buffer.concat([text(initConnect), text('16777216'), text('60'), text('0'), text('1')]),
+  Buffer.concat(
+    ['16777216', '60', '0', '1', ownLimit, '10'].reduce((all, value) => [...all, text(value)], [text(initConnect)]),
+  ),
   eof,
 ];
 
@@ -172,6 +174,16 @@ test('is not remembered: the client was asked for another answer', () => {
   rig.client({ sequence: 3, payload: Buffer.alloc(64, 9) }).server(okBytes, ...settingsReply());
   expect(rig.outcomes).toEqual(['done']);
   expect(rig.agreed?.remembered).toBeNull();
+});
+
+const broughtAbout: readonly (readonly [what: string, packet: Packet, ownLimit: string])[] = [
+  ['a limit of the account', login(), '1'],
+  ['a character set that the server may not know', login({ charset: 255 }), '0'],
+];
+test.each(broughtAbout)('is not remembered, since a reset would take it away: %s', (_, packet, ownLimit) => {
+  const rig = new Rig().client(packet).server(askAgain(), okBytes, ...settingsReply('', ownLimit));
+  expect(rig.outcomes).toEqual(['done']);
+  expect(rig.agreed).toMatchObject({ remembered: null, repeatingUser: 'app', loginMs: 10_000 });
 });
 
 test('an init_connect is not passed over', () => {

@@ -5,7 +5,7 @@ import { decodeHandshakeResponse, type HandshakeResponse } from '../wire/handsha
 import { frame, type Packet } from '../wire/packet-framer';
 import { PayloadTooShortError } from '../wire/payload-reader';
 import { decodeError } from '../wire/response';
-import { changesUserAlike, loginSignature } from './login';
+import { changesUserAlike, loginSignature, namesKnownCharset } from './login';
 import { type Moment, recalls, rememberLogin, type RememberedLogin } from './remembered-login';
 import { askSettings, SettingsReply } from './settings-question';
 
@@ -31,6 +31,7 @@ export interface Agreed {
   readonly remembered: RememberedLogin | null;
   /** See Settings. */
   readonly ownCollation: boolean;
+  readonly loginMs: number;
 }
 
 export interface ReloginOwner {
@@ -112,9 +113,14 @@ export class Relogin {
     private readonly offered: OfferedConnection,
   ) {}
 
+  /** The client has said nothing. */
+  get awaitsLogin(): boolean {
+    return this.step.kind === 'login';
+  }
+
   /** Neither side has said anything. */
   get untouched(): boolean {
-    return this.step.kind === 'login' && !this.gone;
+    return this.awaitsLogin && !this.gone;
   }
 
   fromClient(packet: Packet): void {
@@ -262,10 +268,12 @@ export class Relogin {
       return login === null ? this.abort() : this.renew(login.packet);
     }
     this.step = { kind: 'over' };
-    const { attributesShown, ownCollation } = answer;
+    const { attributesShown, ownCollation, ownLimit, loginMs } = answer;
     const user = login === null ? null : login.response.user.toString('latin1');
-    const remembered = login !== null && sameAgain ? remember(login, ok, attributesShown) : null;
-    this.owner.done({ repeatingUser: user, remembered, ownCollation });
+    // What only a login brings about would be gone with a reset of the connection.
+    const remembers = login !== null && sameAgain && !ownLimit && namesKnownCharset(login.response);
+    const remembered = remembers ? remember(login, ok, attributesShown) : null;
+    this.owner.done({ repeatingUser: user, remembered, ownCollation, loginMs });
     this.tell(ok);
   }
 

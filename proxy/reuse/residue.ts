@@ -36,21 +36,20 @@ function judge(parsed: ParsedText): Residue {
 }
 
 function residueOfStatement(statement: Statement): Residue {
-  const { kind, effect, tokens, body } = statement;
+  const { kind, effect, tokens } = statement;
   // A stored function or procedure may set what is not ours to know.
   if (effect === 'unknown') return 'unknown';
   switch (kind) {
     case 'select':
-      return calledFunctions(tokens, body).includes('GET_LOCK') ? 'reset' : 'none';
     case 'show':
     case 'use':
     case 'begin':
     case 'commit':
     case 'rollback':
     case 'savepoint':
-      return 'none';
+      return locksLeft(tokens);
     case 'set':
-      return setClearedByChangeUser(statement) ? 'none' : 'unknown';
+      return setClearedByChangeUser(statement) ? locksLeft(tokens) : 'unknown';
     case 'insert':
     case 'replace':
     case 'load':
@@ -67,6 +66,11 @@ function residueOfStatement(statement: Statement): Residue {
     case 'other':
       return 'unknown';
   }
+}
+
+/** SET takes a lock as well as SELECT does, and so does the condition of a SHOW. */
+function locksLeft(tokens: Statement['tokens']): Residue {
+  return calledFunctions(tokens, 0).includes('GET_LOCK') ? 'reset' : 'none';
 }
 
 /**

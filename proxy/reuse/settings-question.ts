@@ -4,15 +4,19 @@ import { PayloadReader, PayloadTooShortError } from '../wire/payload-reader';
 import { isResultEnd } from '../wire/response';
 
 /**
- * Settings that a new connection takes from the server, and COM_CHANGE_USER does not: with an init_connect nothing is used
- * again, and when another changes, what was opened before is not. And what has to be known for a login to be remembered:
- * whether others see connection attributes, and whether the schema has a collation of its own, which a reset forgets.
+ * Settings that a new connection takes from the server, and COM_CHANGE_USER does not: with an init_connect, or with the
+ * profiles of all statements, which outlive their session, nothing is used again, and when another changes, what was opened before is not. And what has to be known for a login to be remembered:
+ * whether others see connection attributes, and whether the schema has a collation of its own, or the account a limit, which
+ * a reset forgets. And how long the server waits for a login, for a client that is shown a greeting and says nothing.
  */
 const question =
-  'SELECT @@GLOBAL.init_connect, @@GLOBAL.max_allowed_packet, @@GLOBAL.net_write_timeout, ' +
-  '@@GLOBAL.performance_schema, @@SESSION.collation_database <> @@GLOBAL.collation_database';
+  "SELECT CONCAT(@@GLOBAL.init_connect, IF(@@GLOBAL.profiling, 'profiling', '')), " +
+  '@@GLOBAL.max_allowed_packet, @@GLOBAL.net_write_timeout, ' +
+  '@@GLOBAL.performance_schema, @@SESSION.collation_database <> @@GLOBAL.collation_database, ' +
+  '@@SESSION.max_statement_time <> @@GLOBAL.max_statement_time OR @@SESSION.max_user_connections <> 0, ' +
+  '@@GLOBAL.connect_timeout';
 
-const columns = 5;
+const columns = 7;
 
 /** The command that asks. */
 export const askSettings = frame(Buffer.concat([Buffer.from([Command.query]), Buffer.from(question)]));
@@ -24,6 +28,10 @@ export interface Settings {
   readonly attributesShown: boolean;
   /** The default schema's collation is not the server's own. */
   readonly ownCollation: boolean;
+  /** The account may run so many statements at once, or each for so long. */
+  readonly ownLimit: boolean;
+  /** How long a client has for its login. */
+  readonly loginMs: number;
 }
 
 export type SettingsAnswer =
@@ -79,7 +87,7 @@ export class SettingsReply {
   }
 }
 
-/** null: there is an init_connect, or this is no such row. */
+/** null: there is an init_connect, or profiling, or this is no such row. */
 function settingsOf(payload: Buffer): Settings | null {
   try {
     const reader = new PayloadReader(payload);
@@ -87,7 +95,10 @@ function settingsOf(payload: Buffer): Settings | null {
     const settings = `${reader.lenencBytes().toString()} ${reader.lenencBytes().toString()}`;
     const attributesShown = reader.lenencBytes().toString() !== '0';
     const ownCollation = reader.lenencBytes().toString() !== '0';
-    return reader.remaining === 0 ? { settings, attributesShown, ownCollation } : null;
+    const ownLimit = reader.lenencBytes().toString() !== '0';
+    const loginMs = Number(reader.lenencBytes().toString()) * 1000;
+    if (reader.remaining > 0 || Number.isNaN(loginMs)) return null;
+    return { settings, attributesShown, ownCollation, ownLimit, loginMs };
   } catch (error) {
     if (error instanceof PayloadTooShortError) return null;
     throw error;

@@ -138,11 +138,6 @@ export class ConnectionPhase {
     this.takeFromBackend();
   }
 
-  /** The link to the backend could not be made secure. */
-  backendTlsFailed(reason: string): void {
-    this.refuse(backendTlsFailed(reason));
-  }
-
   private takeFromClient(): void {
     while (!this.waiting && (this.step.kind === 'response' || this.step.kind === 'authentication')) {
       if (this.step.kind === 'authentication' && this.clientIsEarly) return;
@@ -243,7 +238,7 @@ export class ConnectionPhase {
       return this.toBackend(packet);
     }
     if (this.links.backendTls && (offer.greeting.capabilities & Capability.ssl) === 0) {
-      return this.backendTlsFailed('it offers none');
+      return this.refuse(backendTlsFailed('it offers none'));
     }
     const user = response.user.toString('latin1');
     if (isDenied(this.state.deniedUsers, user)) return this.refuse(accountOfProxy(user));
@@ -320,9 +315,11 @@ export class ConnectionPhase {
     this.owner.finished(this.fromClientQueue.takeRest(), this.fromBackendQueue.takeRest());
   }
 
-  private refuse(error: ErrorPacket): void {
+  /** The client is told this, and nothing more. */
+  refuse(error: ErrorPacket): void {
+    const sequence = this.step.kind === 'greeting' ? 0 : this.clientSequence + 1;
     this.step = { kind: 'over' };
-    this.owner.refuse(frame(encodeError(error), this.clientSequence + 1));
+    this.owner.refuse(frame(encodeError(error), sequence));
   }
 
   private toClient(packet: Packet): void {

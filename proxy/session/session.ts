@@ -1,7 +1,7 @@
 import { Command } from '../wire/constants';
 import { PacketFramer, frame, type Packet } from '../wire/packet-framer';
 import { replyTo } from '../wire/command';
-import { encodeError } from '../wire/response';
+import { encodeError, type ErrorPacket } from '../wire/response';
 import { commandTooLarge } from '../errors';
 import type { ProxyCounters } from '../ports';
 import { type ClientCommand, CommandAssembler, framedBytes, ownCommand } from './client-command';
@@ -172,9 +172,9 @@ export class Session {
     this.drainHeld();
   }
 
-  /** The link to the backend could not be made secure; `reason` is for people. */
-  backendTlsFailed(reason: string): void {
-    if (this.phase.kind === 'connection') this.phase.connection.backendTlsFailed(reason);
+  /** Nobody is there, or no safe way to it, to judge the client's login. */
+  loginFailed(error: ErrorPacket): void {
+    if (this.phase.kind === 'connection') this.phase.connection.refuse(error);
     else this.effects.close();
   }
 
