@@ -49,6 +49,11 @@ export class CacheSpaces {
     return space;
   }
 
+  /** The one of that name, if it holds replies; `space` itself otherwise. */
+  known(space: CacheSpace): CacheSpace {
+    return this.byName.get(space.name) ?? space;
+  }
+
   emptied(space: CacheSpace): void {
     if (this.byName.get(space.name) !== space) return;
     this.byName.delete(space.name);

@@ -126,10 +126,14 @@ export function isConstantExpression(expression: string): boolean {
   return !broken && tokensReason({ tokens, body: 0 }) === null;
 }
 
+const sequenceValues = new Set(['NEXTVAL', 'CURRVAL', 'LASTVAL']);
+
 function tokenReason(token: Token, next: Token | undefined, previous: Token | undefined): BypassReason | null {
   if (token.kind === 'userVariable' || token.kind === 'systemVariable') return 'variable';
   if (token.kind === 'parameter') return 'prepared';
   if (token.kind === 'symbol' && token.text === ':=') return 'variable';
+  // {t '10:00:00'} is a TIME literal (ODBC).
+  if (token.kind === 'symbol' && token.text === '{') return 'function';
   const calls = next?.kind === 'symbol' && next.text === '(';
   const qualified = previous?.kind === 'symbol' && previous.text === '.';
   if (token.kind === 'name') return calls ? 'function' : null;
@@ -139,7 +143,8 @@ function tokenReason(token: Token, next: Token | undefined, previous: Token | un
     // An alias before a list, "t(…)" after AS, falls here too: rare, and bypassing costs nothing but speed.
     return 'function';
   }
-  if (qualified) return null;
+  // s.NEXTVAL, in sql_mode ORACLE.
+  if (qualified) return sequenceValues.has(token.upper) ? 'function' : null;
   if (bypassWords.has(token.upper)) return 'keyword';
   // A time of day is given today's date where a date is wanted, as in CAST(t AS DATE) or DATE(TIME '10:00:00').
   if (token.upper === 'TIME' && next?.kind === 'string') return 'function';

@@ -130,8 +130,8 @@ export class ReadCache {
   begin(space: CacheSpace, sql: string, { tables, row }: Dependencies): CacheTicket {
     const { board, counters } = this.options;
     counters.cacheMisses += 1;
-    const kept = this.spaces.kept(space);
-    const old = kept.entries.get(sql);
+    const known = this.spaces.known(space);
+    const old = known.entries.get(sql);
     if (old !== undefined && !this.stands(old)) {
       this.entries.delete(old);
       counters.cacheInvalidations += 1;
@@ -139,7 +139,7 @@ export class ReadCache {
     // A void entry was wanted before.
     const again = this.admission.missed(sql) || old !== undefined;
     const slots = tables.map(({ schema, table }) => board.slot(schema, table));
-    return { space: kept, sql, tables: this.watch(slots), row: this.watchRow({ tables, row }), again };
+    return { space: known, sql, tables: this.watch(slots), row: this.watchRow({ tables, row }), again };
   }
 
   /**

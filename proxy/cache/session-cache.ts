@@ -167,7 +167,8 @@ function sameTables(some: readonly FullName[], others: readonly FullName[]): boo
   );
 }
 
-const backwardWords = new Set(['FOUND_ROWS', 'ROW_COUNT', 'WARNINGS', 'ERRORS', 'DIAGNOSTICS']);
+/** SQL%ROWCOUNT: in sql_mode ORACLE. */
+const backwardWords = new Set(['FOUND_ROWS', 'ROW_COUNT', 'ROWCOUNT', 'WARNINGS', 'ERRORS', 'DIAGNOSTICS']);
 const backwardVariables = new Set(['warning_count', 'error_count']);
 
 /** Whether the text may look at the outcome of the command before it. */

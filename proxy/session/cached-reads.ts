@@ -101,9 +101,13 @@ export class CachedReads {
     return this.fingerprint.reading;
   }
 
-  /** There is a cache, and the session has no writes of its own in flight. */
+  /**
+   * There is a cache, and the session has no writes of its own in flight. Nor does a SET TRANSACTION wait for a transaction,
+   * which the SELECT would be, or an error leave open whether it has one.
+   */
   get mayHit(): boolean {
-    return this.asked !== null && !this.writes.dirty;
+    const { nextTransactionSet, statusDoubtful } = this.state;
+    return this.asked !== null && !this.writes.dirty && !nextTransactionSet && !statusDoubtful;
   }
 
   /**

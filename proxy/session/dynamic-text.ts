@@ -43,12 +43,19 @@ interface Place {
  * `scope` on behind a PREPARE, whose text is remembered when it has ended well.
  */
 export function executed(place: Place, state: SessionState, services: ProxyServices): Executed {
+  const run = found(place, state, services);
+  // It may have set them, once they were read.
+  if (run.kind !== 'ask' && place.statement.kind === 'execute') place.scope.variables.clear();
+  return run;
+}
+
+function found(place: Place, state: SessionState, services: ProxyServices): Executed {
   const { text, statement, scope } = place;
   const { schema, mode } = scope;
   const read = { text, statements: [statement], schema, mode };
   const itself: Executed = { kind: 'statements', ...read, prepares: null, edited: sameText };
   const { tokens, body } = statement;
-  if (statement.kind === 'set') noteVariables(place);
+  noteVariables(place);
   if (statement.kind === 'prepare') {
     const source = textOf(tokens.slice(body + 3), place, state);
     if (source.kind === 'ask') return source;
@@ -147,9 +154,11 @@ export function isHarmless(tokens: readonly Token[]): boolean {
   return !words && calledFunctions(tokens, 0).every(isBuiltinFunction);
 }
 
-/** `SET @v = 'text'` in the same text. */
+/** `SET @v = 'text'` in the same text; what else may set variables makes all of them unknown. */
 function noteVariables({ text, statement, scope }: Place): void {
   const { mode } = scope;
+  if (scope.variables.size > 0 && mayAssign(statement)) scope.variables.clear();
+  if (statement.kind !== 'set') return;
   for (const { scope: of, name, value } of setAssignments(statement) ?? []) {
     if (of !== 'user') continue;
     const [token] = value;
@@ -157,4 +166,11 @@ function noteVariables({ text, statement, scope }: Place): void {
     if (literal === null) scope.variables.delete(name);
     else scope.variables.set(name, literal);
   }
+}
+
+/** SELECT … INTO @v, @v := …, or a procedure out of sight. (For an EXECUTE see `executed`.) */
+function mayAssign({ kind, effect, tokens }: Statement): boolean {
+  if (kind === 'prepare' || kind === 'execute') return false;
+  if (kind === 'set') return effect === 'unknown' || tokens.some(({ text }) => text === ':=');
+  return effect === 'unknown' || tokens.some((token) => token.kind === 'userVariable');
 }

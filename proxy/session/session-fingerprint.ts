@@ -140,6 +140,8 @@ export class SessionFingerprint {
       this.lose();
       return false;
     }
+    // A stored function may set variables.
+    if (statement.effect === 'write' && statement.tables.writes === null) this.lose();
     switch (statement.kind) {
       case 'set':
         return this.noteSet(text, statement, succeeded, globals);
@@ -201,6 +203,10 @@ export class SessionFingerprint {
       const written = text.slice(value[0]?.start, value.at(-1)?.end).toUpperCase();
       this.isolation = written.includes('UNCOMMITTED') ? 'READ UNCOMMITTED' : 'unknown';
     }
+    // WHERE key IS NULL finds the row that this session has inserted last, once.
+    if (name === 'sql_auto_is_null' && !switchedOff.has(text.slice(value[0]?.start, value.at(-1)?.end).toUpperCase())) {
+      return this.lose();
+    }
     if (!value.every(({ kind, text: token }) => isLiteral(kind) && token !== '(')) return this.lose();
     for (const other of alsoSets.get(name) ?? []) this.forget(other);
     const isDefault = value.some(({ upper }) => upper === 'DEFAULT');
@@ -253,6 +259,8 @@ const ofTheSchema = /^CHAR/i;
 
 /** Values of @duara_cache that leave the cache on; any other one turns it off. */
 const switchedOn = new Set(['1', "'1'", 'TRUE', 'true', 'NULL', 'null']);
+
+const switchedOff = new Set(['0', 'OFF', "'OFF'", 'FALSE']);
 
 export interface TransactionSetting {
   readonly isolation: Isolation | null;

@@ -4,6 +4,7 @@ import type { Residue } from '../reuse/residue';
 import { type DeniedUsers, nobodyDenied } from './denied-users';
 import type { ErrorPacket } from '../wire/response';
 import type { ParsedText, Statement } from '../sql/classifier';
+import type { ReplySummary } from './reply-summary';
 import { noEntries, noMembers } from './sparse';
 
 /** What is known of a session. Names are latin1, one character a byte. */
@@ -28,6 +29,8 @@ export interface SessionState {
   mode: SqlMode;
   /** ServerStatus flags of the last reply that had some. */
   status: number;
+  /** An error in a transaction, since which no reply had any: the transaction may have ended with it. */
+  statusDoubtful: boolean;
   /** A SET insert_id of the client waits for its next INSERT. */
   ownInsertId: boolean;
   /** A SET TRANSACTION holds for the next transaction, which any statement may be that reads a table. */
@@ -99,6 +102,7 @@ export function newSessionState(): SessionState {
     charset: 0,
     mode: defaultSqlMode,
     status: 0,
+    statusDoubtful: false,
     ownInsertId: false,
     nextTransactionSet: false,
     prepared: noEntries,
@@ -151,8 +155,15 @@ export function reset(state: SessionState, mode: SqlMode): void {
 /** Flags of a reply. */
 export function noteStatus(state: SessionState, status: number): void {
   state.status = status;
+  state.statusDoubtful = false;
   const noBackslashEscapes = (status & ServerStatus.noBackslashEscapes) !== 0;
   if (noBackslashEscapes !== state.mode.noBackslashEscapes) state.mode = { ...state.mode, noBackslashEscapes };
+}
+
+/** What the end of a reply says of the session's status. */
+export function noteSummary(state: SessionState, { status, errorCode }: ReplySummary): void {
+  if (status !== null) noteStatus(state, status);
+  if (errorCode !== null && inTransaction(state)) state.statusDoubtful = true;
 }
 
 /** COM_QUERY begins with attributes, and COM_STMT_EXECUTE may have more parameters than its statement. */

@@ -5,6 +5,7 @@ import { touchedTables } from '../cache/touched-tables';
 import type { KeyPlace } from '../keys/key-edits';
 import type { TableInfo } from '../ports';
 import { onlyReads, type ParsedText, type Statement } from '../sql/classifier';
+import { calledFunctions, isBuiltinFunction } from '../sql/builtin-functions';
 import type { TextEdit } from '../sql/text-edit';
 import { type EditedThrough, executed, type PreparedText } from './dynamic-text';
 import { type ByTrigger, keyNeed, type KeyNeed, keysFor } from './insert-keys';
@@ -17,7 +18,7 @@ import { redefine } from './table-redefinition';
 import { isUnheardOf } from '../sql/unheard-of';
 import { type WriteScope, writesAnything, writesNothing, writesPerhaps } from './write-tracker';
 import type { Waiting } from './waits';
-import { changedSet } from './sparse';
+import { changedSet, noMembers } from './sparse';
 
 /** What the session is after one statement of the text. */
 export interface StatementEffects {
@@ -54,6 +55,8 @@ export interface StatementPlan {
   readonly edits: readonly TextEdit[];
   readonly explicit: readonly { readonly table: TableInfo; readonly key: bigint }[];
   readonly writes: WriteScope;
+  /** What it runs by EXECUTE. */
+  readonly executes?: readonly Statement[];
   /** It runs a prepared statement whose text is not known. */
   readonly unread: boolean;
   /** It reads or writes rows, and leaves the session as it was: most of all texts. */
@@ -86,6 +89,7 @@ export function planText(source: StatementSource, state: SessionState, services:
   const explicit: { table: TableInfo; key: bigint }[] = [];
   const effects: StatementEffects[] = [];
   const edits: TextEdit[] = [];
+  const executes: Statement[] = [];
   const keyedByTrigger: TriggeredPlace[] = [];
   const slots = new Set<number>();
   const prepares = parsed.statements.some(({ kind }) => kind === 'prepare');
@@ -108,9 +112,9 @@ export function planText(source: StatementSource, state: SessionState, services:
     const place = { start: statement.tokens[0]?.start ?? 0, listStart: statement.prefix?.listStart ?? null };
     const run = executed({ text, statement, scope, alone }, state, services);
     if (run.kind === 'ask') return run;
+    if (statement.kind === 'execute') executes.push(...run.statements);
     unread ||= run.statements.some(({ kind }) => kind === 'execute');
-    // What was prepared runs in the default schema of then.
-    const there = run.schema === scope.schema ? scope : { ...scope, schema: run.schema };
+    const there = scopeOf(run, scope);
     for (const inner of run.statements) {
       const written = writtenSlots(run.text, inner, there, { state, services });
       if (written.kind === 'wait') return written;
@@ -151,9 +155,15 @@ export function planText(source: StatementSource, state: SessionState, services:
     needs,
     explicit,
     writes,
+    executes,
     unread,
     plain: isPlain(parsed, effects),
   };
+}
+
+/** What was prepared runs in the default schema of then. */
+function scopeOf({ schema }: NamedStatement, scope: Scope): Scope {
+  return schema === scope.schema ? scope : { ...scope, schema };
 }
 
 function writeScope(
@@ -184,6 +194,8 @@ function isPlain({ statements, broken, locks }: ParsedText, effects: readonly St
   if (!plainKinds.has(kind) || (statement.effect !== 'read' && statement.effect !== 'write') || prefix !== null)
     return false;
   if ((kind === 'insert' || kind === 'replace') && insert === null) return false;
+  // It may call a stored function, which may do things to the session.
+  if (statement.tables.writes === null) return false;
   const { settings, schema, made, gone, prepares } = effect;
   return settings === noChanges && schema === undefined && made.length === 0 && gone.length === 0 && prepares === null;
 }
@@ -275,7 +287,9 @@ function writtenSlots(
   if (statement.effect === 'unknown' || writes === null) return writesAnything;
   const slots: number[] = [];
   for (const name of writes) {
-    const found = lookUp(name, scope, state, services);
+    // What a procedure did with temporary tables is not known.
+    const place = state.residue === 'unknown' ? { ...scope, temporary: noMembers } : scope;
+    const found = lookUp(name, place, state, services);
     if (found.kind === 'wait') return found;
     if (found.kind === 'temporary') continue;
     if (found.kind !== 'table') return writesAnything;
@@ -309,10 +323,16 @@ function writtenSlots(
 
 /** Temporary tables, and indexes of theirs: Moodle makes both for each backup, in one text. */
 function staysInSession(statement: Statement, { schema, temporary }: Scope): boolean {
-  if (isTemporaryDdl(statement)) return true;
+  if (isTemporaryDdl(statement)) return queriesOnlyBuiltin(statement);
   if (temporary.size === 0) return false;
   const table = indexedTable(statement);
   return table !== null && temporary.has(fullName(table, schema));
+}
+
+/** CREATE TEMPORARY TABLE … SELECT: a stored function in it may write anywhere. */
+function queriesOnlyBuiltin({ tokens }: Statement): boolean {
+  const query = tokens.findIndex(({ upper }) => upper === 'SELECT');
+  return query < 0 || calledFunctions(tokens, query).every(isBuiltinFunction);
 }
 
 function addsRowsOnly({ insert }: Statement): boolean {

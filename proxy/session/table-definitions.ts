@@ -65,7 +65,8 @@ export function definitionChanges(statement: Statement): DefinitionChanges {
     cursor.at += ahead + 1;
     const ifNotExists = cursor.acceptSequence('IF', 'NOT', 'EXISTS');
     cursor.acceptSequence('IF', 'EXISTS');
-    return tableChanges(verb, cursor, { temporary: isTemporaryDdl(statement), ifNotExists });
+    const replaces = statement.tokens[statement.body + 1]?.upper === 'OR';
+    return tableChanges(verb, cursor, { temporary: isTemporaryDdl(statement), ifNotExists, replaces });
   }
   return nothing;
 }
@@ -73,13 +74,18 @@ export function definitionChanges(statement: Statement): DefinitionChanges {
 function tableChanges(
   verb: string,
   cursor: TokenCursor,
-  { temporary, ifNotExists }: { readonly temporary: boolean; readonly ifNotExists: boolean },
+  {
+    temporary,
+    ifNotExists,
+    replaces,
+  }: { readonly temporary: boolean; readonly ifNotExists: boolean; readonly replaces: boolean },
 ): DefinitionChanges {
   switch (verb) {
     case 'CREATE': {
       const table = cursor.tableName();
       if (table === null) return nothing;
-      if (temporary) return { ...nothing, made: table };
+      // One that is replaced is gone even where the new one cannot be made.
+      if (temporary) return { ...nothing, made: table, gone: replaces ? [table] : [] };
       return { ...nothing, keyed: created(cursor, table, ifNotExists) };
     }
     case 'DROP':

@@ -21,7 +21,7 @@ import { textParts } from './text-parts';
 import { doubtOf } from './told-keys';
 import type { ReplyCollector } from './reply-collector';
 import { emptySummary, type ReplySummary } from './reply-summary';
-import { inTransaction, noteStatus, queryAttributes, type SessionState } from './session-state';
+import { inTransaction, noteSummary, queryAttributes, type SessionState } from './session-state';
 import { transactionSetting } from './session-fingerprint';
 import { type SettingChanges, statusTellsMode, withSqlMode, withStatus } from './settings';
 import { askExpression, askSqlMode, sqlModeReply } from './sql-mode-question';
@@ -183,7 +183,7 @@ export class TextHandler {
     const { state } = this;
     state.residue = worse(state.residue, residueOf(parsed));
     this.services.counters.queries(parsed.statements[0]?.kind ?? 'other', (state.nowMs - sentMs) / 1000);
-    if (summary.status !== null) noteStatus(state, summary.status);
+    noteSummary(state, summary);
     this.writes.endNothing(inTransaction(state));
     const ran = summary.errorCode === null || summary.affectedRows.length > 0;
     if (parsed.locks !== undefined && ran) state.locks = Math.max(0, state.locks + parsed.locks);
@@ -284,7 +284,9 @@ export class TextHandler {
 
   /** Status and versions at the end of a reply; also for prepared statements. `unread`: see CommandEnd. */
   noteEnd(
-    plan: Pick<StatementPlan, 'parsed' | 'statements' | 'writes' | 'unread'> & { readonly plain?: boolean },
+    plan: Pick<StatementPlan, 'parsed' | 'statements' | 'executes' | 'writes' | 'unread'> & {
+      readonly plain?: boolean;
+    },
     sentMs: number,
     summary: ReplySummary,
     unread = false,
@@ -292,7 +294,7 @@ export class TextHandler {
     this.state.residue = plan.unread ? 'unknown' : worse(this.state.residue, residueOf(plan.parsed));
     const kind = plan.statements.length === 1 ? plan.statements[0]?.kind : undefined;
     this.services.counters.queries(kind ?? 'other', (this.state.nowMs - sentMs) / 1000);
-    if (summary.status !== null) noteStatus(this.state, summary.status);
+    noteSummary(this.state, summary);
     if (kind !== 'set') this.state.nextTransactionSet = false;
     if (plan.plain === true) {
       this.writes.end(plan.writes, { inTransaction: inTransaction(this.state), commits: false });
@@ -302,6 +304,7 @@ export class TextHandler {
     // Even a DDL statement that failed may have changed something. While it still counts as in flight: a session of another
     // thread must not keep a reply by what the tables were before.
     for (const statement of plan.statements) this.definitionsChanged(statement);
+    for (const statement of plan.executes ?? []) this.definitionsChanged(statement);
     const commits = plan.statements.some(({ kind }) => commitKinds.has(kind));
     this.writes.end(plan.writes, { inTransaction: inTransaction(this.state), commits, unread });
     if (plan.statements.some(({ insert }) => insert !== null)) this.state.ownInsertId = false;

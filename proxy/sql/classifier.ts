@@ -11,6 +11,7 @@ import {
 } from './tables-touched';
 import { TokenCursor } from './token-cursor';
 import { locksTaken } from './locks-taken';
+import { namesAreUtf8 } from './names-are-utf8';
 import { splitStatements, tokenize, type Token } from './tokenizer';
 
 export type StatementKind =
@@ -81,7 +82,8 @@ export function parseText(text: string, mode: SqlMode): ParsedText {
   const { tokens, broken, tooLong } = tokenize(text, mode);
   if (broken) return { statements: [], broken, tooLong: tooLong && tokens.some(mayInsert) };
   if (definesRoutine(tokens)) return { statements: [classify(tokens)], broken };
-  const statements = splitStatements(tokens).map(classify);
+  const known = namesAreUtf8(tokens);
+  const statements = splitStatements(tokens).map((each) => (known ? classify(each) : withoutTables(classify(each))));
   const locks = locksTaken(tokens);
   return locks === 0 ? { statements, broken } : { statements, broken, locks };
 }
@@ -239,6 +241,10 @@ function administrative(cursor: TokenCursor): Parameters<Make> {
     case 'CALL':
       return ['call', 'unknown', touchesUnknown];
     case 'SHOW':
+      // SHOW TABLES WHERE f() = 1
+      return callsOnlyBuiltin(cursor)
+        ? ['show', 'read', { reads: null, writes: [] }]
+        : ['other', 'unknown', touchesUnknown];
     case 'DESCRIBE':
     case 'DESC':
     case 'HELP':
@@ -263,6 +269,18 @@ function rollsBackToSavepoint(cursor: TokenCursor): boolean {
 
 /** SET may call a stored function, or read tables. */
 function setEffect(cursor: TokenCursor): Parameters<Make> {
-  const harmless = calledFunctions(cursor.tokens, cursor.at).every(isBuiltinFunction);
-  return harmless ? ['set', 'session'] : ['set', 'unknown', touchesUnknown];
+  return callsOnlyBuiltin(cursor) ? ['set', 'session'] : ['set', 'unknown', touchesUnknown];
+}
+
+function callsOnlyBuiltin({ tokens, at }: TokenCursor): boolean {
+  return calledFunctions(tokens, at).every(isBuiltinFunction);
+}
+
+/** Of which table the text speaks is not known. */
+function withoutTables(statement: Statement): Statement {
+  const { reads, writes } = statement.tables;
+  return {
+    ...statement,
+    tables: { reads: reads === null || reads.length > 0 ? null : reads, writes: writes?.length === 0 ? writes : null },
+  };
 }

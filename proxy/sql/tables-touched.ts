@@ -13,6 +13,7 @@ const nothing: readonly TableName[] = [];
 const tableWords = new Set(['FROM', 'JOIN', 'STRAIGHT_JOIN']);
 /** Words that may stand between such a word and the table. */
 const beforeTable = new Set(['LATERAL']);
+const indexWords = new Set(['INDEX', 'KEY']);
 /** Words that end a list of tables. */
 const clauseWords = new Set(
   'WHERE GROUP HAVING ORDER LIMIT UNION EXCEPT INTERSECT FOR LOCK INTO SET ON USING WINDOW PROCEDURE RETURNING FETCH OFFSET VALUES SELECT'.split(
@@ -47,6 +48,9 @@ export function tablesRead(tokens: readonly Token[], from: number): readonly Tab
       inTables = true;
       expectTable = true;
       cursor.at += 1;
+    } else if (upper === 'FOR' && indexWords.has(cursor.upper(-1))) {
+      // USE INDEX FOR JOIN (i), FOR ORDER BY (i): the list of tables goes on behind it.
+      cursor.at += cursor.upper(1) === 'JOIN' ? 2 : 3;
     } else if (clauseWords.has(upper)) {
       // "ON" ends a table, but the list goes on behind the condition's comma or JOIN.
       if (upper !== 'ON' && upper !== 'USING') inTables = false;

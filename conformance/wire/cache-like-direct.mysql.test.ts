@@ -1,0 +1,231 @@
+import { type Connection, createConnection, type RowDataPacket } from 'mysql2/promise';
+import { ReadCache } from '../../proxy/cache/read-cache';
+import { TableVersions } from '../../proxy/cache/table-versions';
+import { zeroCounters } from '../../proxy/zero-counters';
+import { InformationSchemaCatalog } from '../../site/catalog';
+import { findServer } from '../../site/lab/find-server';
+import { appAccount, type ProxiedServer, startProxiedServer } from './proxied-server';
+
+/** Who says it, what, and whether it is said until it is answered from memory (of a proxy, that is). */
+type Step = readonly ['a' | 'b' | 'latin1', string, 'kept'?];
+
+const words = 'SELECT n FROM words ORDER BY id';
+const keptWords: Step = ['b', words, 'kept'];
+const readWords: Step = ['b', words];
+const committedReads: Step = ['a', 'SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED'];
+/** A reply that no session of other settings may get. */
+const third = 'SELECT n / 3 AS x FROM words WHERE id = 1';
+
+/** Each is said to the server itself, too, and its answers are compared. Nothing tells the proxy's cache of writes but the proxy. */
+const cases: readonly (readonly [name: string, ...steps: Step[]])[] = [
+  ['SET TRANSACTION holds for the SELECT behind it', ...readOnlyTransaction()],
+  [
+    'sql_auto_is_null finds what the session has inserted, once',
+    ['a', 'SET sql_auto_is_null = 1'],
+    ['b', 'SET sql_auto_is_null = 1'],
+    ['a', 'INSERT INTO counted (n) VALUES (7)'],
+    ...repeated(4, ['a', 'SELECT n FROM counted WHERE id IS NULL']),
+    ...repeated(2, ['b', 'SELECT n FROM counted WHERE id IS NULL']),
+  ],
+  [
+    'a sequence in sql_mode ORACLE counts on',
+    ['a', "SET sql_mode = 'ORACLE'"],
+    ...repeated(3, ['a', 'SELECT numbers.nextval AS v FROM words WHERE id = 1']),
+  ],
+  [
+    'SQL%ROWCOUNT is that of the statement before',
+    ['a', "SET sql_mode = 'ORACLE'"],
+    ['a', 'UPDATE other SET n = n + 1'],
+    ...repeated(2, ['a', 'SELECT n, SQL%ROWCOUNT AS v FROM words']),
+    ['a', 'UPDATE other SET n = n + 1 WHERE id = 1'],
+    ['a', 'SELECT n, SQL%ROWCOUNT AS v FROM words'],
+  ],
+  [
+    'a blank of latin1 parts a table from WHERE',
+    keptWords,
+    ['latin1', 'DELETE FROM words\u00a0WHERE id = 3'],
+    readWords,
+  ],
+  [
+    'a blank of latin1 parts JOIN from a table',
+    ...repeated(3, ['latin1', 'SELECT w.n FROM other o JOIN\u00a0words w ON o.id = w.id ORDER BY 1']),
+    ['a', 'UPDATE words SET n = 30 WHERE id = 3'],
+    ['latin1', 'SELECT w.n FROM other o JOIN\u00a0words w ON o.id = w.id ORDER BY 1'],
+  ],
+  [
+    'a name in latin1 is the same table',
+    ['b', 'SELECT n FROM `café`', 'kept'],
+    ['latin1', 'UPDATE `café` SET n = n + 1'],
+    ['b', 'SELECT n FROM `café`'],
+  ],
+  [
+    'tables behind the hint of an index for joins are written too',
+    keptWords,
+    ['a', 'UPDATE other USE INDEX FOR JOIN (PRIMARY), words SET words.n = 50 WHERE words.id = 3 AND other.id = 3'],
+    readWords,
+    keptWords,
+    ['a', 'DELETE words FROM other IGNORE KEY FOR ORDER BY (PRIMARY), words WHERE words.id = 3 AND other.id = 3'],
+    readWords,
+  ],
+  [
+    'a temporary table that a procedure drops hides nothing any more',
+    ['a', 'CREATE TEMPORARY TABLE words (id BIGINT, n INT)'],
+    ['a', 'CALL drop_temporary()'],
+    keptWords,
+    ['a', 'UPDATE words SET n = 77 WHERE id = 3'],
+    readWords,
+  ],
+  [
+    'nor does one that was to be replaced, in vain',
+    ['a', 'CREATE TEMPORARY TABLE words (id BIGINT, n INT)'],
+    ['a', 'CREATE OR REPLACE TEMPORARY TABLE words (id BIGINT PRIMARY KEY) AS SELECT 1 AS id UNION ALL SELECT 1'],
+    keptWords,
+    ['a', 'UPDATE words SET n = 78 WHERE id = 3'],
+    readWords,
+  ],
+  ['SHOW may call a function that writes', keptWords, ['a', 'SHOW TABLES WHERE set_n(92) = 0'], readWords],
+  [
+    'so may CREATE TEMPORARY TABLE … SELECT',
+    keptWords,
+    ['a', 'CREATE TEMPORARY TABLE made AS SELECT set_n(93) AS x'],
+    readWords,
+  ],
+  [
+    'an EXECUTE writes where it was prepared',
+    keptWords,
+    ['a', "PREPARE s FROM 'UPDATE words SET n = 40 WHERE id = 3'"],
+    ['a', 'USE second'],
+    ['a', 'EXECUTE s'],
+    readWords,
+  ],
+  [
+    'an EXECUTE runs what its variable came to be',
+    keptWords,
+    ['a', "SET @q = 'DO 1'; SELECT 'UPDATE words SET n = 41 WHERE id = 3' INTO @q; EXECUTE IMMEDIATE @q"],
+    readWords,
+    keptWords,
+    ['a', "SET @q = 'DO 1'; SET @r = (@q := 'UPDATE words SET n = 42 WHERE id = 3'); EXECUTE IMMEDIATE @q"],
+    readWords,
+    keptWords,
+    ['a', `SET @q = 'DO 1'; EXECUTE IMMEDIATE 'SET @q = "UPDATE words SET n = 43 WHERE id = 3"'; EXECUTE IMMEDIATE @q`],
+    readWords,
+  ],
+  [
+    'a view that an EXECUTE makes anew is another one',
+    ['a', 'CREATE OR REPLACE VIEW shown AS SELECT n FROM words'],
+    ['b', 'SELECT n FROM shown ORDER BY n', 'kept'],
+    ['a', "EXECUTE IMMEDIATE 'CREATE OR REPLACE VIEW shown AS SELECT n FROM other'"],
+    ['b', 'SELECT n FROM shown ORDER BY n', 'kept'],
+    ['a', 'UPDATE other SET n = 60 WHERE id = 3'],
+    ['b', 'SELECT n FROM shown ORDER BY n'],
+  ],
+  [
+    'a function in a write may set variables',
+    ['a', 'UPDATE other SET n = set_precision(1) WHERE id = 1'],
+    ...repeated(3, ['a', third]),
+    ['b', third],
+  ],
+];
+
+function repeated(times: number, step: Step): Step[] {
+  return Array.from({ length: times }, () => step);
+}
+
+/** A SELECT ends the transaction that it is. */
+function readOnlyTransaction(): Step[] {
+  return [
+    committedReads,
+    ...repeated(3, ['a', 'SET TRANSACTION READ ONLY']).flatMap((set): Step[] => [set, ['a', words]]),
+    ['a', 'UPDATE other SET n = n + 1 WHERE id = 1'],
+  ];
+}
+
+const binary = findServer();
+
+(binary === null ? describe.skip : describe)('a cache before the server changes no answer', () => {
+  let site: ProxiedServer;
+  let root: Connection;
+  const board = TableVersions.create();
+  const counters = zeroCounters();
+  const cache = new ReadCache({ board, maxBytes: 4 << 20, counters });
+  const opened: Connection[] = [];
+
+  beforeAll(async () => {
+    if (binary === null) throw new Error('no server');
+    board.setCaptureHealthy(true);
+    const catalog = new InformationSchemaCatalog({
+      query: async (sql, values = []) => (await root.query<RowDataPacket[]>(sql, [...values]))[0],
+      isReplicated: () => true,
+      shared: board,
+    });
+    site = await startProxiedServer(binary, {
+      proxy: { cache, versions: board, catalog, counters, sharedDefaults: board },
+      extra: ['--log-bin-trust-function-creators=1'],
+    });
+    root = await createConnection({ socketPath: site.server.socket, user: 'root', multipleStatements: true });
+    await root.query(`GRANT ALL ON *.* TO app@localhost; GRANT ALL ON *.* TO app@'%'; CREATE DATABASE second; USE app;
+      CREATE TABLE words (id BIGINT PRIMARY KEY, n INT); CREATE TABLE other LIKE words;
+      CREATE TABLE second.words LIKE words; CREATE TABLE counted (id BIGINT AUTO_INCREMENT PRIMARY KEY, n INT);
+      CREATE TABLE \`café\` (id BIGINT PRIMARY KEY, n INT); CREATE SEQUENCE numbers;
+      CREATE PROCEDURE drop_temporary() DROP TEMPORARY TABLE words;
+      CREATE FUNCTION set_n(v INT) RETURNS INT MODIFIES SQL DATA
+        BEGIN UPDATE app.words SET n = v WHERE id = 3; RETURN v; END;`);
+    await root.query(`USE app; CREATE FUNCTION set_precision(v INT) RETURNS INT
+      BEGIN SET SESSION div_precision_increment = v; RETURN v; END`);
+  });
+  afterEach(() => {
+    for (const connection of opened.splice(0)) connection.destroy();
+  });
+  afterAll(async () => {
+    root.destroy();
+    await site.stop();
+    expect(site.errors).toEqual([]);
+  });
+
+  /** What the server answers, row by row or by its error number. */
+  const answer = async (client: Connection, sql: string): Promise<unknown> => {
+    try {
+      const [result] = await client.query({ sql, rowsAsArray: true });
+      return Array.isArray(result) ? result.map((row) => (Array.isArray(row) ? row : 'ok')) : 'ok';
+    } catch (error) {
+      return (error as { errno?: number }).errno ?? String(error);
+    }
+  };
+
+  const answers = async (steps: readonly Step[], socketPath: string): Promise<unknown[]> => {
+    await root.query(`USE app; REPLACE INTO words VALUES (1, 1), (2, 2), (3, 3); REPLACE INTO other SELECT * FROM words;
+      REPLACE INTO \`café\` VALUES (1, 1); DELETE FROM counted; ALTER SEQUENCE numbers RESTART 1`);
+    board.flushAll();
+    const connect = async (charset = 'UTF8MB4_GENERAL_CI'): Promise<Connection> => {
+      const client = await createConnection({ ...appAccount, socketPath, charset });
+      opened.push(client);
+      return client;
+    };
+    const clients = { a: await connect(), b: await connect(), latin1: await connect('LATIN1_SWEDISH_CI') };
+    const all: unknown[] = [];
+    for (const [who, sql, kept] of steps) {
+      let last = await answer(clients[who], sql);
+      for (let tries = 0; kept !== undefined && socketPath === site.proxySocket; tries++) {
+        const before = counters.cacheHits;
+        last = await answer(clients[who], sql);
+        if (counters.cacheHits > before) break;
+        expect(tries).toBeLessThan(1000);
+      }
+      all.push([sql, last]);
+    }
+    return all;
+  };
+
+  it.each(cases.map(([name, ...steps]) => ({ name, steps })))('$name', async ({ steps }) => {
+    expect(await answers(steps, site.proxySocket)).toEqual(await answers(steps, site.server.socket));
+  });
+
+  it('a TIME literal, however it is written, is of today where a date is wanted', async () => {
+    const client = await createConnection({ ...appAccount, socketPath: site.proxySocket });
+    opened.push(client);
+    await client.query(words);
+    const before = counters.cacheHits;
+    for (let tries = 0; tries < 3; tries++) await client.query("SELECT n, DATE({t '10:00:00'}) AS d FROM words");
+    expect(counters.cacheHits).toBe(before);
+  });
+});
