@@ -35,6 +35,9 @@ export interface RunningProxy {
   close(): Promise<void>;
 }
 
+/** See StatementHandler.signOfLife: how exactly the server knows when a client was last heard that is answered from memory. */
+const TICK_MS = 1_000;
+
 /** The largest that the protocol's documents allow for max_allowed_packet; until the server's own is known. */
 const COMMAND_BYTES_MAX = 1 << 30;
 
@@ -55,11 +58,13 @@ export async function startProxy(options: ProxyOptions): Promise<RunningProxy> {
     defaultsAskedMs: 0,
     defaultIsolation: 'unknown',
     defaultsDoubted: 0,
+    tick: 0,
     commandBytesMax: COMMAND_BYTES_MAX,
     ...(smallestKey === undefined ? {} : { smallestKey }),
     ...(options.sharedDefaults === undefined ? {} : { sharedDefaults: options.sharedDefaults }),
     ...(readDefaults === undefined ? {} : { defaultsReader: new ServerDefaultsReader(() => services, readDefaults) }),
   };
+  const ticking = setInterval(() => (services.tick += 1), TICK_MS).unref();
   const supply = new BackendSupply(
     () => connectBackend(options.backend, options.backendWaitMs),
     usedAgain(options) ?? nothingIsKept,
@@ -90,6 +95,7 @@ export async function startProxy(options: ProxyOptions): Promise<RunningProxy> {
   };
   const close = async (): Promise<void> => {
     const closed = stopListening();
+    clearInterval(ticking);
     clients.close();
     supply.close();
     await closed;

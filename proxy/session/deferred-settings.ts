@@ -47,7 +47,7 @@ export class DeferredSettings {
   }
 
   /** What is to be sent, with what was deferred before it. */
-  before(outcome: CommandOutcome): CommandOutcome {
+  before<Outcome extends CommandOutcome>(outcome: Outcome): Outcome {
     if (this.waiting.length === 0 || (outcome.kind !== 'send' && outcome.kind !== 'ask')) return outcome;
     if (outcome.bytes.length === 0) return outcome;
     const waiting = this.waiting.splice(0);

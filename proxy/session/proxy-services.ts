@@ -37,6 +37,8 @@ export interface ProxyServices {
   readonly smallestKey?: SmallestKey;
   /** How often `doubtDefaults` was called. */
   defaultsDoubted: number;
+  /** Moves on now and then, as the seconds do: a clock that costs nothing to look at. */
+  tick: number;
 }
 
 export interface DefaultsReader {

@@ -28,6 +28,7 @@ export function sampleServices(changes: Partial<ProxyServices> = {}, cacheBytes:
     defaultsAskedMs: 0,
     defaultIsolation: 'unknown',
     defaultsDoubted: 0,
+    tick: 0,
     commandBytesMax: 1 << 26,
     ...changes,
   };

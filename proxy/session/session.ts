@@ -124,8 +124,10 @@ export class Session {
     const { replies } = this.phase;
     if (!replies.idle || this.waiting || this.held.length > 0 || this.commands.bytes > 0) return false;
     const reply = this.fromClientFramer.isWhole(chunk) ? this.statements.hit(chunk) : null;
-    if (reply !== null) replies.answer(reply);
-    return reply !== null;
+    if (reply === null) return false;
+    replies.answer(reply);
+    this.tellServer(replies);
+    return true;
   }
 
   /** Bytes that `answers` has not answered. */
@@ -335,13 +337,20 @@ export class Session {
     switch (outcome.kind) {
       case 'answer':
         replies.enqueue({ from: 'proxy', bytes: outcome.bytes, ended: outcome.ended });
-        return replies.sendOwnReplies();
+        replies.sendOwnReplies();
+        return this.tellServer(replies);
       case 'ask':
       case 'send':
         for (const reply of outcome.replies) replies.enqueue(reply);
         for (const bytes of outcome.bytes) this.effects.toBackend(bytes);
         return;
     }
+  }
+
+  /** Something was answered without the server. */
+  private tellServer(replies: ReplyRelay): void {
+    if (!this.statements.seemsGone || !replies.idle) return;
+    this.carryOut(this.statements.signOfLife(), replies);
   }
 
   private turnRaw(): void {

@@ -1,6 +1,7 @@
 import { Capability, Command, PACKET_HEADER_BYTES } from '../wire/constants';
 import { decodeChangeUser } from '../wire/change-user';
 import type { CommandReply } from '../wire/command';
+import { frame } from '../wire/packet-framer';
 import { PayloadReader, PayloadTooShortError } from '../wire/payload-reader';
 import type { Residue } from '../reuse/residue';
 import { accountOfProxy, authenticationRefused } from '../errors';
@@ -11,7 +12,7 @@ import { CachedReads } from './cached-reads';
 import { type CommandOutcome, errorAnswer, type SendOutcome, unreadText } from './command-outcome';
 import { DeferredSettings } from './deferred-settings';
 import { isDenied } from './denied-users';
-import { serverReply, type ServerReply } from './pending-reply';
+import { serverReply, type ServerReply, swallowedReply } from './pending-reply';
 import { PreparedHandler } from './prepared-handler';
 import { doubtDefaults, freshSqlMode, knownSqlMode, type ProxyServices } from './proxy-services';
 import type { ReplySummary } from './reply-summary';
@@ -30,6 +31,8 @@ export class StatementHandler {
   private readonly texts: TextHandler;
   private readonly prepared: PreparedHandler;
   private readonly told: ToldKeys;
+  /** ProxyServices.tick when the server was last told something. */
+  private toldAt: number;
   /** Whether its first text has to wait for what sessions begin with, or has done so. */
   private defaults: 'known' | 'due' | 'awaited' = 'known';
 
@@ -43,6 +46,7 @@ export class StatementHandler {
     this.texts = new TextHandler(state, services, this.writes, this.reads, this.settings);
     this.prepared = new PreparedHandler(state, services, this.writes, this.texts, this.reads);
     this.told = new ToldKeys(state, services);
+    this.toldAt = services.tick;
   }
 
   greeted(serverVersion: string): void {
@@ -106,7 +110,19 @@ export class StatementHandler {
     const first = this.defaults === 'known' || !bringsText(command) ? null : this.beginning(this.services);
     const outcome = first ?? this.settings.before(this.reads.withUnsent(this.judge(command, kind, idle)));
     if (outcome.kind !== 'wait') this.keysDone();
+    if (outcome.kind === 'send') this.toldAt = this.services.tick;
     return outcome.kind === 'send' && outcome.doubt !== undefined ? this.told.hold(outcome, outcome.doubt) : outcome;
+  }
+
+  /** The client is answered from memory, and the server has heard nothing of it for a while. */
+  get seemsGone(): boolean {
+    return this.toldAt !== this.services.tick;
+  }
+
+  /** Without it the server would end the connection of a client that was there all the time (wait_timeout). */
+  signOfLife(): Exclude<CommandOutcome, { kind: 'wait' }> {
+    this.toldAt = this.services.tick;
+    return this.settings.before({ kind: 'send', bytes: [ping], replies: [swallowedReply()] });
   }
 
   private judge(command: ClientCommand, kind: Exclude<CommandReply, 'unknown'>, idle: boolean): CommandOutcome {
@@ -291,6 +307,7 @@ export class StatementHandler {
 }
 
 const nothing = (): void => {};
+const ping = frame(Buffer.of(Command.ping));
 
 function bringsText({ payload }: ClientCommand): boolean {
   return payload[0] === Command.query || payload[0] === Command.stmtPrepare;
