@@ -90,6 +90,8 @@ export class BackendSupply implements BackendCounts {
     private readonly connectNew: () => BackendAttempt,
     private readonly limits: IdleLimits,
     private readonly versions: Pick<TableVersionBoard, 'settingsGeneration' | 'captureHealthy'>,
+    /** How long a new connection's greeting may take. */
+    readonly waitMs: number,
   ) {
     this.pool = new IdlePool(limits);
   }

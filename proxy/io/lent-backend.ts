@@ -6,44 +6,18 @@ import type { SessionLinks } from '../session/links';
 import { scrambleOf } from '../wire/handshake';
 import { PACKET_HEADER_BYTES } from '../wire/constants';
 import { type Packet, PacketFramer } from '../wire/packet-framer';
-import type { BackendAttempt } from './backend-connection';
+import { type BackendAttempt, BackendAwayError } from './backend-connection';
 import type { BackendSupply } from './backend-supply';
 import type { Channel, ChannelEvents } from './channel';
+import { GreetingWait } from './greeting-wait';
 import { LentEvents, type LentSide } from './lent-events';
+import type { Login, Stage } from './lent-stage';
 import { errorCodeOf, nobody, type PooledBackend } from './pooled-backend';
-
-/** The login over a connection that was used before, or instead of one. */
-interface Login {
-  fromClient(packet: Packet): void;
-  fromBackend(packet: Packet): void;
-}
 
 /** A server that has too many connections is asked again so often, when some of them were ours to end. */
 const CROWDED_TRIES_MAX = 9;
 /** The first pause; each one is twice as long as the one before it: five seconds for all, since a busy server is slow. */
 const CROWDED_PAUSE_MS = 10;
-
-type Stage =
-  /** A new connection: what the server and the client say first is noted. */
-  | { readonly kind: 'greeting' }
-  | { readonly kind: 'login' }
-  /** A new connection, and what the client has said. */
-  | { readonly kind: 'judged'; readonly login: Packet }
-  /** A used connection, whose greeting the client has not been shown yet. */
-  | { readonly kind: 'offer' }
-  | {
-      readonly kind: 'relogin';
-      readonly login: Login;
-      readonly fromClient: PacketFramer;
-      readonly fromBackend: PacketFramer;
-    }
-  /** The client was let in without the server, which has not been asked anything since: see RememberedLogin. */
-  | { readonly kind: 'unasked' }
-  /** A reset of the session went ahead of the client's first bytes, and its replies are not all there. */
-  | { readonly kind: 'resetting'; readonly replies: ResetReplies }
-  /** Bytes pass as they are. */
-  | { readonly kind: 'open' }
-  | { readonly kind: 'returned' };
 
 const open: Stage = { kind: 'open' };
 const unasked: Stage = { kind: 'unasked' };
@@ -61,6 +35,8 @@ export class LentBackend implements Channel, LentSide {
   private over = false;
   private attempt: BackendAttempt<PooledBackend> | null = null;
   private crowdedTries = 0;
+  /** Of a connection in place of the one at hand. */
+  private readonly greeting = new GreetingWait();
 
   constructor(
     private backend: PooledBackend,
@@ -148,6 +124,7 @@ export class LentBackend implements Channel, LentSide {
     if (this.over || this.stage.kind === 'returned') return;
     this.over = true;
     this.attempt?.abandon();
+    this.greeting.came();
     // Nobody has asked anything of it yet.
     const { stage } = this;
     const untouched = stage.kind === 'relogin' && stage.login instanceof Relogin && stage.login.untouched;
@@ -221,6 +198,7 @@ export class LentBackend implements Channel, LentSide {
 
   fromBackend(bytes: Buffer): void {
     const { stage, events } = this;
+    this.greeting.came();
     switch (stage.kind) {
       case 'resetting': {
         const rest = stage.replies.push(bytes);
@@ -374,13 +352,25 @@ export class LentBackend implements Channel, LentSide {
         then();
         this.attach();
         if (!this.wantsPause) backend.channel.resume();
+        this.awaitGreeting(backend);
       },
-      (error: Error) => {
-        this.over = true;
-        this.events?.error(error);
-        this.events?.close();
-      },
+      (error: Error) => this.away(error),
     );
+  }
+
+  /** A server that accepts and says nothing hangs, and the client waits for it in the middle of its login. */
+  private awaitGreeting({ channel }: PooledBackend): void {
+    const { waitMs } = this.supply;
+    this.greeting.await(waitMs, () => {
+      channel.destroy();
+      this.away(new BackendAwayError(`no greeting within ${waitMs / 1000} s`));
+    });
+  }
+
+  private away(error: Error): void {
+    this.over = true;
+    this.events?.error(error);
+    this.events?.close();
   }
 
   /** The connection ended: a client that has said nothing but its login need not know. */

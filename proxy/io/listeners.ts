@@ -1,4 +1,5 @@
-import { createServer, type Server } from 'node:net';
+import { lstatSync, rmSync } from 'node:fs';
+import { connect, createServer, type Server } from 'node:net';
 import { type Arrival, arrivedAsSocket, HandleArrival } from './arrival';
 import { isLoopback } from './client-place';
 import type { ProxyLog } from './proxy-options';
@@ -49,6 +50,29 @@ export function listening(
   // As the server's own socket is: whoever is let in is for the login to say, and PHP's user is seldom ours.
   const forAll = { readableAll: true, writableAll: true };
   return started(server, log, () => server.listen({ ...where, ...forAll, backlog: BACKLOG }));
+}
+
+/**
+ * Removes the socket that a process left at `path` when it was killed. Rejects (EADDRINUSE) if somebody listens there, such as
+ * the database server itself, or if it is something else: a path written wrong must not cost anybody his file.
+ */
+export async function clearPath(path: string): Promise<void> {
+  const found = lstatSync(path, { throwIfNoEntry: false });
+  if (found === undefined) return;
+  const reason = !found.isSocket() ? 'a file that is no socket is there' : (await isHeard(path)) ? 'in use' : null;
+  if (reason !== null) throw Object.assign(new Error(`listen EADDRINUSE: ${reason}: ${path}`), { code: 'EADDRINUSE' });
+  rmSync(path, { force: true });
+}
+
+function isHeard(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(path);
+    socket.once('connect', () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once('error', ({ code }: NodeJS.ErrnoException) => resolve(code !== 'ECONNREFUSED' && code !== 'ENOENT'));
+  });
 }
 
 /** A client on this machine cannot vanish without a word. */

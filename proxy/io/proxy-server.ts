@@ -1,4 +1,3 @@
-import { rmSync } from 'node:fs';
 import type { Server } from 'node:net';
 import { Flights } from '../cache/flights';
 import type { IdleLimits } from '../reuse/idle-pool';
@@ -11,7 +10,7 @@ import { connectBackend } from './backend-connection';
 import { BackendSupply, type BackendCounts } from './backend-supply';
 import { Clients } from './clients';
 import { isLoopback } from './client-place';
-import { descriptorOf, inherited, listening, type SharedListener, wantsKeepAlive } from './listeners';
+import { clearPath, descriptorOf, inherited, listening, type SharedListener, wantsKeepAlive } from './listeners';
 import { LinkKinds, type Transports } from './link-kinds';
 import { OwnPasswordKey } from './password-key';
 import type { ProxyOptions } from './proxy-options';
@@ -69,6 +68,7 @@ export async function startProxy(options: ProxyOptions): Promise<RunningProxy> {
     () => connectBackend(options.backend, options.backendWaitMs),
     usedAgain(options) ?? nothingIsKept,
     versions,
+    options.backendWaitMs,
   );
   const transports: Transports = {
     clientTls: options.tls === undefined || options.tls === null ? null : new ClientTls(options.tls),
@@ -109,8 +109,7 @@ export async function startProxy(options: ProxyOptions): Promise<RunningProxy> {
       if (address !== null && typeof address === 'object') port = address.port;
     }
     if (options.socket !== null) {
-      // Left over by a process that was killed; a listener that is alive keeps its own lock on the data directory.
-      rmSync(options.socket, { force: true });
+      await clearPath(options.socket);
       servers.push(await listening(accept, { path: options.socket }, options.log));
     }
     for (const listener of options.inherited ?? []) servers.push(await inherited(accept, listener, options.log));
