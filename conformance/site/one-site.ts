@@ -15,8 +15,9 @@ export class OneSite {
   readonly database: DatabaseServer;
   readonly ports = { proxy: 0, admin: 0, ring: 0 };
 
-  constructor(binary: ServerBinary, durable: boolean) {
-    this.database = new DatabaseServer({ binary, dir: join(this.dir, 'db'), serverId: 1, durable });
+  /** `extra`: arguments of the server. */
+  constructor(binary: ServerBinary, durable: boolean, extra: readonly string[] = []) {
+    this.database = new DatabaseServer({ binary, dir: join(this.dir, 'db'), serverId: 1, durable, extra });
   }
 
   /** `allowUnsafe`: goes into the configuration, so that a fast server is good enough. */
