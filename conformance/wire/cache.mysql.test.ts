@@ -112,24 +112,6 @@ const sql = 'SELECT w, n FROM words ORDER BY n';
     expect(cache.bytes).toBeGreaterThan(0);
   });
 
-  it('tells the server now and then of a client that it answers: it would end the connection of one that is silent', async () => {
-    await numbers(db);
-    const told = async (): Promise<number> => {
-      const [rows] = await direct.query<RowDataPacket[]>("SHOW GLOBAL STATUS LIKE 'Com_admin_commands'");
-      return Number(rows[0]?.['Value']);
-    };
-    const [pings, queries] = [await told(), await selects()];
-    const deadline = Date.now() + 60_000;
-    while ((await told()) === pings) {
-      expect(Date.now()).toBeLessThan(deadline);
-      await numbers(db);
-    }
-    expect(await numbers(db)).toEqual([1, 2]);
-    // Only what came while the server was told; and what was asked about the SELECT is still so.
-    expect((await selects()) - queries).toBeLessThan(20);
-    expect(await numbers(db, 'SELECT FOUND_ROWS() AS n')).toEqual([2]);
-  });
-
   it('shows own and others’ writes at once', async () => {
     await numbers(db);
     await db.query("UPDATE words SET n = 5 WHERE w = 'moja'");

@@ -1,4 +1,4 @@
-import { type Connection, createConnection } from 'mysql2/promise';
+import { type Connection, createConnection, type RowDataPacket } from 'mysql2/promise';
 import { ReadCache } from '../../proxy/cache/read-cache';
 import { TableVersions } from '../../proxy/cache/table-versions';
 import { findServer } from '../../site/lab/find-server';
@@ -98,5 +98,23 @@ const binary = findServer();
     await read();
     expect(await hitsOf(() => read())).toBe(0);
     board.setCaptureHealthy(true);
+  });
+
+  it('tells the server now and then of a client that it answers: it would end the connection of one that is silent', async () => {
+    const status = async (name: string): Promise<number> => {
+      const [rows] = await direct.query<RowDataPacket[]>(`SHOW GLOBAL STATUS LIKE '${name}'`);
+      return Number(rows[0]?.['Value']);
+    };
+    const rows = await read();
+    const [pings, selects] = [await status('Com_admin_commands'), await status('Com_select')];
+    const deadline = Date.now() + 60_000;
+    while ((await status('Com_admin_commands')) === pings) {
+      expect(Date.now()).toBeLessThan(deadline);
+      expect(await read()).toEqual(rows);
+    }
+    // Only what came while the server was told; and what asks about the SELECT is told of it still.
+    expect((await status('Com_select')) - selects).toBeLessThan(20);
+    expect(await hitsOf(() => read())).toBe(1);
+    expect(await read('SELECT FOUND_ROWS() AS n')).toEqual([rows.length]);
   });
 });

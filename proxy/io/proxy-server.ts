@@ -34,9 +34,6 @@ export interface RunningProxy {
   close(): Promise<void>;
 }
 
-/** See StatementHandler.signOfLife: how exactly the server knows when a client was last heard that is answered from memory. */
-const TICK_MS = 1_000;
-
 /** The largest that the protocol's documents allow for max_allowed_packet; until the server's own is known. */
 const COMMAND_BYTES_MAX = 1 << 30;
 
@@ -63,7 +60,7 @@ export async function startProxy(options: ProxyOptions): Promise<RunningProxy> {
     ...(options.sharedDefaults === undefined ? {} : { sharedDefaults: options.sharedDefaults }),
     ...(readDefaults === undefined ? {} : { defaultsReader: new ServerDefaultsReader(() => services, readDefaults) }),
   };
-  const ticking = setInterval(() => (services.tick += 1), TICK_MS).unref();
+  const stopTicking = ticking(services);
   const supply = new BackendSupply(
     () => connectBackend(options.backend, options.backendWaitMs),
     usedAgain(options) ?? nothingIsKept,
@@ -95,8 +92,8 @@ export async function startProxy(options: ProxyOptions): Promise<RunningProxy> {
   };
   const close = async (): Promise<void> => {
     const closed = stopListening();
-    clearInterval(ticking);
     clients.close();
+    stopTicking();
     supply.close();
     await closed;
   };
@@ -117,10 +114,18 @@ export async function startProxy(options: ProxyOptions): Promise<RunningProxy> {
     await close();
     throw error;
   }
-  const useTls = (tls: ClientTlsOptions | null): void => {
-    transports.clientTls = tls === null ? null : new ClientTls(tls);
-  };
+  const useTls = (tls: ClientTlsOptions | null): void =>
+    void (transports.clientTls = tls === null ? null : new ClientTls(tls));
   return { port, backends: supply, listeners, useTls, drain, close };
+}
+
+/** How exactly the server knows when a client that is answered from memory was last heard. See StatementHandler.signOfLife. */
+const TICK_MS = 1_000;
+
+/** Returns what ends it. */
+function ticking(services: ProxyServices): () => void {
+  const timer = setInterval(() => (services.tick += 1), TICK_MS).unref();
+  return () => clearInterval(timer);
 }
 
 const nothingIsKept: IdleLimits = { connectionsMax: 0, idleMs: 0, lifeMs: 0, rememberMs: 0 };

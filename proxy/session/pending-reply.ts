@@ -20,6 +20,8 @@ export interface ServerReply {
   readonly collected: ReplySink | null;
   /** See ResponseTracker.expect. */
   readonly sequenceShift: number;
+  /** To a ping of ours, which changes nothing: what comes meanwhile may be answered from memory. */
+  readonly ping?: boolean;
   /** Of an authentication: why the client must not use this plugin; null: it may. */
   readonly refusal?: ((plugin: string) => ErrorPacket | null) | null;
   /** Not the client's, but it has been told of its success: an error ends the session with this one. */

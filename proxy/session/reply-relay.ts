@@ -44,6 +44,14 @@ export class ReplyRelay {
     return this.pending.length === 0;
   }
 
+  /** No reply is to come that anything depends on. */
+  get quiet(): boolean {
+    const { pending } = this;
+    if (pending.length === 0) return true;
+    const head = pending[0];
+    return pending.length === 1 && head?.from === 'server' && head.ping === true;
+  }
+
   /** How many replies are to come that decide how later commands are judged. */
   get barriers(): number {
     return this.barriersPending;

@@ -122,7 +122,7 @@ export class Session {
   answers(chunk: Buffer): boolean {
     if (this.phase.kind !== 'command') return false;
     const { replies } = this.phase;
-    if (!replies.idle || this.waiting || this.held.length > 0 || this.commands.bytes > 0) return false;
+    if (!replies.quiet || this.waiting || this.held.length > 0 || this.commands.bytes > 0) return false;
     const reply = this.fromClientFramer.isWhole(chunk) ? this.statements.hit(chunk) : null;
     if (reply === null) return false;
     replies.answer(reply);
@@ -311,7 +311,7 @@ export class Session {
       // The server does not know it either, and says so in one packet.
       kind = 'packet';
     }
-    const outcome = this.statements.handle(command, kind, replies.idle);
+    const outcome = this.statements.handle(command, kind, replies.quiet);
     if (outcome.kind === 'wait') return this.wait(command, outcome);
     // The reply is a barrier: the command is judged again behind it.
     if (outcome.kind === 'ask') this.held.unshift(ownCommand(command));

@@ -122,7 +122,7 @@ export class StatementHandler {
   /** Without it the server would end the connection of a client that was there all the time (wait_timeout). */
   signOfLife(): Exclude<CommandOutcome, { kind: 'wait' }> {
     this.toldAt = this.services.tick;
-    return this.settings.before({ kind: 'send', bytes: [ping], replies: [swallowedReply()] });
+    return this.settings.before({ kind: 'send', bytes: [ping], replies: [{ ...swallowedReply(), ping: true }] });
   }
 
   private judge(command: ClientCommand, kind: Exclude<CommandReply, 'unknown'>, idle: boolean): CommandOutcome {
