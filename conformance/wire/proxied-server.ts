@@ -176,6 +176,8 @@ export const appAccount = {
   multipleStatements: true,
   supportBigNumbers: true,
   bigNumberStrings: true,
+  // A busy machine.
+  connectTimeout: 60_000,
 } as const;
 
 /** A real database server and the proxy before it. `appAccount` owns schema `app`. */
