@@ -100,10 +100,13 @@ export function keysFor(
   {
     state,
     services,
+    asks,
     asksRows,
   }: {
     readonly state: SessionState;
     readonly services: ProxyServices;
+    /** A question before it does no harm. */
+    readonly asks: boolean;
     /** Its query, asked before it, has the rows that it will have. */
     readonly asksRows: boolean;
   },
@@ -119,7 +122,8 @@ export function keysFor(
   if (target.kind !== 'table' || target.info === null) return noKeys;
   const table = target.info;
   const keyed = table.replicated && table.autoIncrement !== null;
-  if (keyed && scope.mode.noAutoValueOnZero === null) return { kind: 'ask', expression: sqlModeExpression };
+  // Not asked, a zero that may be a key counts as none.
+  if (keyed && asks && scope.mode.noAutoValueOnZero === null) return { kind: 'ask', expression: sqlModeExpression };
   const calls = keyed && (callsStored(insert) || readsFunctions(statement, scope, state, services));
   if (typeof calls !== 'boolean') return calls;
   const decision = decideKeying(insert, target.seen ?? table, text, scope.mode, calls);

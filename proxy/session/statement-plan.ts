@@ -1,6 +1,7 @@
 import type { ErrorPacket } from '../wire/response';
 import { keyRefused, settingRefused } from '../errors';
 import { rowOf } from '../cache/row-of';
+import { asksBack } from '../cache/session-cache';
 import { touchedTables } from '../cache/touched-tables';
 import type { KeyPlace } from '../keys/key-edits';
 import type { TableInfo } from '../ports';
@@ -103,7 +104,9 @@ export function planText(source: StatementSource, state: SessionState, services:
   };
   let { statements } = parsed;
   const alone = parsed.statements.length === 1;
-  const asksRows = alone && source.prepares !== true && !state.nextTransactionSet;
+  // What the text looks back at would be the question.
+  const asks = !asksBack(parsed);
+  const asksRows = alone && asks && source.prepares !== true && !state.nextTransactionSet;
   let all = parsed.broken && services.cache !== null;
   let unread = false;
   for (let index = 0; index < statements.length; index++) {
@@ -120,7 +123,7 @@ export function planText(source: StatementSource, state: SessionState, services:
       if (written.kind === 'wait') return written;
       if (written.kind === 'all') all = true;
       else if (written.kind === 'tables') for (const slot of written.slots) slots.add(slot);
-      const keyed = keysFor(run.text, inner, there, { state, services, asksRows });
+      const keyed = keysFor(run.text, inner, there, { state, services, asks, asksRows });
       if (keyed.kind !== 'known') return keyed;
       for (const key of keyed.explicit) explicit.push(key);
       if (keyed.byTrigger !== null) {
