@@ -1,9 +1,15 @@
 import { Chance } from '../fuzz/chance';
 import { tables, type TwinTable } from './insert-tables';
+import { locked, lookingBack, movedOn, transaction } from './session-forms';
 
 /** One thing a client does; in its texts `{S}` stands for the schema. */
 export interface Step {
   readonly form: string;
+  /** Commands of their own before it, and behind it. */
+  readonly before: readonly string[];
+  readonly after: readonly string[];
+  /** Commands between its preparation and its executions. */
+  readonly between: readonly string[];
   readonly sql: string;
   /** Executions of the prepared statement, one after another; null: it is sent as text. */
   readonly executions: readonly (readonly (string | null)[])[] | null;
@@ -22,7 +28,7 @@ type Parameters = (string | null)[] | null;
 
 /** Statements that insert, in all forms; the seed decides everything. */
 export class InsertGenerator {
-  private readonly chance: Chance;
+  readonly chance: Chance;
   private tags = 0;
   /** Large keys brought so far, by table. */
   private readonly highs = new Map<string, bigint>();
@@ -48,6 +54,10 @@ export class InsertGenerator {
       (t) => this.several(t),
       (t) => this.wrapped(t),
       (t) => this.routine(t),
+      (t) => locked(this, t),
+      (t) => transaction(this, t),
+      (t) => lookingBack(this, t),
+      (t) => movedOn(this, t),
       // DDL costs as much as dozens of INSERTs.
       (t) => (chance.oneIn(10) ? this.made(t) : this.several(t)),
     ];
@@ -55,12 +65,12 @@ export class InsertGenerator {
     return { ...chance.of(forms)(table), large: this.large };
   }
 
-  private text(form: string, table: TwinTable, sql: string): Step {
-    const plain = { executions: null, bulk: false, large: [], file: '' };
+  text(form: string, table: TwinTable, sql: string): Step {
+    const plain = { before: [], between: [], after: [], executions: null, bulk: false, large: [], file: '' };
     return { ...plain, form: `${form}, ${table.written}`, sql, tables: [table.name, ...table.also] };
   }
 
-  private tag(): string {
+  tag(): string {
     return `r${this.tags++}`;
   }
 
@@ -88,12 +98,15 @@ export class InsertGenerator {
       const value = high.from + highs * high.step;
       const key = String(value);
       this.large.push(value);
-      return [chance.of([key, key, `'${key}'`, `'${key}'`, `(SELECT ${key})`, `${key} + 0`]), key];
+      const fraction = `${value}.${chance.below(5)}`;
+      const ways = [key, key, `'${key}'`, `'${key}'`, `(SELECT ${key})`, `${key} + 0`];
+      ways.push(`'${fraction}'`, fraction, `CAST(${key} AS CHAR)`, `(SELECT ${fraction})`);
+      return [chance.of(ways), chance.oneIn(3) ? fraction : key];
     }
     // In a narrow column, small keys are what the site issues; below zero, InnoDB's own counter of the direct twin runs out.
     if (bits === 64 && chance.oneIn(5)) {
       const key = String(chance.below(900) + 1);
-      return [chance.oneIn(2) ? key : `'${key}'`, key];
+      return [chance.of([key, `'${key}'`, `${key}.4`, `'${key}.5'`, `CAST(${key} AS DECIMAL(9,3))`]), key];
     }
     return chance.of([
       ['NULL', null],
@@ -107,6 +120,10 @@ export class InsertGenerator {
       ['(SELECT 0)', '0'],
       ['@nothing + 0', null],
       ['1 - 1', '0'],
+      ['0.4', '0.4'],
+      ["'0.3'", '0.3'],
+      ['(SELECT 0.2)', '0.0'],
+      ["CONCAT('0')", '0e0'],
     ] as const);
   }
 
@@ -139,7 +156,7 @@ export class InsertGenerator {
     return chance.oneIn(8) && table.written !== 'shown' ? ' RETURNING id, u' : '';
   }
 
-  private values(table: TwinTable, parameters: Parameters): string {
+  values(table: TwinTable, parameters: Parameters): string {
     const { chance } = this;
     const head = this.head(table, parameters);
     const count = this.count();
@@ -171,14 +188,14 @@ export class InsertGenerator {
     return chance.oneIn(2) ? 1 : chance.oneIn(100) ? 40 + chance.below(900) : 1 + chance.below(6);
   }
 
-  private set(table: TwinTable, parameters: Parameters): string {
+  set(table: TwinTable, parameters: Parameters): string {
     const head = this.head(table, parameters);
     const shared = this.chance.oneIn(3);
     const key = this.chance.oneIn(2) ? '' : `id = ${this.key(table, parameters)}, `;
     return `${head} SET ${key}u = ${this.quoted(this.tag(), parameters)}, k = ${this.other(parameters, shared)}${this.tail(table, head)}`;
   }
 
-  private select(table: TwinTable): string {
+  select(table: TwinTable): string {
     const { chance } = this;
     const head = this.head(table, null);
     const rows = `seq_1_to_${1 + chance.below(chance.oneIn(20) ? 300 : 8)}`;
@@ -207,7 +224,7 @@ export class InsertGenerator {
     return `${chance.oneIn(4) ? '/* ; */ ' : ''}${text.join(' ')}${chance.oneIn(4) ? ' ;' : ''}`;
   }
 
-  private prepared(table: TwinTable): Step {
+  prepared(table: TwinTable): Step {
     const { chance } = this;
     const first: (string | null)[] = [];
     const sql = chance.oneIn(4) ? this.set(table, first) : this.values(table, first);
@@ -217,7 +234,7 @@ export class InsertGenerator {
   }
 
   /** One statement for many rows of parameters; the reply is one. */
-  private bulk(table: TwinTable): Step {
+  bulk(table: TwinTable): Step {
     const { chance } = this;
     const first: (string | null)[] = [];
     const sql = this.values(table, first);
@@ -314,7 +331,8 @@ export class InsertGenerator {
     const large = from + highs * step;
     this.large.push(large);
     const none = chance.of(['NULL', '0', 'NULLIF(1, 1)']);
-    return `IF(seq MOD ${2 + chance.below(3)} = ${chance.below(2)}, ${large} + seq, ${none})`;
+    const key = `IF(seq MOD ${2 + chance.below(3)} = ${chance.below(2)}, ${large} + seq, ${none})`;
+    return chance.of([key, key, `CAST(${key} AS CHAR)`, `CAST(${key} AS DECIMAL(30,2))`]);
   }
 
   /** Functions insert between the rows of a statement that may leave some out, or reads them from a query. */

@@ -114,7 +114,11 @@ class Runner {
     this.forms.set(step.form, form);
     // After an error within a text, settings of the text may still be in force, or a transaction open.
     if (failed)
-      await Promise.all([direct, proxied].map((side) => side.query('ROLLBACK; SET sql_mode = DEFAULT; USE {S}')));
+      await Promise.all(
+        [direct, proxied].map((side) =>
+          side.query('UNLOCK TABLES; ROLLBACK; SET sql_mode = DEFAULT, autocommit = 1; USE {S}; SELECT 1; DO 0'),
+        ),
+      );
     // What differs once shall not be found again in what follows.
     if (found.length > 0 || wrong.length > 0) {
       await this.empty();

@@ -101,6 +101,10 @@ export class Side {
       infileStreamFactory: () => Readable.from([Buffer.from(side?.file ?? '')]),
     });
     const bulk = await createBulkConnection({ socketPath, ...appAccount, database: schema, bulk: true });
+    // So that the connector takes the statement that it has, behind USE too, as others do.
+    await bulk.query('SET session_track_schema = 0');
+    // Until there is one, FOUND_ROWS() tells of somebody else's.
+    await connection.query('SELECT 1; DO 0');
     side = new Side(connection, bulk, schema);
     return side;
   }
@@ -118,13 +122,24 @@ export class Side {
     const sql = step.sql.replaceAll('{S}', this.schema);
     this.file = step.file;
     const told: Told[] = [];
-    if (step.bulk) told.push(...(await this.tellBulk(sql, step.executions ?? [])));
-    else if (step.executions === null) told.push(...(await this.tell(() => this.connection.query(sql))));
+    const all = async (texts: readonly string[]): Promise<void> => {
+      for (const text of texts) told.push(...(await this.tellText(text.replaceAll('{S}', this.schema), step.bulk)));
+    };
+    await all(step.before);
+    if (step.bulk) {
+      const rows = step.executions ?? [];
+      if (step.between.length > 0) told.push(...(await this.tellBulk(sql, rows.slice(0, 1))));
+      await all(step.between);
+      told.push(...(await this.tellBulk(sql, step.between.length > 0 ? rows.slice(1) : rows)));
+    } else if (step.executions === null) told.push(...(await this.tell(() => this.connection.query(sql))));
     else {
+      if (step.between.length > 0) told.push(...(await this.tellPrepared(sql)));
+      await all(step.between);
       for (const values of step.executions)
         told.push(...(await this.tell(() => this.connection.execute(sql, [...values]))));
       this.connection.unprepare(sql);
     }
+    await all(step.after);
     const selects = step.tables.map(
       (table) => `SELECT id, k, u, n, ref FROM ${this.schema}.\`${table.replace(/`/g, '``')}\``,
     );
@@ -133,6 +148,27 @@ export class Side {
     const last = step.bulk ? (await this.bulk.query<Row[]>(lastSql))[0] : own;
     const byTable = new Map(step.tables.map((table, at) => [table, rows[at] ?? []] as const));
     return { told, lastInsertId: BigInt(last?.['id'] ?? 0), rows: byTable };
+  }
+
+  /** In the session of the step. */
+  private async tellText(sql: string, bulk: boolean): Promise<Told[]> {
+    if (!bulk) return this.tell(() => this.connection.query(sql));
+    try {
+      await this.bulk.query(sql);
+      return [];
+    } catch (error) {
+      return [failed((error as SqlError).errno)];
+    }
+  }
+
+  /** The connector keeps it for its executions. */
+  private async tellPrepared(sql: string): Promise<Told[]> {
+    try {
+      await this.connection.prepare(sql);
+      return [];
+    } catch (error) {
+      return [failed((error as { errno?: number }).errno ?? 0)];
+    }
   }
 
   private async tellBulk(sql: string, rows: NonNullable<Step['executions']>): Promise<Told[]> {
