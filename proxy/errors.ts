@@ -71,6 +71,11 @@ export function settingsLost(): ErrorPacket {
   return clientError(1927, '70100', 'Duara: the server refused a SET that it took before; connect again');
 }
 
+/** ER_CONNECTION_KILLED: what the session was set to for a moment could not be set back. */
+export function readingLost(): ErrorPacket {
+  return clientError(1927, '70100', 'Duara: the server refused to set the session back to what it was; connect again');
+}
+
 /** ER_NET_PACKETS_OUT_OF_ORDER. */
 export function packetsOutOfOrder(): ErrorPacket {
   return clientError(1156, '08S01', 'Got packets out of order');

@@ -195,6 +195,23 @@ interface Batch {
     expect(BigInt(told.insertId)).toBe((await found()).get('d'));
   });
 
+  it.each(['(?, ?)', '(@nothing + 0, ?), (?, ?)'])('take numbers written as text: %s', async (list) => {
+    const sets = list.split('), (').length;
+    const keys = [null, '0.4', '1.5', `${far}.2`, '0e3', null, '0.6', null].slice(0, 8);
+    const rows = keys.map((key, at) => (sets === 1 ? [key, `r${at}`] : [`n${at}`, key, `r${at}`]));
+    const told = await db.batch<{ insertId: bigint; warningStatus: number }>(
+      `INSERT INTO post (id, v) VALUES ${list}`,
+      rows,
+    );
+    const byTag = await found();
+    const own = [...byTag].filter(([, key]) => isOwn(KeyedSite.scope, key)).map(([tag]) => tag);
+    const generated = ['r0', 'r1', 'r4', 'r5', 'r7'];
+    expect(own.sort()).toEqual(sets === 1 ? generated : [...keys.map((_key, at) => `n${at}`), ...generated]);
+    expect(['r2', 'r3', 'r6'].map((tag) => byTag.get(tag))).toEqual([2n, far, 1n]);
+    expect(told.warningStatus).toBe(0);
+    expect(BigInt(told.insertId)).toBe(byTag.get(sets === 1 ? 'r0' : 'n0'));
+  });
+
   it("go on in the same session by the client's own statement", async () => {
     const sql = 'INSERT INTO post (id, v) VALUES (?, ?), (NULL, ?)';
     for (const key of [null, String(far), null])
@@ -208,32 +225,71 @@ interface Batch {
     expect(Number(open?.Value)).toBeGreaterThan(0);
   });
 
-  it.each([
+  const moves: [what: string, before: string, behind: string][] = [
     ['default schema', 'USE elsewhere', 'USE app'],
-    ['sql_mode', "SET sql_mode = 'ANSI_QUOTES'", "SET sql_mode = ''"],
+    ['sql_mode', "SET sql_mode = 'ANSI_QUOTES,PIPES_AS_CONCAT'", "SET sql_mode = ''"],
     ['character set', 'SET NAMES latin1', 'SET NAMES utf8mb4'],
-  ])('run nothing that another %s than at their preparation would decide', async (what, before, behind) => {
-    await db.query('CREATE TABLE IF NOT EXISTS elsewhere.post LIKE app.post');
-    // So that the connector takes the statement that it has, as others do.
-    await db.query('SET session_track_schema = 0');
-    await db.query(behind);
-    const sql = `INSERT INTO post (v, id) VALUES (CONCAT(?, '${what}'), ? + 0)`;
-    const rows = (tag: string, key: bigint): Key[][] => [0n, key, 0n].map((id, at) => [`${tag}${at}`, id]);
-    await db.batch(sql, rows('a', 0n));
-    await db.query(before);
-    await expect(db.batch(sql, rows('b', far))).rejects.toMatchObject({ errno: 1467 });
-    // One row: nothing lies behind a key of its own.
-    await db.batch(sql, rows('c', 0n).slice(0, 1));
-    await db.query(behind);
-    await db.batch(sql, rows('d', far));
-    expect(await db.query('SELECT v FROM elsewhere.post')).toEqual([]);
-    const tags = [...(await found())].map(([tag, key]) => [tag[0], key === far || isOwn(KeyedSite.scope, key)]);
-    expect(tags.sort()).toEqual(['a', 'a', 'a', 'c', 'd', 'd', 'd'].map((tag) => [tag, true]));
+    ['session, as a procedure may leave it', 'CALL moves()', 'DO 0'],
+    ['sql_mode that is computed', "SET sql_mode = CONCAT('ANSI', '_QUOTES')", "SET sql_mode = ''"],
+  ];
+  it.each(moves)(
+    'are read by another %s as when they were prepared, and leave it as it is',
+    async (_what, before, behind) => {
+      await db.query('CREATE TABLE IF NOT EXISTS elsewhere.post LIKE app.post');
+      await db.query("CREATE OR REPLACE PROCEDURE moves() SET character_set_client = 'latin1'");
+      await site.schemaChanged();
+      // So that the connector takes the statement that it has, as others do.
+      await db.query('SET session_track_schema = 0');
+      await db.query(behind);
+      const session =
+        'SELECT DATABASE(), @@sql_mode, @@character_set_client, @@collation_connection, @@collation_database';
+      const sql = 'INSERT INTO post (v, n, id) VALUES (?, CHAR_LENGTH("é"), ? + 0)';
+      const rows = (tag: string, key: bigint): Key[][] => [0n, key, 0n].map((id, at) => [`${tag}${at}`, id]);
+      await db.batch(sql, rows('a', 0n));
+      await db.query(before);
+      const then = await db.query<object[]>(session);
+      await db.batch(sql, rows('b', far));
+      await db.batch(sql, rows('c', 0n).slice(0, 1));
+      expect(await db.query<object[]>(session)).toEqual(then);
+      await db.query('SET NAMES utf8mb4');
+      await db.query(behind);
+      await db.batch(sql, rows('d', far + 1n));
+      expect(await db.query('SELECT v FROM elsewhere.post')).toEqual([]);
+      const found = await db.query<{ id: bigint; v: string; n: number }[]>('SELECT * FROM app.post ORDER BY v');
+      expect(found.map(({ n }) => n)).toEqual(found.map(() => 1));
+      expect(found.map(({ v }) => v)).toEqual(['a0', 'a1', 'a2', 'b0', 'b1', 'b2', 'c0', 'd0', 'd1', 'd2']);
+      const foreign = found.filter(({ id }) => !isOwn(KeyedSite.scope, BigInt(id)));
+      expect(foreign.map(({ v }) => v.slice(0, 2))).toEqual(['b1', 'd1']);
+    },
+  );
+
+  it('are refused where nothing leads back to the default schema, and so is what cannot be prepared', async () => {
+    const client = await createConnection({
+      socketPath: site.socket,
+      ...appAccount,
+      database: 'elsewhere',
+      bulk: true,
+    });
+    await client.query('CREATE TABLE IF NOT EXISTS elsewhere.post LIKE app.post');
+    await client.query('SET session_track_schema = 0');
+    const sql = 'INSERT INTO post (v, id) VALUES (?, ? + 0)';
+    const rows = [0n, far, 0n].map((id) => ['x', id]);
+    await client.query('USE app');
+    await client.batch(sql, rows.slice(0, 1));
+    await client.query('CREATE DATABASE IF NOT EXISTS direct');
+    await client.query('USE direct');
+    await client.query('DROP DATABASE direct');
+    await expect(client.batch(sql, rows)).rejects.toMatchObject({ errno: 1467 });
+    expect(await client.query('SELECT DATABASE() AS d')).toEqual([{ d: null }]);
+    await client.query('USE app');
+    await client.batch(sql, rows);
+    await client.end();
+    await db.query('DELETE FROM post');
   });
 
   it.each(['?', '? + 0'])('that would become too large for the server with %s are refused', async (key) => {
     const limit = 2 ** 20;
-    const root = await createConnection({ socketPath: site.server.socket, user: 'root' });
+    const root = await createConnection({ socketPath: site.server.socket, user: 'root', connectTimeout: 60_000 });
     const [before] = await root.query<{ bytes: bigint }[]>('SELECT @@GLOBAL.max_allowed_packet AS bytes');
     await root.query(`SET GLOBAL max_allowed_packet = ${limit}`);
     // The proxy, which refuses it, asks the next session anew.

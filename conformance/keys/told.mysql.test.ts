@@ -223,11 +223,7 @@ const threads: [where: string, otherThread: boolean][] = [
         const packed = await createConnection({ socketPath: site.socket, ...appAccount, compress: true });
         const wide = 'SELECT REPEAT(seq, 100) AS r FROM seq_1_to_3000';
         const [results] = await packed.query<RowDataPacket[][]>(`DO 0; ${insert}; ${wide}; SELECT 5 AS five`);
-        expect([ids(results)[1], results[2]?.length, results[3]]).toEqual([
-          await firstNew(table),
-          3000,
-          [{ five: 5 }],
-        ]);
+        expect([ids(results)[1], results[2]?.length, results[3]]).toEqual([await firstNew(table), 3000, [{ five: 5 }]]);
         await packed.end();
       });
 

@@ -23,13 +23,15 @@ export interface BulkVariant {
 
 /**
  * `written`: rows of the text; `rows`: those of all its executions, the values of their parameters known. Both the client's
- * and our parameters are found by their places, so `tokens` are those of the text that is edited.
+ * and our parameters are found by their places, so `tokens` are those of the text that is edited. `isText`: how the client
+ * sends one of its own.
  */
 export function bulkVariant(
   written: readonly RowKey[],
   rows: readonly RowKey[],
   given: readonly GivenKey[],
   tokens: readonly Token[],
+  isText: (number: number) => boolean,
 ): BulkVariant {
   const wanted = new Set(given.map(({ row }) => row % written.length));
   const notUnderstood = new Set(rows.flatMap(({ kind }, at) => (kind === 'unknown' ? [at % written.length] : [])));
@@ -39,7 +41,7 @@ export function bulkVariant(
     .map(({ start }, number) => ({ at: start, slot: { kind: 'client', number, key: keyParameters.has(number) } }));
   const edits = written.flatMap((row, at): TextEdit[] => {
     if (!wanted.has(at)) return [];
-    const edit = editOf(row, notUnderstood.has(at));
+    const edit = editOf(row, notUnderstood.has(at), isText);
     if (edit === null) return [];
     for (const before of edit.keysBefore)
       placed.push({ at: before, slot: { kind: 'key', row: at, alone: edit.alone } });
@@ -60,16 +62,18 @@ interface Edit {
 
 const half = 0.5;
 
-/** The server decides what type an expression has by the values of the first execution: there no key of ours may be NULL. */
-
-function editOf(row: RowKey, notUnderstood: boolean): Edit | null {
+/**
+ * The server decides what type an expression has by the values of the first execution: there no key of ours may be NULL, and
+ * where later values of the client's are text, ours are too. (CONCAT() of a NULL stays NULL in later ones: MariaDB 10.11.)
+ */
+function editOf(row: RowKey, notUnderstood: boolean, isText: (number: number) => boolean): Edit | null {
   if (row.kind === 'generated' && row.literal !== null) {
     const { start, end } = row.literal;
     return { edits: [{ start, end, text: '?' }], keysBefore: [start - half], keysBehind: [], alone: true };
   }
   if (row.kind === 'parameter' && !notUnderstood) {
     const { start, end } = row.token;
-    const edits = [{ start, end, text: 'IF(?=0,?,?)' }];
+    const edits = [{ start, end, text: isText(row.number) ? 'IF(?=0,?,CAST(? AS CHAR))' : 'IF(?=0,?,?)' }];
     return { edits, keysBefore: [start - half], keysBehind: [end - half], alone: false };
   }
   const place =
@@ -81,9 +85,9 @@ function editOf(row: RowKey, notUnderstood: boolean): Edit | null {
   if (place === null) return null;
   const { start, end, zeroGenerates = false } = place;
   const [before, behind] = zeroGenerates
-    ? [`IF((${valueVariable}:=`, `)<>0,CONCAT(${valueVariable}),NULLIF(?,0))`]
+    ? [`IF(ROUND((${valueVariable}:=`, `))<>0,CONCAT(${valueVariable}),NULLIF(?,0))`]
     : // As text a NULL is that of no type, which the column takes for none.
-      ['IFNULL(CONCAT(', '),NULLIF(?,0))'];
+      ['IFNULL(CAST(', ' AS CHAR),NULLIF(?,0))'];
   const edits = [
     { start, end: start, text: before },
     { start: end, end, text: behind },

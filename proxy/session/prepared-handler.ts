@@ -1,5 +1,5 @@
 import { resultOf } from '../wire/command';
-import { Command } from '../wire/constants';
+import { Command, MariaDbCapability } from '../wire/constants';
 import { decodeBulkExecute } from '../wire/bulk-execute';
 import { frame } from '../wire/packet-framer';
 import { keyRefused } from '../errors';
@@ -11,6 +11,7 @@ import { type CommandOutcome, errorAnswer, type SendOutcome } from './command-ou
 import type { KeyNeed } from './insert-keys';
 import { serverReply, swallowedReply } from './pending-reply';
 import { type BulkKeys, type BulkVariation, type ExecutionKeys, PreparedKeys } from './prepared-keys';
+import { PreparedReadings } from './prepared-reading';
 import type { ParsedText } from '../sql/classifier';
 import { readAlike } from '../sql/sql-mode';
 import type { ProxyServices } from './proxy-services';
@@ -40,6 +41,8 @@ interface Variant {
   readonly need: KeyNeed;
   readonly variation: BulkVariation;
   readonly id: number | null;
+  /** It is not the statement that it should be. */
+  readonly readOtherwise: boolean;
 }
 
 /** COM_STMT_PREPARE, COM_STMT_EXECUTE and COM_STMT_BULK_EXECUTE. */
@@ -48,6 +51,7 @@ export class PreparedHandler {
   /** Of the bulk execution at hand, which is judged again behind its preparation. */
   private variant: Variant | null = null;
   private preparing = false;
+  private readonly readings: PreparedReadings;
 
   constructor(
     private readonly state: SessionState,
@@ -57,6 +61,7 @@ export class PreparedHandler {
     private readonly reads: CachedReads,
   ) {
     this.keys = new PreparedKeys(state);
+    this.readings = new PreparedReadings(state);
   }
 
   /** The bulk execution that would be judged next must not be sent as it is: it would find no keys. */
@@ -90,6 +95,8 @@ export class PreparedHandler {
     ];
     const bytes = edits.length === 0 ? command.framed : [edited(command.payload.subarray(0, 1), text, edits)];
     const keyed = plan.needs.length + plan.keyedByTrigger.length > 0;
+    const kept = this.mayTakeVariant(plan) ? this.readings.keep(reading) : null;
+    const readAs = { schema, reading: kept?.number ?? null };
     const sequenceShift = addedPackets(command, bytes);
     const reply = serverReply(
       'prepare',
@@ -99,15 +106,21 @@ export class PreparedHandler {
         const { parameterCount, statementId } = summary;
         this.state.lastPrepared = failed ? noStatement : statementId;
         if (failed) return;
-        const read = { text, schema, mode, reading, ...this.keptOf(parsed) };
+        const read = { text, schema, mode, reading, readAs, ...this.keptOf(parsed) };
         const statement = { ...read, parameterCount, keyed, types: null, long: new Set<number>() };
         this.state.prepared = withEntry(this.state.prepared, statementId, statement);
       },
       { barrier: true, sequenceShift },
     );
     if (!keyed) return { kind: 'send', bytes, replies: [reply], parsed };
-    const before = this.keys.beforePrepare();
+    const before = this.keys.beforePrepare(kept?.assignments);
     return { kind: 'send', bytes: [before.bytes, ...bytes], replies: [before.reply, reply], parsed };
+  }
+
+  /** A bulk execution may need one: rows may bring keys. */
+  private mayTakeVariant({ needs }: StatementPlan): boolean {
+    const bulk = (this.state.mariaDbCapabilities & MariaDbCapability.bulkOperations) !== 0;
+    return bulk && needs.some(({ rows }) => rows.some(({ kind }) => kind !== 'generated'));
   }
 
   execute(command: ClientCommand): CommandOutcome {
@@ -202,8 +215,24 @@ export class PreparedHandler {
     const [need] = plan.needs;
     const [statement] = plan.statements;
     const { bulk } = execution;
-    const refused = !this.readsAsThen(prepared);
-    if (refused || held === null || bulk === null || need === undefined || statement === undefined) {
+    const question = this.readings.question(prepared.readAs);
+    const answer = question === null ? '' : this.state.answers.get(question);
+    if (question !== null && answer === undefined) {
+      held?.settle(0n);
+      return askExpression(question, this.state);
+    }
+    let readOtherwise = false;
+    const reads = this.readsAsThen(prepared)
+      ? { before: [], after: [] }
+      : this.readings.around(prepared.readAs, () => (readOtherwise = true));
+    if (
+      reads === null ||
+      answer === null ||
+      held === null ||
+      bulk === null ||
+      need === undefined ||
+      statement === undefined
+    ) {
       held?.settle(0n);
       return refusedBulk(command);
     }
@@ -219,10 +248,11 @@ export class PreparedHandler {
     const ended = (summary: ReplySummary | null): void => {
       if (summary === null) return held.settleUnknown();
       const id = summary.errorCode === null ? summary.statementId : null;
-      this.variant = { prepared, plan, execution, held, need, variation, id };
+      this.variant = { prepared, plan, execution, held, need, variation, id, readOtherwise };
     };
     const reply = { ...swallowedReply(ended, null, true), kind: 'prepare' as const };
-    return { kind: 'ask', bytes: [before.bytes, bytes], replies: [before.reply, reply] };
+    const around = [...reads.before, before, { bytes, reply }, ...reads.after];
+    return { kind: 'ask', bytes: around.map((each) => each.bytes), replies: around.map((each) => each.reply) };
   }
 
   /** The server would read the statement's text now as it did when it prepared it. */
@@ -232,10 +262,11 @@ export class PreparedHandler {
   }
 
   private runVariant(command: ClientCommand, variant: Variant): CommandOutcome {
-    const { prepared, plan, execution, held, need, variation, id } = variant;
+    const { prepared, plan, execution, held, need, variation, id, readOtherwise } = variant;
     this.variant = null;
     this.preparing = false;
-    if (id === null) {
+    // What was prepared instead stays with the session.
+    if (id === null || readOtherwise) {
       held.settle(0n);
       return refusedBulk(command);
     }
@@ -312,8 +343,8 @@ function refusedBulk(command: ClientCommand): CommandOutcome {
 
 const mixedBulkMessage =
   'Duara: a bulk INSERT brings keys of its own that lie above those this site would give to the rows behind them, and the server ' +
-  'does not prepare the statement that would give these theirs, or would read its text otherwise by now (default schema, sql_mode, ' +
-  'character set); send the rows that bring their own key in a statement of their own';
+  'does not prepare the statement that would give these theirs, or cannot go back to its default schema for that; send the rows that ' +
+  'bring their own key in a statement of their own';
 
 const largeBulkMessage =
   'Duara: a bulk INSERT brings keys of its own that lie above those this site would give to the rows behind them, and with keys for ' +

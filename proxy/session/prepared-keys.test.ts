@@ -11,6 +11,7 @@ test('an execution that waits for its keys is read alike when it is judged again
     schema: null,
     mode: defaultSqlMode,
     reading: '',
+    readAs: { schema: null, reading: null },
     parsed: { statements: [], broken: false },
     tokens: 1,
     parameterCount: 2,

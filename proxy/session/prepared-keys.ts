@@ -8,7 +8,7 @@ import {
 } from '../wire/bulk-execute';
 import { ownQuery } from '../wire/command';
 import { PayloadTooShortError } from '../wire/payload-reader';
-import { executeParameters, type ParameterTypes, type ParameterValue } from '../wire/statement-parameters';
+import { executeParameters, isText, type ParameterTypes, type ParameterValue } from '../wire/statement-parameters';
 import { bulkVariant } from '../keys/bulk-variant';
 import { type GivenKey, givenKeys } from '../keys/given-keys';
 import { keyVariable } from '../keys/key-edits';
@@ -163,8 +163,8 @@ export class PreparedKeys {
   }
 
   /** The server looks at the variable's type already when it prepares: NULL would be refused. */
-  beforePrepare(): SwallowedCommand {
-    return this.swallowed(`SET ${keyVariable}=0,${baseVariable}=0`);
+  beforePrepare(more: readonly string[] = []): SwallowedCommand {
+    return this.swallowed(`SET ${[`${keyVariable}=0`, `${baseVariable}=0`, ...more].join()}`);
   }
 
   private assignments({ rows, base, anyKeyJumps, counted }: VariableRows, first: bigint | null): string {
@@ -251,7 +251,7 @@ function variation(
 ): BulkVariation {
   const seen = rows.map((row): RowKey => (row.kind === 'unknown' ? { kind: 'unknown', expression: null } : row));
   const given = givenKeys(seen, first, anyKeyJumps);
-  const { edits, slots } = bulkVariant(written, rows, given, tokens);
+  const { edits, slots } = bulkVariant(written, rows, given, tokens, (number) => isText(types[2 * number] ?? 0));
   const keys = new Map(given.map(({ row, key }) => [row, key]));
   const keyOf = (row: number, at: number): bigint | null => keys.get(row * written.length + at) ?? null;
   return {

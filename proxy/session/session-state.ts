@@ -75,6 +75,8 @@ export interface PreparedStatement {
   readonly mode: SqlMode;
   /** SessionFingerprint's, then. */
   readonly reading: string;
+  /** What it can be read as by again: see PreparedReadings. `reading`: null, that was not kept. */
+  readonly readAs: { readonly schema: string | null; readonly reading: number | null };
   /** null: to be read anew for each execution, since the session has prepared too much to keep it. */
   readonly parsed: ParsedText | null;
   /** Those of `parsed`, as SessionState.preparedTokens counts them. */

@@ -150,7 +150,7 @@ export function parameterBytes(value: bigint, type: number, flags: number): Buff
 const bytesOfInteger: Readonly<Record<number, number>> = { 1: 1, 2: 2, 13: 2, 3: 4, 9: 4, 8: 8 };
 
 /** DECIMAL, VARCHAR, and all from JSON on but GEOMETRY: what is sent as text. */
-function isText(type: number): boolean {
+export function isText(type: number): boolean {
   return type === 0 || type === 15 || (type >= 245 && type < 255);
 }
 
