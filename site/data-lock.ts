@@ -28,12 +28,21 @@ export function lockData(data: string): () => void {
 function holderOf(path: string): number | null {
   try {
     const { pid, started } = JSON.parse(readFileSync(path, 'utf8')) as { pid: number; started: string | null };
-    if (pid === process.pid) return null;
-    process.kill(pid, 0);
+    if (pid === process.pid || !isRunning(pid)) return null;
     // A pid is used again after a restart of the machine; its starting time then differs.
     return started === startOf(pid) ? pid : null;
   } catch {
     return null;
+  }
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    // Of another user, whom this one may not send signals.
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
   }
 }
 

@@ -3,6 +3,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import fastify, { type FastifyRequest } from 'fastify';
 import type { Registry } from 'prom-client';
+import { ConfigError } from '../config/config-error';
 import type { Address } from '../config/values';
 import type { SiteStatus } from '../status';
 import { statusPage } from './status-page';
@@ -56,12 +57,18 @@ function hasToken(request: FastifyRequest, token: string): boolean {
   return given.length === wanted.length && timingSafeEqual(given, wanted);
 }
 
-/** The token in the file; a new one when there is no file. Throws when the file cannot be read. */
+/** The token in the file; a new one when there is no file. Throws ConfigError when the file is empty or cannot be read. */
 export function readOrCreateToken(file: string): string {
+  const wrong = (problem: string): ConfigError =>
+    new ConfigError([{ source: file, line: null, key: 'admin.tokenFile', problem }]);
   try {
-    return readFileSync(file, 'utf8').trim();
+    const token = readFileSync(file, 'utf8').trim();
+    // Whoever sends no token would have it.
+    if (token === '') throw wrong('is empty; write a token into it, or remove it: then a new one is made');
+    return token;
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    if (error instanceof ConfigError) throw error;
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw wrong(`cannot be read: ${String(error)}`);
   }
   const token = randomBytes(24).toString('base64url');
   mkdirSync(dirname(file), { recursive: true });
