@@ -1,13 +1,15 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { readIfThere, replaceFile } from './small-file';
+import { readState, replaceFile } from './small-file';
 
 /** What this data folder remembers of its life between starts. */
 
-/** The scope under which keys were issued from this folder; null: none yet. */
+/** The scope under which keys were issued from this folder; null: none yet. Throws StateFileError. */
 export function rememberedScope(data: string): number | null {
-  const text = readIfThere(join(data, 'incarnation.json'));
-  return text === null ? null : (JSON.parse(text) as { scope: number }).scope;
+  return readState(join(data, 'incarnation.json'), (value) => {
+    const { scope } = value as { scope?: unknown };
+    return Number.isInteger(scope) ? (scope as number) : null;
+  });
 }
 
 export function rememberScope(data: string, scope: number): void {
@@ -16,11 +18,13 @@ export function rememberScope(data: string, scope: number): void {
 
 /**
  * Where a new site's capture begins: where its binary log stood when Duara first saw it, not when the ring let it in,
- * since clients may write in between.
+ * since clients may write in between. Throws StateFileError.
  */
 export function firstPosition(data: string): string | null {
-  const text = readIfThere(join(data, 'first-position.json'));
-  return text === null ? null : (JSON.parse(text) as { gtid: string }).gtid;
+  return readState(join(data, 'first-position.json'), (value) => {
+    const { gtid } = value as { gtid?: unknown };
+    return typeof gtid === 'string' ? gtid : null;
+  });
 }
 
 export function rememberFirstPosition(data: string, gtid: string): void {

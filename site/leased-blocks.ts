@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { Lease } from '../proxy/keys/key-leases';
-import { readIfThere, replaceFile } from './small-file';
+import { readState, replaceFile } from './small-file';
 
 type Blocks = Record<string, [from: string, to: string][]>;
 
@@ -9,10 +9,10 @@ export class LeasedBlocks {
   private readonly file: string;
   private readonly blocks: Blocks;
 
+  /** Throws StateFileError. */
   constructor(data: string) {
     this.file = join(data, 'leased-blocks.json');
-    const text = readIfThere(this.file);
-    this.blocks = text === null ? {} : (JSON.parse(text) as Blocks);
+    this.blocks = readState(this.file, blocksOf) ?? {};
   }
 
   /** To be called before the block is used. A block that continues the one before makes it longer. */
@@ -28,6 +28,14 @@ export class LeasedBlocks {
     const blocks = this.blocks[name(schema, table)] ?? [];
     return blocks.some(([from, to]) => key >= BigInt(from) && key < BigInt(to));
   }
+}
+
+function blocksOf(value: unknown): Blocks | null {
+  const isBlock = (block: unknown): boolean =>
+    Array.isArray(block) && block.length === 2 && block.every((end) => /^\d+$/.test(String(end)));
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return null;
+  const lists: unknown[] = Object.values(value);
+  return lists.every((list) => Array.isArray(list) && list.every(isBlock)) ? (value as Blocks) : null;
 }
 
 function name(schema: string, table: string): string {

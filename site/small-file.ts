@@ -20,6 +20,27 @@ export function replaceFile(path: string, text: string): void {
   }
 }
 
+/** A file of the data folder is not what was written there. */
+export class StateFileError extends Error {
+  readonly code = 'DUARA_STATE_DAMAGED';
+}
+
+/** What `read` makes of a small file of JSON; null when there is none. Throws StateFileError, with the file's name. */
+export function readState<State>(path: string, read: (value: unknown) => State | null): State | null {
+  const text = readIfThere(path);
+  if (text === null) return null;
+  let state: State | null = null;
+  let reason = 'it lacks what is written there';
+  try {
+    state = read(JSON.parse(text));
+  } catch (error) {
+    reason = error instanceof Error ? error.message : String(error);
+  }
+  if (state !== null) return state;
+  const cure = 'restore it from a copy of this disk, or let the site join anew with an empty data folder';
+  throw new StateFileError(`${path} is not what Duara wrote there (${reason}): ${cure}`);
+}
+
 /** The file's text; null when there is none. */
 export function readIfThere(path: string): string | null {
   try {
