@@ -5,7 +5,7 @@ import type { ClientTlsOptions } from '../proxy/io/tls-channel';
 import type { Catalog, KeySource } from '../proxy/ports';
 import type { IdleLimits } from '../proxy/reuse/idle-pool';
 import type { DeniedUsers } from '../proxy/session/denied-users';
-import type { ConfigFile } from './config/schema';
+import type { RulesConfig } from './rules';
 import type { Query } from './database-pool';
 import { added, type ProxyNumbers, ProxyTally } from './proxy-tally';
 import { readServerDefaults } from './server-defaults';
@@ -21,7 +21,7 @@ export interface RelaysOptions {
   /** How many threads relay, this one among them. */
   readonly threads: number;
   readonly settings: RelaySettings;
-  readonly replicate: ConfigFile['replicate'];
+  readonly replicate: RulesConfig;
   /** Of all threads. */
   readonly cacheBytes: number;
   readonly versions: TableVersions;

@@ -13,6 +13,7 @@ const guarded: Readonly<Record<string, readonly string[]>> = {
   sql_log_bin: ['1', 'ON', 'TRUE', 'DEFAULT'],
   binlog_format: ['ROW', 'DEFAULT'],
   binlog_row_image: ['FULL', 'DEFAULT'],
+  binlog_row_metadata: ['FULL'],
   skip_replication: ['0', 'OFF', 'FALSE', 'DEFAULT'],
 };
 

@@ -29,7 +29,8 @@ export function statementAlarm(statement: LoggedStatement, gtid: string, rules: 
       throw new CaptureError(
         'DUARA_LOG_NOT_ROW',
         `${gtid} was logged as a statement, so its rows cannot travel: SET GLOBAL binlog_format=ROW, put it in my.cnf, and ` +
-          `find the session that sets another; then let capture skip this GTID and run \`duara verify --repair\`. ${text}`,
+          `find the session that sets another; then name this GTID in replicate.skipGtids, start Duara again, and make the change ` +
+          `at the other sites by hand. ${text}`,
       );
     case 'begin':
     case 'commit':
@@ -50,5 +51,17 @@ function concerns({ schema, sql, kind }: LoggedStatement, rules: ReplicationRule
     const named = /^\s*TRUNCATE\s+(?:TABLE\s+)?(?:`?([^`.\s]+)`?\s*\.\s*)?`?([^`.\s;]+)`?/i.exec(sql);
     if (named !== null) return !rules.isLocalTable(named[1] ?? schema, named[2] as string);
   }
-  return rules.schemas.some((name) => name === schema || sql.includes(name));
+  return rules.schemas.some((name) => name === schema || names(sql, name));
+}
+
+/** The text has it as a name, or as a word at least: schema `app` is not in `duara.applied`. */
+function names(sql: string, name: string): boolean {
+  for (let at = sql.indexOf(name); at >= 0; at = sql.indexOf(name, at + 1)) {
+    if (!isNamePart(sql[at - 1]) && !isNamePart(sql[at + name.length])) return true;
+  }
+  return false;
+}
+
+function isNamePart(character: string | undefined): boolean {
+  return character !== undefined && /[\w$\u0080-\uffff]/.test(character);
 }

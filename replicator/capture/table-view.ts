@@ -121,7 +121,8 @@ function present(table: TableDef, index: number, value: ColumnBytes | undefined)
   throw new CaptureError(
     'DUARA_LOG_IMAGE_NOT_FULL',
     `${table.schema}.${table.table} was logged without its column ${nameAt(table, index)}: ` +
-      `SET GLOBAL binlog_row_image=FULL, put it in my.cnf, and find the session that sets another`,
+      `SET GLOBAL binlog_row_image=FULL, put it in my.cnf, and find the session that sets another; then name this GTID in ` +
+      'replicate.skipGtids, start Duara again, and make the change at the other sites by hand',
   );
 }
 

@@ -82,7 +82,7 @@ export class TransactionAssembler {
       case 'incident':
         throw new CaptureError(
           'DUARA_LOG_INCIDENT',
-          `the server reports that its binary log may lack changes (${event.message}): compare with \`duara verify\``,
+          `the server reports that its binary log may lack changes (${event.message}): compare its tables with those of the other sites`,
         );
       case 'other':
         if (event.header.typeCode === XA_PREPARE_EVENT) return this.endPrepared(event.header.timestampSec);

@@ -112,6 +112,8 @@ async function startParts(
   const gate = new CausalGate();
   const capture = await startCapture(captureOptions(options, spool, self, onAlarm));
   clock.follow(capture);
+  let stopped: string | null = null;
+  capture.onStopped(({ message }) => (stopped = message));
   try {
     let applier: Applier | null = null;
     capture.onLocal((changeSet, record) => {
@@ -137,7 +139,8 @@ async function startParts(
       waitingRetryMs: overrides.waitingRetryMs ?? 30_000,
     });
     applier.run();
-    return new Replicator({ ...options, self, spool, ring, capture, applier, gate, counts, alarms });
+    const captureStopped = (): string | null => stopped;
+    return new Replicator({ ...options, self, spool, ring, capture, captureStopped, applier, gate, counts, alarms });
   } catch (error) {
     await capture.close();
     throw error;

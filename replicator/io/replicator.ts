@@ -21,6 +21,8 @@ export interface ReplicatorParts {
   readonly keyBoard: KeyBoard;
   readonly log: Logger;
   readonly onSchemaChange: (schema: string, sql: string) => void;
+  /** Why capture cannot go on; null while it does. */
+  readonly captureStopped: () => string | null;
   /** Change sets applied since the start. */
   readonly counts: ReadonlyMap<Incarnation, bigint>;
   readonly alarms: ReadonlyMap<string, Alarm>;
@@ -37,6 +39,8 @@ export interface OriginLag {
 export interface ReplicatorStatus {
   readonly incarnation: Incarnation;
   readonly position: CapturePosition;
+  /** Why capture cannot go on; null while it does. */
+  readonly captureStopped: string | null;
   readonly applied: VersionVector;
   readonly appliedTotal: ReadonlyMap<Incarnation, bigint>;
   readonly lag: readonly OriginLag[];
@@ -105,11 +109,12 @@ export class Replicator {
   }
 
   async status(): Promise<ReplicatorStatus> {
-    const { capture, applier, gate, spool, counts, alarms } = this.parts;
+    const { capture, captureStopped, applier, gate, spool, counts, alarms } = this.parts;
     const conflicts = await this.conflictCounts();
     return {
       incarnation: this.incarnation,
       position: capture.position(),
+      captureStopped: captureStopped(),
       applied: applier.appliedVector(),
       appliedTotal: counts,
       lag: await this.lag(),

@@ -211,7 +211,7 @@ export class TransactionLine {
         if (schemas.find(schema, table) !== null || !replicates(event, options.rules)) continue;
         await schemas.load(connection, schema, table);
       }
-      const view = viewTransaction(transaction, options.rules, schemas.find, this.views);
+      const view = named(gtid, () => viewTransaction(transaction, options.rules, schemas.find, this.views));
       for (const alarm of view.alarms) {
         if (!this.keyless.has(alarm.message)) options.alarm(alarm);
         this.keyless.add(alarm.message);
@@ -250,6 +250,16 @@ export class TransactionLine {
     for (const { schema, table, bits, key } of generatedKeys) {
       if (!isOwnKey(bits, key, schema, table)) keys.sawForeignKey(schema, table, key);
     }
+  }
+}
+
+/** An operator has to know which transaction it is. */
+function named<Result>(gtid: string, view: () => Result): Result {
+  try {
+    return view();
+  } catch (error) {
+    if (!(error instanceof CaptureError)) throw error;
+    throw new CaptureError(error.code, `${gtid}: ${error.message}`, { cause: error });
   }
 }
 

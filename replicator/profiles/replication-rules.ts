@@ -18,7 +18,14 @@ interface TableRules {
   readonly columns: Map<string, { local: boolean; merge: ColumnMerge }>;
 }
 
-const NEVER_REPLICATED = new Set(['duara', 'mysql', 'information_schema', 'performance_schema', 'sys']);
+/** In lower case. */
+export const NEVER_REPLICATED: ReadonlySet<string> = new Set([
+  'duara',
+  'mysql',
+  'information_schema',
+  'performance_schema',
+  'sys',
+]);
 
 /** Throws RuleError (a `code`, the key, the allowed words) for a rule that is not understood. */
 export function replicationRules({ schemas, profile, rules }: RuleSources): ReplicationRules {

@@ -109,6 +109,10 @@ export const ConfigSchema = Type.Object(
           default: {},
           description: 'a mapping of table or table.column to a rule',
         }),
+        skipGtids: Type.Array(Type.String({ pattern: '^[0-9]+-[0-9]+-[0-9]+$' }), {
+          default: [],
+          description: 'a list of transactions that capture passes over, such as [0-1-123]',
+        }),
       },
       null,
     ),

@@ -64,8 +64,9 @@ export interface ReplicationStatus {
   readonly spoolBytes: number;
   /** Since the thread started, by origin. */
   readonly appliedCounts: StreamPositions;
-  readonly conflicts: Readonly<Record<string, number>>;
-  readonly parked: number;
+  /** Rows of duara.conflicts by rule, and those that are parked; null while the database is away. */
+  readonly conflicts: Readonly<Record<string, number>> | null;
+  readonly parked: number | null;
   readonly ring: RingReport | null;
 }
 

@@ -1,7 +1,7 @@
 import type { SharedListener } from '../../proxy/io/listeners';
 import type { ProxyOptions } from '../../proxy/io/proxy-options';
 import type { ClientTlsOptions } from '../../proxy/io/tls-channel';
-import type { ConfigFile } from '../config/schema';
+import type { RulesConfig } from '../rules';
 import type { SqlRow } from '../database-pool';
 import type { ProxyNumbers } from '../proxy-tally';
 import type { KeyAnswer, ToKeyDesk } from './key-desk';
@@ -17,7 +17,7 @@ export type RelaySettings = Pick<
 /** Given to the thread when it starts. */
 export interface RelayStart {
   readonly settings: RelaySettings;
-  readonly replicate: ConfigFile['replicate'];
+  readonly replicate: RulesConfig;
   /** This thread's share; 0: no cache. */
   readonly cacheBytes: number;
   readonly listeners: readonly SharedListener[];

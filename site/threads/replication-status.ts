@@ -16,13 +16,15 @@ export async function replicationStatus(
   ring: RingStatus | null,
 ): Promise<ReplicationStatus> {
   const report = replicator === null ? null : await replicator.status();
+  const stopped = report?.captureStopped ?? null;
   return {
     ...phase,
+    ...(stopped === null ? {} : { phase: 'stopped', reason: `capture stopped: ${stopped}` }),
     capture:
       report === null
         ? null
         : {
-            running: phase.phase === 'running',
+            running: phase.phase === 'running' && stopped === null,
             gtid: report.position.gtid,
             localSeq: String(report.position.localSeq),
             applied: positions(report.position.applied),
@@ -37,8 +39,9 @@ export async function replicationStatus(
     queued: report?.queued ?? 0,
     spoolBytes: report?.spoolBytes ?? 0,
     appliedCounts: positions(report?.appliedTotal ?? new Map()),
-    conflicts: Object.fromEntries(report?.conflicts ?? []),
-    parked: report?.parked ?? 0,
+    conflicts:
+      report?.conflicts === undefined || report.conflicts === null ? null : Object.fromEntries(report.conflicts),
+    parked: report?.parked ?? null,
     ring: ring === null ? null : ringReport(ring),
   };
 }

@@ -31,16 +31,15 @@ export class Replication {
   private replicator: Replicator | null = null;
   private retentionTimer: NodeJS.Timeout | undefined;
   private readonly closing = new AbortController();
-  private readonly leased: LeasedBlocks;
+  /** Read with the first start: where it is damaged, replication says so and tries again. */
+  private leased: LeasedBlocks | null = null;
   private running: Promise<void> = Promise.resolve();
 
   constructor(
     private readonly start: WorkerStart,
     private readonly tell: (message: FromWorker) => void,
     private readonly log: Logger,
-  ) {
-    this.leased = new LeasedBlocks(start.config.data);
-  }
+  ) {}
 
   run(): void {
     this.running = this.keepTrying();
@@ -54,7 +53,7 @@ export class Replication {
     const { scope } = this.phase;
     if (this.ring === null || scope === null) return { refused: 'this site is not a member of the ring yet' };
     const answer = await leaseKeys(this.ring.whiteboards, scope, request);
-    if ('from' in answer) this.leased.add(request.schema, request.table, answer);
+    if ('from' in answer) this.leased?.add(request.schema, request.table, answer);
     return answer;
   }
 
@@ -94,8 +93,14 @@ export class Replication {
 
   private async startOnce(): Promise<void> {
     const { config } = this.start;
+    const leased = new LeasedBlocks(config.data);
+    this.leased = leased;
     const startAt = await this.beginning();
-    this.phase = { phase: 'joining', reason: 'the ring has not granted a scope yet', scope: null };
+    const alone = !config.ring.founder && config.ring.peers.length === 0;
+    const hint = alone
+      ? ' (ring.peers names nobody, and ring.founder is false: one site of a new ring has to be it)'
+      : '';
+    this.phase = { phase: 'joining', reason: `the ring has not granted a scope yet${hint}`, scope: null };
     this.replicator = await startReplicator({
       site: config.site,
       dataDir: config.data,
@@ -106,14 +111,18 @@ export class Replication {
       cached: parseBytes(config.cache.maxBytes) > 0,
       keyBoard: this.keyBoard(),
       isOwnKey: (bits, key, schema, table) =>
-        bits < 64 ? this.leased.owns(schema, table, key) : isOwn(this.phase.scope ?? 0, key),
+        bits < 64 ? leased.owns(schema, table, key) : isOwn(this.phase.scope ?? 0, key),
       log: this.log,
       onAlarm: (alarm) => this.tell({ kind: 'alarm', alarm }),
       onSchemaChange: (schema) => {
         this.tell({ kind: 'schemaChanged', schema });
         void this.watchCascades();
       },
-      overrides: { unsafeDurability: config.database.allowUnsafe, ...(startAt === null ? {} : { startAt }) },
+      overrides: {
+        unsafeDurability: config.database.allowUnsafe,
+        skipGtids: config.replicate.skipGtids,
+        ...(startAt === null ? {} : { startAt }),
+      },
     });
     forgetFirstPosition(config.data);
     this.phase = { ...this.phase, phase: 'running', reason: null };
