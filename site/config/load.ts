@@ -4,6 +4,7 @@ import { type Document, isMap, isNode, isScalar, LineCounter, parseDocument } fr
 import { parseRules, RuleError } from '../../replicator/profiles/rule-parser';
 import { ConfigError, type ConfigIssue, didYouMean } from './config-error';
 import { applyEnvironment } from './environment';
+import { meaningIssues } from './meaning';
 import { type ConfigFile, ConfigSchema } from './schema';
 
 /** Reads duara.yaml and the environment. Throws ConfigError with everything that is wrong. */
@@ -34,16 +35,21 @@ export function parseConfig(text: string, source: string, env: NodeJS.ProcessEnv
     throw new ConfigError([{ source, line: 1, key: '', problem: 'must be a mapping of keys to values' }]);
   }
   const fromEnvironment = applyEnvironment(values, env);
-  const issues = [
-    ...fromEnvironment.issues,
-    ...check(values, (path, wantKey) => {
-      const variable = fromEnvironment.origins.get(path.join('.'));
+  const placeOf = (path: readonly string[], wantKey: boolean): Place => {
+    // Of a list that came from there, an element too.
+    for (let length = path.length; length > 0; length--) {
+      const variable = fromEnvironment.origins.get(path.slice(0, length).join('.'));
       if (variable !== undefined) return { source: variable, line: null };
-      return { source, line: lineOf(document, lines, path, wantKey) };
-    }),
-  ];
+    }
+    return { source, line: lineOf(document, lines, path, wantKey) };
+  };
+  const issues = [...fromEnvironment.issues, ...check(values, placeOf)];
   if (issues.length > 0) throw new ConfigError(issues);
   const config = values as unknown as ConfigFile;
+  const meaning = meaningIssues(config);
+  if (meaning.length > 0) {
+    throw new ConfigError(meaning.map(({ path, problem }) => ({ ...placeOf(path, false), key: keyOf(path), problem })));
+  }
   checkRules(config, (path) => ({ source, line: lineOf(document, lines, path, true) }));
   return config;
 }
@@ -101,24 +107,55 @@ function issueOf(
   }
   const schema = schemaAt(path);
   const value = path.reduce<unknown>((at, key) => (at as Record<string, unknown> | undefined)?.[key], values);
-  const allowed = schema?.description ?? (schema?.properties === undefined ? error.message : 'a mapping of keys');
+  const whole = /^\d+$/.test(path.at(-1) ?? '') ? schemaAt(path.slice(0, -1)) : undefined;
+  const allowed =
+    schema?.description ??
+    whole?.description ??
+    (schema?.properties === undefined ? error.message : 'a mapping of keys');
   return {
     ...placeOf(path, false),
-    key: path.join('.'),
-    problem: `${JSON.stringify(value)} is not allowed; allowed: ${allowed}`,
+    key: keyOf(path),
+    problem: `${shown(path, value)} is not allowed; allowed: ${allowed}${quotesWanted(error, path, value)}`,
   };
+}
+
+/** proxy.proxyProtocolFrom[1] */
+function keyOf(path: readonly string[]): string {
+  return path.reduce(
+    (key, part) => (/^\d+$/.test(part) ? `${key}[${part}]` : key === '' ? part : `${key}.${part}`),
+    '',
+  );
+}
+
+/** What stands in a log must not have the password. */
+function shown(path: readonly string[], value: unknown): string {
+  const hidden = path[0] === 'database' && (path.length === 1 || path[1] === 'url');
+  return hidden ? 'this' : JSON.stringify(value);
+}
+
+/** To YAML, 7401 and true are no texts. */
+function quotesWanted({ keyword, params }: ErrorObject, path: readonly string[], value: unknown): string {
+  // A size without a unit would be one of so many bytes.
+  if (keyword !== 'type' || (params as { type?: unknown }).type !== 'string' || path.at(-1) === 'maxBytes') return '';
+  return typeof value === 'number' || typeof value === 'boolean' ? ' (a text: put it in quotes)' : '';
 }
 
 interface SchemaNode {
   readonly description?: string;
   readonly properties?: Readonly<Record<string, SchemaNode>>;
   readonly items?: SchemaNode;
+  readonly anyOf?: readonly SchemaNode[];
 }
 
 function schemaAt(path: readonly string[]): SchemaNode | undefined {
   let at: SchemaNode | undefined = ConfigSchema as unknown as SchemaNode;
-  for (const key of path) at = at?.properties?.[key] ?? at?.items;
-  return at;
+  for (const key of path) {
+    const options: readonly (SchemaNode | undefined)[] = [at, ...(at?.anyOf ?? [])];
+    const mapping = options.find((node) => node?.properties !== undefined);
+    at = mapping?.properties?.[key] ?? at?.items;
+  }
+  const inner = at?.anyOf?.find(({ properties }) => properties !== undefined);
+  return inner === undefined ? at : { ...inner, ...at };
 }
 
 /** The line of the value at `path`, or of its key; of the nearest thing above it that stands in the file. */
