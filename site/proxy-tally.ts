@@ -40,6 +40,8 @@ export class ProxyTally implements ProxyCounters {
   cacheBytes: () => number = () => 0;
   /** Set once the proxy runs. */
   backends: BackendCounts | null = null;
+  /** As last told: what is lent is told as used until its client turns out to be remembered, and a counter may not fall. */
+  private loginsUsed = 0;
   private readonly bypassed = new Map<BypassReason, number>();
   /** Every reason from the start, so that an alert has something to compare with before the first one. */
   private readonly refusals = new Map<RefusalReason, number>(refusalReasons.map((reason) => [reason, 0]));
@@ -65,13 +67,14 @@ export class ProxyTally implements ProxyCounters {
     const { connections, unclassified, cacheHits, cacheMisses, cacheInvalidations, backends, queryTimes } = this;
     const none = { reused: 0, opened: 0, renewed: 0, remembered: 0 };
     const { reused, opened, renewed, remembered } = backends?.counts ?? none;
+    this.loginsUsed = Math.max(this.loginsUsed, reused - renewed - remembered);
     return {
       plain: {
         ...{ connections, unclassified, cacheHits, cacheMisses, cacheInvalidations },
         cacheBytes: this.cacheBytes(),
         backendsLent: backends?.lent ?? 0,
         backendsIdle: backends?.idle ?? 0,
-        loginsUsed: reused - renewed - remembered,
+        loginsUsed: this.loginsUsed,
         loginsRemembered: remembered,
         loginsNew: opened,
         loginsRenewed: renewed,

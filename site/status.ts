@@ -24,7 +24,12 @@ export interface SiteStatus {
     /** Why SELECTs went to the database and their replies were not kept, the most frequent first. */
     readonly cacheBypassed: readonly { readonly reason: string; readonly count: number }[];
   };
-  readonly database: { readonly reachable: boolean; readonly version: string | null };
+  readonly database: {
+    readonly reachable: boolean;
+    readonly version: string | null;
+    /** Why it is not reachable; null when it is. */
+    readonly reason: string | null;
+  };
   /** How long what the database committed waits for capture; null while one of them does not answer. */
   readonly captureLagSeconds: number | null;
   readonly keys: {
@@ -39,6 +44,8 @@ export interface SiteStatus {
   readonly links: RingReport['links'];
   readonly threadRestarts: number;
   readonly alarms: readonly RaisedAlarm[];
+  /** How often alarms were raised since the start, by code. */
+  readonly alarmCounts: Readonly<Record<string, number>>;
 }
 
 /** The proxy's part, of all threads; null: it does not run yet. */
