@@ -2,6 +2,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { parseDocument } from 'yaml';
 import { environmentNames } from '../site/config/environment';
+import { duaraAccountSql } from '../site/accounts';
 import { parseConfig } from '../site/config/load';
 
 /** What the documents say of files, scripts, configuration and metrics is what there is. */
@@ -45,6 +46,12 @@ test('duara.yaml in site/README.md has every key, with its default', () => {
       path.slice(1).reduce((inner, key) => (inner as Record<string, unknown>)[key], top);
     expect([path, at(value(shown))]).toEqual([path, at(value(defaults))]);
   }
+});
+
+test('site/README.md has the statements that make the account', () => {
+  const account = { user: 'duara', host: '127.0.0.1', password: 'a password', schemas: ['moodle'] };
+  const [, shown = ''] = /```sql\n([^]*?)```/.exec(siteReadme) ?? [];
+  expect(shown.trim().split('\n')).toEqual(duaraAccountSql({ ...account, flavour: 'mariadb' }).map((sql) => `${sql};`));
 });
 
 test('site/README.md tells each metric once, and no other', () => {

@@ -1,4 +1,6 @@
-import { createPool, type Pool, type RowDataPacket } from 'mysql2/promise';
+import type { Duplex } from 'node:stream';
+import { setTimeout as delay } from 'node:timers/promises';
+import { createPool, type Pool, type PoolConnection, type RowDataPacket } from 'mysql2/promise';
 import { type DatabaseAddress, leanConnection } from '../replicator/io/database-connection';
 
 export type SqlRow = Readonly<Record<string, unknown>>;
@@ -6,9 +8,17 @@ export type SqlRow = Readonly<Record<string, unknown>>;
 /** Rows of one SELECT. Rejects with mysql2's error (`code`, `errno`). Big integers come as strings. */
 export type Query = (sql: string, values?: readonly unknown[]) => Promise<readonly SqlRow[]>;
 
+/** What mysql2 has beneath a connection; its types do not say so. */
+interface WithStream {
+  readonly stream: Duplex;
+}
+
+const CLOSE_WAIT_MS = 2_000;
+
 /** The site's own few connections to its database: for the catalog, keys and status. It reconnects by itself. */
 export class DatabasePool {
   private readonly pool: Pool;
+  private readonly connections = new Set<PoolConnection>();
 
   constructor({ host, port, socketPath, user, password }: DatabaseAddress) {
     this.pool = createPool({
@@ -22,6 +32,11 @@ export class DatabasePool {
       bigNumberStrings: true,
       connectTimeout: 5_000,
     });
+    this.pool.on('connection', (connection) => {
+      this.connections.add(connection);
+      connection.on('end', () => this.connections.delete(connection));
+      connection.on('error', () => this.connections.delete(connection));
+    });
   }
 
   /** A `Query`; of a block (BEGIN NOT ATOMIC), the rows of its SELECT. */
@@ -32,7 +47,14 @@ export class DatabasePool {
     return Array.isArray(first) ? (first as RowDataPacket[]) : rows;
   }
 
+  /** What a server that hangs does not answer is given up: it must not keep the process. */
   async close(): Promise<void> {
-    await this.pool.end();
+    const patience = new AbortController();
+    const ended = this.pool.end().catch(() => undefined);
+    const { signal } = patience;
+    await Promise.race([ended, delay(CLOSE_WAIT_MS, undefined, { signal }).catch(() => undefined)]);
+    patience.abort();
+    // mysql2's own destroy() waits for the server to end its side.
+    for (const { stream } of this.connections as ReadonlySet<unknown> as ReadonlySet<WithStream>) stream.destroy();
   }
 }

@@ -1,4 +1,5 @@
 import { readFileSync, unwatchFile, watchFile } from 'node:fs';
+import { X509Certificate } from 'node:crypto';
 import { createSecureContext } from 'node:tls';
 import type { BackendTlsOptions, ClientTlsOptions } from '../proxy/io/tls-channel';
 import { ConfigError } from './config/config-error';
@@ -40,7 +41,7 @@ export function clientTls(config: ConfigFile): ClientTlsOptions | null {
   const { tls } = config.proxy;
   if (tls === null) return null;
   const [cert, key] = [read(config, 'proxy.tls.cert', tls.cert), read(config, 'proxy.tls.key', tls.key)];
-  const ca = tls.ca === undefined || tls.ca === null ? null : read(config, 'proxy.tls.ca', tls.ca);
+  const ca = authority(config, 'proxy.tls.ca', tls.ca);
   try {
     createSecureContext({ cert, key });
   } catch (error) {
@@ -53,7 +54,7 @@ export function clientTls(config: ConfigFile): ClientTlsOptions | null {
 export function backendTls(config: ConfigFile): BackendTlsOptions | null {
   const { tls } = config.database;
   if (tls === null) return null;
-  const ca = tls.ca === undefined || tls.ca === null ? null : read(config, 'database.tls.ca', tls.ca);
+  const ca = authority(config, 'database.tls.ca', tls.ca);
   return { ca, verify: tls.verify ?? 'full' };
 }
 
@@ -67,7 +68,8 @@ export class CertificateWatch {
     private readonly log: { info(message: string): void; warn(message: string): void },
   ) {
     const { tls } = config.proxy;
-    this.files = tls === null ? [] : [tls.cert, tls.key].map((path) => dataFile(config, path));
+    const named = tls === null ? [] : [tls.cert, tls.key, tls.ca ?? null].filter((path) => path !== null);
+    this.files = named.map((path) => dataFile(config, path));
     for (const file of this.files) watchFile(file, { interval: LOOK_EVERY_MS, persistent: false }, this.reload);
   }
 
@@ -84,6 +86,18 @@ export class CertificateWatch {
   close(): void {
     for (const file of this.files) unwatchFile(file, this.reload);
   }
+}
+
+/** The certificates of an authority. Node takes a file without any for one that trusts nobody, without a word. */
+function authority(config: ConfigFile, key: string, path: string | null | undefined): Buffer | null {
+  if (path === undefined || path === null) return null;
+  const bytes = read(config, key, path);
+  try {
+    new X509Certificate(bytes);
+  } catch (error) {
+    throw problem(dataFile(config, path), key, `holds no certificate in PEM form: ${reasonOf(error)}`);
+  }
+  return bytes;
 }
 
 function read(config: ConfigFile, key: string, path: string): Buffer {

@@ -13,8 +13,10 @@ import { ConfigError } from './config/config-error';
 import type { ConfigFile } from './config/schema';
 import { dataFile, databaseAddress, parseAddress, parseBytes } from './config/values';
 import { CaptureLag } from './capture-lag';
+import { coalesced } from './coalesced';
 import { lockData } from './data-lock';
 import { DatabasePool } from './database-pool';
+import { DatabaseWatch } from './database-watch';
 import { DeferredKeys } from './deferred-keys';
 import { KeyTriggers } from './key-triggers';
 import { registerProxyMetrics, registerReplicationMetrics } from './metrics';
@@ -43,6 +45,7 @@ export class Site {
   private readonly alarms = new AlarmList();
   private readonly registry = new Registry();
   private readonly database: DatabasePool;
+  private readonly databaseWatch: DatabaseWatch;
   private readonly catalog: InformationSchemaCatalog;
   private readonly keys: DeferredKeys;
   private keySource: SiteKeySource | null = null;
@@ -67,6 +70,7 @@ export class Site {
   ) {
     const rules = rulesOf(config);
     this.database = new DatabasePool(databaseAddress(config));
+    this.databaseWatch = new DatabaseWatch((sql, values) => this.database.rows(sql, values));
     this.catalog = new InformationSchemaCatalog({
       query: (sql, values) => this.database.rows(sql, values),
       isReplicated: (schema, table) => rules.schemas.includes(schema) && !rules.isLocalTable(schema, table),
@@ -82,14 +86,15 @@ export class Site {
     registerReplicationMetrics(this.registry, () => this.lastStatus);
     this.timers = [
       setInterval(() => this.keySource?.keepAhead(), keepAheadEveryMs),
-      setInterval(() => void this.keyTriggers?.advance(), sequencesEveryMs),
-      setInterval(() => void this.keyTriggers?.refill(), blocksEveryMs),
+      setInterval(() => void this.advanceSequences(), sequencesEveryMs),
+      setInterval(() => void this.refillBlocks(), blocksEveryMs),
     ];
   }
 
   /** Starts everything; resolves when clients can connect. Rejects when the site cannot run at all. */
   static async start(config: ConfigFile, log: Logger): Promise<Site> {
-    mkdirSync(config.data, { recursive: true });
+    // The spool holds rows, which not everybody on this machine may read.
+    mkdirSync(config.data, { recursive: true, mode: 0o700 });
     const unlock = lockData(config.data);
     let site: Site;
     try {
@@ -108,12 +113,16 @@ export class Site {
   }
 
   async status(): Promise<SiteStatus> {
-    const [replication, database] = await Promise.all([this.host.status(), this.databaseState(), this.relays?.ask()]);
-    const { reachable, version: serverVersion, gtid } = database;
+    const [replication, database] = await Promise.all([
+      this.host.status(),
+      this.databaseWatch.state(),
+      this.relays?.ask(),
+    ]);
+    const { reachable, version: serverVersion, gtid, reason } = database;
     const lagSeconds = this.captureLag.observe(gtid, replication?.capture?.gtid ?? null, Date.now());
     const waitingFor: string[] = [];
     if (this.draining) waitingFor.push('nothing: it ends, and takes no new clients');
-    if (!reachable) waitingFor.push('the database');
+    if (!reachable) waitingFor.push(`the database: ${reason}`);
     if (replication?.phase !== 'running') waitingFor.push(`replication: ${replication?.reason ?? 'no answer yet'}`);
     else if (!this.versions.captureHealthy()) waitingFor.push('capture to reach the end of the binary log');
     if (!this.keys.ready) waitingFor.push('keys');
@@ -132,7 +141,7 @@ export class Site {
         connectionsByThread: this.relays?.connectionsByThread() ?? [],
         captureHealthy: this.versions.captureHealthy(),
       },
-      database: { reachable, version: serverVersion },
+      database: { reachable, version: serverVersion, reason },
       captureLagSeconds: lagSeconds,
       keys: {
         foreign: String(this.keySource?.foreignKeys() ?? this.board.foreignKeys()),
@@ -145,6 +154,7 @@ export class Site {
       links: replication?.ring?.links ?? [],
       threadRestarts: this.host.restarts,
       alarms: this.alarms.list(),
+      alarmCounts: this.alarms.counts(),
     };
     return this.lastStatus;
   }
@@ -168,7 +178,12 @@ export class Site {
     await this.host.close();
     await this.opening;
     clearTimeout(this.keysRetry);
-    await this.keySource?.close();
+    try {
+      await this.keySource?.close();
+    } catch (error) {
+      // A full disk, perhaps. The marks stand above what was used, so that no key comes twice.
+      this.log.warn({ err: error }, 'the key marks stay as they were: some keys will never be used');
+    }
     await this.database.close();
     this.unlock();
   }
@@ -251,6 +266,10 @@ export class Site {
     if (this.alarms.raise(alarm)) this.log.warn({ code: alarm.code }, alarm.message);
   }
 
+  /** Once at a time, whatever the database keeps them waiting. */
+  private readonly advanceSequences = coalesced(() => this.keyTriggers?.advance() ?? Promise.resolve());
+  private readonly refillBlocks = coalesced(() => this.keyTriggers?.refill() ?? Promise.resolve());
+
   private openKeyTriggers(scope: number): KeyTriggers {
     const { board, database, host, config, catalog } = this;
     return new KeyTriggers({
@@ -301,28 +320,21 @@ export class Site {
       }, keysRetryMs);
     }
   }
-
-  private async databaseState(): Promise<{ reachable: boolean; version: string | null; gtid: string | null }> {
-    try {
-      const [row] = await this.database.rows('SELECT VERSION() AS version');
-      const serverVersion = String(row?.['version']);
-      const position = /mariadb/i.test(serverVersion) ? 'gtid_binlog_pos' : 'gtid_executed';
-      const [at] = await this.database.rows(`SELECT @@global.${position} AS gtid`);
-      return { reachable: true, version: serverVersion, gtid: String(at?.['gtid'] ?? '') };
-    } catch {
-      return { reachable: false, version: null, gtid: null };
-    }
-  }
 }
 
 function readSecret(config: ConfigFile): Uint8Array {
   const file = dataFile(config, config.ring.secretFile);
+  const cure = `make one with: (umask 077; head -c 32 /dev/urandom | base64 > ${file}), and give every site of the ring a copy`;
+  const wrong = (reason: string): ConfigError => {
+    const problem = `the ring secret ${reason}; ${cure}`;
+    return new ConfigError([{ source: file, line: null, key: 'ring.secretFile', problem }]);
+  };
+  let secret: string;
   try {
-    return Buffer.from(readFileSync(file, 'utf8').trim());
+    secret = readFileSync(file, 'utf8').trim();
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    const cure = `make one with: (umask 077; head -c 32 /dev/urandom | base64 > ${file}), and give every site of the ring a copy`;
-    const problem = `the ring secret cannot be read (${reason}); ${cure}`;
-    throw new ConfigError([{ source: file, line: null, key: 'ring.secretFile', problem }]);
+    throw wrong(`cannot be read (${error instanceof Error ? error.message : String(error)})`);
   }
+  if (secret === '') throw wrong('is empty: anyone could be a site of the ring');
+  return Buffer.from(secret);
 }

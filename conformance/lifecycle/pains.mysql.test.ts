@@ -1,4 +1,4 @@
-import { type Connection, createConnection, type RowDataPacket } from 'mysql2/promise';
+import { type Connection, createConnection, type ResultSetHeader, type RowDataPacket } from 'mysql2/promise';
 import { findServer } from '../../site/lab/find-server';
 import { Chance } from '../fuzz/chance';
 import { measureMemory } from '../fuzz/memory-watch';
@@ -67,6 +67,49 @@ const binary = findServer();
     }
   });
 
+  const questions = [
+    'SELECT LAST_INSERT_ID()',
+    'SELECT LAST_INSERT_ID() AS id',
+    'select last_insert_id() `the id`;',
+    'SELECT LAST_INSERT_ID() FROM DUAL',
+    'SELECT /* the row before */ LAST_INSERT_ID( ) LIMIT 1 ;',
+    'SELECT 1 + 1, LAST_INSERT_ID() + 0 AS id',
+    'SELECT LAST_INSERT_ID() UNION ALL SELECT @@last_insert_id',
+    'SELECT @@IDENTITY',
+    'SELECT @@session.last_insert_id AS id FROM DUAL',
+    "SHOW VARIABLES LIKE 'last_insert_id'",
+  ];
+  it.each(questions)('a session is told its own last key, to the last digit: %s', async (question) => {
+    const big = { supportBigNumbers: true, bigNumberStrings: true, database: 'app' };
+    const direct = await createConnection({ socketPath: site.server.socket, user: 'app', password: 'secret', ...big });
+    const sessions = await Promise.all(
+      [1, 2].map(() => createConnection({ socketPath: own.socket, user: 'app', password: 'secret', ...big })),
+    );
+    // No number of JavaScript's holds these.
+    site.keys.next = 2n ** 62n + 1n;
+    await direct.query('CREATE OR REPLACE TABLE told (id BIGINT AUTO_INCREMENT PRIMARY KEY, v INT)');
+    const [, columns] = await direct.query(question);
+    const names = columns.map(({ name }) => name);
+    const keys: string[] = [];
+    for (const db of sessions) {
+      const [{ insertId }] = await db.query<ResultSetHeader>('INSERT INTO told (v) VALUES (1), (2)');
+      keys.push(String(insertId));
+    }
+    expect(keys).toEqual([String(2n ** 62n + 1n), String(2n ** 62n + 3n)]);
+    for (const [at, db] of sessions.entries()) {
+      // Asked again, the answer must not come from another's, nor from a memory.
+      for (const way of ['query', 'execute', 'query'] as const) {
+        const asked = { sql: question, rowsAsArray: true };
+        const [rows, fields] = way === 'query' ? await db.query(asked) : await db.execute(asked);
+        expect(fields.map(({ name }) => name)).toEqual(names);
+        const values = (rows as unknown as unknown[][]).map((row) => String(row.at(-1)));
+        expect(new Set(values)).toEqual(new Set([keys[at]]));
+      }
+    }
+    await direct.query('DROP TABLE told');
+    await Promise.all([direct, ...sessions].map((db) => db.end()));
+  });
+
   it.each(['SET x.y.z = 1, @a', 'SET GLOBAL', 'FROBNICATE TABLE x', "SELECT 'open", 'SET @@nothing = 5', '/*'])(
     'what the proxy cannot read is for the server to judge: %s',
     async (sql) => {
@@ -126,5 +169,27 @@ const binary = findServer();
       20_000,
       () => 'the server keeps those of a session that ended',
     );
+  });
+
+  it('prepared statements are let go of when the session is reset, as often as that is', async () => {
+    const db = await RawClient.connect(own.socket);
+    const round = async (count: number): Promise<void> => {
+      for (let at = 0; at < count; at++) {
+        db.send(command(0x16, Buffer.from(`SELECT ${at}, '${'x'.repeat(2_000)}'`)));
+        await db.take(4);
+      }
+      // COM_RESET_CONNECTION
+      db.send(command(0x1f));
+      await db.take(1);
+    };
+    // The cache of parsed texts, which all sessions share, is full before it begins.
+    await round(1_500);
+    const before = await measureMemory();
+    await round(1_500);
+    await round(1_500);
+    const after = await measureMemory();
+    // Kept, their texts alone would be 6 MB.
+    expect(after.heapBytes - before.heapBytes).toBeLessThan(3 * 2 ** 20);
+    db.destroy();
   });
 });

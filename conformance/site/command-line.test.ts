@@ -34,6 +34,7 @@ const cases: readonly (readonly [args: string, code: number, says: string])[] = 
   ['lab compare --json --dir DIR', 1, 'no lab is running in'],
   ['status -c DIR/duara.yaml', 2, 'duara.yaml: cannot be read'],
   ['status --url 127.0.0.1', 2, 'a URL is wanted'],
+  ['status --url http://127.0.0.1:1 --token-file DIR/nowhere', 1, 'nowhere'],
   // A port that nobody may listen on without being noticed.
   ['status --url http://127.0.0.1:1', 1, 'is duara serve running there?'],
   ['serve', 2, "required option '-c, --config <file>'"],

@@ -13,7 +13,7 @@ export function statusPage(status: SiteStatus): string {
 ${table('This site', [
   ['proxy', `${status.proxy.listen ?? status.proxy.socket ?? 'off'} · ${status.proxy.connections} connections`],
   ['cache', `${status.proxy.cacheHits} hits, ${status.proxy.cacheMisses} misses`],
-  ['database', status.database.reachable ? (status.database.version ?? 'reachable') : 'not reachable'],
+  ['database', status.database.version ?? `not reachable: ${status.database.reason}`],
   ['scope', String(replication?.scope ?? '–')],
   ['own change sets', replication?.capture?.localSeq ?? '–'],
   ['log read up to', replication?.capture?.gtid ?? '–'],
@@ -49,7 +49,9 @@ function table(title: string, rows: readonly (readonly string[])[], head?: reado
 }
 
 function conflicts({ replication }: SiteStatus): string {
-  const rules = Object.entries(replication?.conflicts ?? {});
+  const known = replication?.conflicts ?? null;
+  if (known === null) return '–';
+  const rules = Object.entries(known);
   return rules.length === 0 ? 'none' : rules.map(([rule, count]) => `${rule}: ${count}`).join(', ');
 }
 

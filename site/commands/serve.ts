@@ -4,6 +4,8 @@ import { loadConfig } from '../config/load';
 import { startupProblems } from '../server-requirements';
 import { Site } from '../wiring';
 
+const KEPT_LOG_BYTES_MAX = 1 << 20;
+
 /** `duara serve`: runs one site until it is told to end. */
 export function serveCommand(): Command {
   return new Command('serve')
@@ -14,11 +16,15 @@ export function serveCommand(): Command {
 
 async function serve(file: string): Promise<void> {
   const config = loadConfig(file);
-  const destination = pino.destination({ fd: 2, sync: true });
+  const destination = pino.destination({ fd: 2, sync: true, maxLength: KEPT_LOG_BYTES_MAX });
+  // A disk that is full must not end the site; lines are kept for when it has room, up to that bound.
+  destination.on('error', () => undefined);
   const log = pino({ level: config.log.level, base: { site: config.site } }, destination);
+  // A supervisor may send it before the site runs, which would end the process.
+  let site: Site | null = null;
+  process.on('SIGHUP', () => site?.reloadCertificates());
   await startupProblems(config);
-  const site = await Site.start(config, log);
-  process.on('SIGHUP', () => site.reloadCertificates());
+  site = await Site.start(config, log);
   const signal = await nextSignal();
   const { drainSeconds } = config.proxy;
   log.info({ signal, drainSeconds }, 'ending: clients may finish what they are at; a second signal ends them at once');

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Command } from 'commander';
 import { loadConfig } from '../config/load';
@@ -9,6 +10,7 @@ import { say, webAddress } from './output';
 interface StatusOptions {
   readonly config: string;
   readonly url?: string;
+  readonly tokenFile?: string;
   readonly watch: boolean;
   readonly json: boolean;
 }
@@ -21,38 +23,64 @@ export function statusCommand(): Command {
     .description('sites, links, lag, whiteboards, alarms')
     .option('-c, --config <file>', 'duara.yaml of the site', 'duara.yaml')
     .option('--url <url>', 'admin pages to ask, instead of those that the configuration names', webAddress)
+    .option('--token-file <file>', 'with the token for --url, where that is not this machine')
     .option('--watch', 'again every second', false)
     .option('--json', 'as JSON', false)
     .action(async (options: StatusOptions) => {
-      do {
-        const status = await readStatus(options);
-        if (options.watch && !options.json && process.stdout.isTTY) process.stdout.write('\x1b[2J\x1b[H');
-        if (options.json) say(JSON.stringify(status));
-        else describe(status).forEach(say);
-        if (options.watch) await delay(watchEveryMs);
-      } while (options.watch);
+      if (!options.watch) return show(await readStatus(options), options);
+      for (;;) {
+        await watchOnce(options);
+        await delay(watchEveryMs);
+      }
     });
+}
+
+/** A site that is started again is one to go on watching. */
+async function watchOnce(options: StatusOptions): Promise<void> {
+  try {
+    show(await readStatus(options), options);
+  } catch (error) {
+    if (!(error instanceof NoStatusError)) throw error;
+    process.stderr.write(`${error.message}\n`);
+  }
+}
+
+function show(status: SiteStatus, { watch, json }: StatusOptions): void {
+  if (watch && !json && process.stdout.isTTY) process.stdout.write('\x1b[2J\x1b[H');
+  if (json) say(JSON.stringify(status));
+  else describe(status).forEach(say);
+}
+
+/** Nobody answers there, or not with a status. */
+class NoStatusError extends Error {
+  readonly code = 'DUARA_NO_STATUS';
 }
 
 async function readStatus(options: StatusOptions): Promise<SiteStatus> {
   let base = options.url;
-  const headers: Record<string, string> = {};
+  let token = options.tokenFile === undefined ? null : readFileSync(options.tokenFile, 'utf8');
   if (base === undefined) {
     const config = loadConfig(options.config);
     const { host, port } = parseAddress(config.admin.listen);
     const everywhere = host === '0.0.0.0' || host === '::';
     base = `http://${everywhere ? '127.0.0.1' : host.includes(':') ? `[${host}]` : host}:${port}`;
-    const token = readIfThere(dataFile(config, config.admin.tokenFile));
-    if (token !== null) headers['authorization'] = `Bearer ${token.trim()}`;
+    token ??= readIfThere(dataFile(config, config.admin.tokenFile));
   }
+  const headers: Record<string, string> = token === null ? {} : { authorization: `Bearer ${token.trim()}` };
   let reply: Response;
   try {
     reply = await fetch(new URL('/api/status', base), { headers, signal: AbortSignal.timeout(10_000) });
   } catch (error) {
-    throw new Error(`no site answers at ${base}: is duara serve running there?`, { cause: error });
+    throw new NoStatusError(`no site answers at ${base}: is duara serve running there?`, { cause: error });
   }
-  if (!reply.ok) throw new Error(`${base} answers ${reply.status}: ${await reply.text()}`);
-  return (await reply.json()) as SiteStatus;
+  if (!reply.ok) throw new NoStatusError(`${base} answers ${reply.status}: ${await reply.text()}`);
+  try {
+    return (await reply.json()) as SiteStatus;
+  } catch (error) {
+    throw new NoStatusError(`${base} answers something else than a status: are these Duara's admin pages?`, {
+      cause: error,
+    });
+  }
 }
 
 /** The status for people, line by line. */
@@ -64,7 +92,7 @@ function describe(status: SiteStatus): readonly string[] {
     `site ${status.site}: ${status.ready ? 'ready' : `waiting for ${status.waitingFor.join(', ')}`}`,
     `  proxy      ${proxy.listen ?? proxy.socket ?? 'off'}, ${proxy.connections} connections${byThread(proxy)}`,
     `  cache      ${describeCache(proxy)}`,
-    `  database   ${database.reachable ? database.version : 'not reachable'}`,
+    `  database   ${database.reachable ? database.version : `not reachable: ${database.reason}`}`,
     `  change sets of its own ${replication?.capture?.localSeq ?? '–'}, safe elsewhere ${ring?.safekept ?? '–'}, log read up to ${replication?.capture?.gtid ?? '–'}`,
     `  conflicts  ${describeConflicts(status)}`,
     `ring: epoch ${ring?.epoch ?? '–'}`,
@@ -110,6 +138,8 @@ const afterMiss: ReadonlySet<string> = new Set([
 ]);
 
 function describeConflicts({ replication }: SiteStatus): string {
-  const rules = Object.entries(replication?.conflicts ?? {});
+  const conflicts = replication?.conflicts ?? null;
+  if (conflicts === null) return '–';
+  const rules = Object.entries(conflicts);
   return rules.length === 0 ? 'none' : rules.map(([rule, count]) => `${rule} ${count}`).join(', ');
 }
