@@ -83,7 +83,7 @@ const binary = findServer();
     expect(port.log).toContain(`address already in use 127.0.0.1:${proxy}`);
     const socket = serve({ DUARA_PROXY_SOCKET: one?.database.socket ?? '' });
     expect(await socket.ended).toBe(1);
-    expect(socket.log).toContain(`another process listens on the socket ${one?.database.socket}`);
+    expect(socket.log).toContain(`in use: ${one?.database.socket}`);
     await asRoot('SELECT 1');
   });
 
