@@ -244,6 +244,7 @@ class ReloginPlay {
       {
         toBackend: (bytes) => this.line.hear(bytes),
         toClient: (bytes) => this.shows(bytes),
+        greeted: () => undefined,
         done: () => this.endsRenewal('done'),
         refused: () => this.endsRenewal('refused'),
         harmed: () => {},

@@ -69,6 +69,8 @@ export class BackendSupply implements BackendCounts {
   readonly counts: SupplyCounts = { reused: 0, opened: 0, renewed: 0, remembered: 0 };
   private readonly pool: IdlePool<PooledBackend>;
   private readonly history = new LoginHistory();
+  /** See ShownIds. */
+  readonly shownIds = new Map<number, number>();
   /** Their clients have gone, and the server has not confirmed yet that they are as new. */
   private readonly returning = new Map<PooledBackend, number>();
   private timer: NodeJS.Timeout | null = null;

@@ -35,6 +35,8 @@ export class LentBackend implements Channel, LentSide {
   private over = false;
   private attempt: BackendAttempt<PooledBackend> | null = null;
   private crowdedTries = 0;
+  /** The client takes this for its connection's id; null: it is. */
+  private shownId: number | null = null;
   /** Of a connection in place of the one at hand. */
   private readonly greeting = new GreetingWait();
 
@@ -125,6 +127,7 @@ export class LentBackend implements Channel, LentSide {
     this.over = true;
     this.attempt?.abandon();
     this.greeting.came();
+    if (this.shownId !== null) this.supply.shownIds.delete(this.shownId);
     // Nobody has asked anything of it yet.
     const { stage } = this;
     const untouched = stage.kind === 'relogin' && stage.login instanceof Relogin && stage.login.untouched;
@@ -317,6 +320,10 @@ export class LentBackend implements Channel, LentSide {
         const harmed = (): void => this.supply.harmed(this.place);
         const login = new Renewal(
           {
+            greeted: (connectionId) => {
+              this.shownId = Number(shown.connectionId);
+              this.supply.shownIds.set(this.shownId, Number(connectionId));
+            },
             toBackend: (bytes) => void this.backend.channel.write(bytes),
             toClient: (bytes) => this.events?.data(bytes),
             refused: () => this.destroy(),

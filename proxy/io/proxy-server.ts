@@ -6,7 +6,7 @@ import { KnownInserts } from '../session/known-inserts';
 import { AnsweredSettings } from '../session/answered-settings';
 import { StatementCache } from '../sql/statement-cache';
 import type { Arrival } from './arrival';
-import { connectBackend } from './backend-connection';
+import { type BackendAttempt, connectBackend } from './backend-connection';
 import { BackendSupply, type BackendCounts } from './backend-supply';
 import { Clients } from './clients';
 import { isLoopback } from './client-place';
@@ -40,6 +40,7 @@ const COMMAND_BYTES_MAX = 1 << 30;
 /** Starts to accept clients. Rejects with the system's error (EADDRINUSE, EACCES) when it cannot listen. */
 export async function startProxy(options: ProxyOptions): Promise<RunningProxy> {
   const { catalog, keys, versions, counters, readDefaults, smallestKey } = options;
+  const supply = supplyOf(options);
   const services: ProxyServices = {
     catalog,
     keys,
@@ -56,17 +57,12 @@ export async function startProxy(options: ProxyOptions): Promise<RunningProxy> {
     defaultsDoubted: 0,
     tick: 0,
     commandBytesMax: COMMAND_BYTES_MAX,
+    shownIds: supply.shownIds,
     ...(smallestKey === undefined ? {} : { smallestKey }),
     ...(options.sharedDefaults === undefined ? {} : { sharedDefaults: options.sharedDefaults }),
     ...(readDefaults === undefined ? {} : { defaultsReader: new ServerDefaultsReader(() => services, readDefaults) }),
   };
   const stopTicking = ticking(services);
-  const supply = new BackendSupply(
-    () => connectBackend(options.backend, options.backendWaitMs),
-    usedAgain(options) ?? nothingIsKept,
-    versions,
-    options.backendWaitMs,
-  );
   const transports: Transports = {
     clientTls: options.tls === undefined || options.tls === null ? null : new ClientTls(options.tls),
     links: new LinkKinds(options, new OwnPasswordKey()),
@@ -126,6 +122,12 @@ const TICK_MS = 1_000;
 function ticking(services: ProxyServices): () => void {
   const timer = setInterval(() => (services.tick += 1), TICK_MS).unref();
   return () => clearInterval(timer);
+}
+
+function supplyOf(options: ProxyOptions): BackendSupply {
+  const { backend, backendWaitMs, versions } = options;
+  const connect = (): BackendAttempt => connectBackend(backend, backendWaitMs);
+  return new BackendSupply(connect, usedAgain(options) ?? nothingIsKept, versions, backendWaitMs);
 }
 
 const nothingIsKept: IdleLimits = { connectionsMax: 0, idleMs: 0, lifeMs: 0, rememberMs: 0 };

@@ -8,6 +8,8 @@ import { encodeError } from '../wire/response';
 import { readLogin } from './relogin';
 
 export interface RenewalOwner {
+  /** The client, who knows the id of the greeting that it was shown, has this connection. */
+  greeted(connectionId: bigint): void;
   toBackend(bytes: Buffer): void;
   toClient(bytes: Buffer): void;
   /** See ReloginOwner. */
@@ -68,6 +70,7 @@ export class Renewal {
     // Another server in the place of the one that greeted: the client has to begin anew.
     if (!alike) return this.end(() => this.owner.abort());
     this.step = 'login';
+    this.owner.greeted(greeting.connectionId);
     const response = readLogin(this.clientLogin.payload);
     if (response === null || (response.capabilities & Capability.pluginAuth) === 0) this.owner.harmed();
     // What we cannot read the server may; its scramble is another one, though.

@@ -5,6 +5,7 @@ import type { StatementCache } from '../sql/statement-cache';
 import type { KnownInserts } from './known-inserts';
 import type { AnsweredSettings } from './answered-settings';
 import type { Isolation } from './session-fingerprint';
+import type { ShownIds } from './shown-ids';
 
 /** What all sessions of one proxy share. */
 export interface ProxyServices {
@@ -35,6 +36,8 @@ export interface ProxyServices {
   readonly defaultsReader?: DefaultsReader;
   /** Absent: where a reply does not tell which row was new first, nobody does. */
   readonly smallestKey?: SmallestKey;
+  /** Absent: every client was shown the greeting of its own connection. */
+  readonly shownIds?: ShownIds;
   /** How often `doubtDefaults` was called. */
   defaultsDoubted: number;
   /** Moves on now and then, as the seconds do: a clock that costs nothing to look at. */

@@ -18,6 +18,8 @@ import { doubtDefaults, freshSqlMode, knownSqlMode, type ProxyServices } from '.
 import type { ReplySummary } from './reply-summary';
 import { inTransaction, noteStatus, reset, residueLeft, type SessionState } from './session-state';
 import { withSqlMode } from './settings';
+import { killOfShown } from './shown-ids';
+import { noEntries } from './sparse';
 import { askSqlMode, sqlModeReply } from './sql-mode-question';
 import { TextHandler } from './text-handler';
 import { ToldKeys } from './told-keys';
@@ -125,7 +127,8 @@ export class StatementHandler {
     return this.settings.before({ kind: 'send', bytes: [ping], replies: [{ ...swallowedReply(), ping: true }] });
   }
 
-  private judge(command: ClientCommand, kind: Exclude<CommandReply, 'unknown'>, idle: boolean): CommandOutcome {
+  private judge(given: ClientCommand, kind: Exclude<CommandReply, 'unknown'>, idle: boolean): CommandOutcome {
+    const command = killOfShown(given, this.services.shownIds ?? noEntries);
     const { payload, framed } = command;
     const { questionError } = this.state;
     if (questionError !== null) return errorAnswer(questionError, command);

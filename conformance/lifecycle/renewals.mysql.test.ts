@@ -1,0 +1,95 @@
+import { connect, createServer, type Socket } from 'node:net';
+import { join } from 'node:path';
+import { Capability } from '../../proxy/wire/constants';
+import { findServer } from '../../site/lab/find-server';
+import { until } from '../lab/lab-process';
+import { type ProxiedServer, startProxiedServer } from '../wire/proxied-server';
+import { baseCapabilities } from '../wire/raw-client';
+import { SessionClient } from '../wire/session-client';
+import { type OwnProxy, proxyBefore } from './proxy-before';
+
+const binary = findServer();
+const idle = { connectionsMax: 4, idleMs: 600_000, lifeMs: 600_000, rememberMs: 0 };
+
+(binary?.flavour === 'mariadb' ? describe : describe.skip)(
+  'a client that is logged in over another connection than it was shown',
+  () => {
+    let site: ProxiedServer;
+    let hangs = false;
+    const path = (): string => join(site.dir, 'relay.sock');
+    const sockets = new Set<Socket>();
+    /** Takes the server's clients to it, or nowhere. */
+    const relay = createServer((client) => {
+      sockets.add(client.on('error', () => client.destroy()));
+      if (hangs) return;
+      const server = connect(site.server.socket);
+      sockets.add(server.on('error', () => server.destroy()));
+      client.pipe(server).pipe(client);
+    });
+
+    beforeAll(async () => {
+      if (binary === null) throw new Error('no server');
+      site = await startProxiedServer(binary);
+      await new Promise<void>((resolve) => relay.listen(path(), resolve));
+    });
+    afterAll(async () => {
+      for (const socket of sockets) socket.destroy();
+      await new Promise<void>((resolve) => relay.close(() => resolve()));
+      expect(site.errors).toEqual([]);
+      await site.stop();
+    });
+
+    /** It logs in otherwise than those before it. */
+    const other = { capabilities: baseCapabilities | Capability.foundRows };
+    const primed = async (backendWaitMs: number): Promise<OwnProxy> => {
+      const own = await proxyBefore(site, { backend: { path: path() }, idle, backendWaitMs });
+      for (let times = 0; times < 4; times++) await (await SessionClient.open(own.socket)).quit();
+      return own;
+    };
+
+    it('is found by the id that it knows', async () => {
+      const own = await primed(20_000);
+      const client = await SessionClient.open(own.socket, other);
+      expect(own.proxy.backends.counts.renewed).toBe(1);
+      const id = Number(client.greetedId);
+      expect(await client.ask('SELECT CONNECTION_ID()')).not.toEqual([[client.greetedId]]);
+      const manager = await SessionClient.open(own.socket, other);
+      const running = async (): Promise<boolean> =>
+        (await manager.ask("SELECT 1 FROM information_schema.processlist WHERE state = 'User sleep'")).length > 0;
+      const sleep = client.ask('DO SLEEP(200)');
+      await until(running, 60_000, () => 'it does not run');
+      expect(await manager.ask(`KILL QUERY ${id}`)).toMatch(/^ok/);
+      // Far from all that it was to sleep.
+    expect(await sleep).toMatch(/^ok|1317/);
+      const processKill = Buffer.alloc(4);
+      processKill.writeUInt32LE(id);
+      expect(await manager.say(0x0c, processKill)).toMatch(/^ok/);
+      await client.raw.until(() => client.raw.ended || client.raw.closed);
+      client.raw.destroy();
+      // It is nobody's any more, as it would be with the id of its own.
+      await until(
+        async () => /1094/.test(String(await manager.ask(`KILL ${id}`))),
+        60_000,
+        () => 'the id is known still',
+      );
+      await manager.quit();
+      await own.proxy.close();
+      expect(own.errors).toEqual([]);
+    });
+
+    it('is told which server hangs in the middle of its login', async () => {
+      const own = await primed(300);
+      hangs = true;
+      const { reused } = own.proxy.backends.counts;
+      await expect(SessionClient.open(own.socket, other)).rejects.toThrow(
+        `Duara: can't connect to the database server on '${path()}' (no greeting within 0.3 s)`,
+      );
+      hangs = false;
+      expect(own.proxy.backends.counts.reused - reused).toBe(1);
+      expect(own.proxy.backends.counts.renewed).toBe(1);
+      expect(own.refused).toEqual(['backend_away']);
+      await own.proxy.close();
+      expect(own.errors).toEqual([]);
+    });
+  },
+);
