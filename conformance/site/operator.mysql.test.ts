@@ -176,6 +176,25 @@ const binary = findServer();
     expect(await again.ended).toBe(0);
   });
 
+  test('who starts the server again with a setting that hides changes is told, and needs no other start once it is right', async () => {
+    const site = serve();
+    await site.ready();
+    // As new sessions find it when the server comes back; those that are there ended with it.
+    await asRoot("SET GLOBAL binlog_row_image = 'MINIMAL'");
+    const root = await createConnection({ socketPath: one?.database.socket ?? '', user: 'root' });
+    const [readers] = await root.query(
+      "SELECT id FROM information_schema.processlist WHERE command LIKE 'Binlog Dump%'",
+    );
+    for (const { id } of readers as { id: number }[]) await root.query(`KILL ${id}`);
+    await root.end();
+    const told = await site.becomes('told', ({ replication }) => replication?.phase === 'stopped');
+    expect(told.waitingFor.join()).toContain('binlog_row_image is MINIMAL, not FULL');
+    expect(told.alarms).toContainEqual(expect.objectContaining({ code: 'DUARA_SERVER_NOT_READY' }));
+    await asRoot("SET GLOBAL binlog_row_image = 'FULL'");
+    const again = await site.ready();
+    expect(again.replication?.reason).toBeNull();
+  });
+
   test('may write the log where no room is: the site goes on', async () => {
     const site = serve({}, { stderr: openSync('/dev/full', 'w') });
     await site.ready();

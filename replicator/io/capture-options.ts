@@ -1,7 +1,7 @@
 import type { BinlogEvent } from '../binlog/events';
 import type { Incarnation } from '../change-set';
 import type { Alarm, KeyBoard, Logger, ReplicationRules, WriteBoard } from '../ports';
-import type { DatabaseAddress } from './database-connection';
+import type { DatabaseAddress, DatabaseConnection } from './database-connection';
 import type { SpoolFiles } from './spool-files';
 
 /** A binary log as it is read: decoded events in order. */
@@ -33,6 +33,11 @@ export interface CaptureOptions {
   readonly startAt?: string;
   /** Transactions that an operator wants passed over, since they cannot be carried. */
   readonly skipGtids?: readonly string[];
+  /**
+   * Looks at the server's settings whenever it is connected to again: it may have been started with others. Capture does not
+   * read on while it rejects.
+   */
+  readonly checkAgain?: (connection: DatabaseConnection) => Promise<void>;
   /** Milliseconds since 1970. Default: the system's clock. */
   readonly wallMs?: () => number;
   /** Default 200. */

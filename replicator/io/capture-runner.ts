@@ -98,6 +98,7 @@ class CaptureRunner implements Capture {
   private readonly waiters = new Set<{ target: GtidPosition; resolve(): void; reject(error: Error): void }>();
   private readonly loop: Promise<void>;
   private reader: LogReader | null = null;
+  private wasConnected = false;
   /** The last transaction's repeat is not in the log any more. */
   private comparePurged = false;
   private stopped: Error | null = null;
@@ -170,6 +171,8 @@ class CaptureRunner implements Capture {
   private async readUntilLost(): Promise<void> {
     const connection = await DatabaseConnection.open(this.options.address, []);
     try {
+      if (this.wasConnected) await this.options.checkAgain?.(connection);
+      this.wasConnected = true;
       await this.weights.loadCollations(connection);
       this.schemas.forget();
       await this.schemas.loadCascades(connection);

@@ -110,9 +110,21 @@ async function startParts(
   const applied: VersionVector = new Map((await readApplied(books)).map(({ incarnation, seq }) => [incarnation, seq]));
   const window = await rebuildWindow(spool, self, applied, rules);
   const gate = new CausalGate();
-  const capture = await startCapture(captureOptions(options, spool, self, onAlarm));
-  clock.follow(capture);
   let stopped: string | null = null;
+  const checkAgain = async (connection: DatabaseConnection): Promise<void> => {
+    try {
+      await checkReady(connection, { ...options, onAlarm });
+      stopped = null;
+    } catch (error) {
+      if (!(error instanceof ServerNotReadyError)) throw error;
+      const unseen = 'what is committed meanwhile may never reach the other sites';
+      stopped = `the database server was started with other settings (${unseen}): ${error.message}`;
+      onAlarm({ code: error.code, message: stopped });
+      throw error;
+    }
+  };
+  const capture = await startCapture({ ...captureOptions(options, spool, self, onAlarm), checkAgain });
+  clock.follow(capture);
   capture.onStopped(({ message }) => (stopped = message));
   try {
     let applier: Applier | null = null;
