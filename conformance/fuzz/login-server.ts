@@ -137,6 +137,7 @@ export class LoginServer {
 
   private query(text: string): void {
     if (text.includes('init_connect')) return this.row(['', '16777216', '60', '0', this.ownCollation, '0', '10']);
+    if (text === 'SHOW GRANTS') return this.row(['GRANT USAGE ON *.* TO `somebody`@`%`']);
     if (text.includes('sql_mode')) return this.row(['', '16777216', 'REPEATABLE-READ']);
     if (text === whoText) return this.row([this.user, this.left]);
     this.left = /^SET @left = (\d+)$/.exec(text)?.[1] ?? this.left;

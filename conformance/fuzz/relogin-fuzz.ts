@@ -207,6 +207,7 @@ class ReloginPlay {
       {
         toBackend: (bytes) => this.tells(bytes),
         toClient: (bytes) => this.shows(bytes),
+        metered: () => false,
         sameSettings: () => !this.chance.oneIn(20),
         unfit: () => {},
         now: () => ({ ms: used.nowMs, changes: used.changes }),

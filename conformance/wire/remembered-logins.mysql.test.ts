@@ -134,6 +134,26 @@ const user = (name: string): LoginOptions => ({ user: name });
     for (const client of held) await client.quit();
   });
 
+  it('is always counted for an account whose queries are, and little is asked in its name', async () => {
+    const answered = async (connect: typeof direct, name: string): Promise<number> => {
+      await admin.query(`CREATE USER ${name}@localhost IDENTIFIED BY 'secret' WITH MAX_QUERIES_PER_HOUR 20`);
+      await admin.query(`GRANT ALL ON app.* TO ${name}@localhost`);
+      for (let times = 0; times < 30; times++) {
+        const client = await connect(user(name));
+        const answer = await client.ask('SELECT 1');
+        await client.quit();
+        if (String(answer).includes('max_queries_per_hour')) return times;
+      }
+      return Infinity;
+    };
+    await primed();
+    expect(await answered(direct, 'counted_here')).toBe(20);
+    const through = await answered(proxied, 'counted_there');
+    // What was asked to find it out.
+    expect(through).toBeLessThanOrEqual(20);
+    expect(through).toBeGreaterThanOrEqual(18);
+  });
+
   it('is not put to the server again, which hears nothing of a client that asks nothing', async () => {
     await primed();
     const first = await proxied();

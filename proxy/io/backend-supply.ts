@@ -87,6 +87,8 @@ export class BackendSupply implements BackendCounts {
 
   /** Users whose accounts were seen to be limited: the server has to count their logins. */
   private readonly limitedUsers = new Set<string>();
+  private readonly meteredUsers = new Set<string>();
+  private meteredSince = 0;
 
   constructor(
     private readonly connectNew: () => BackendAttempt,
@@ -152,6 +154,22 @@ export class BackendSupply implements BackendCounts {
   limited(user: string): void {
     if (this.limitedUsers.size >= LIMITED_MAX) this.limitedUsers.clear();
     this.limitedUsers.add(user);
+  }
+
+  /** See ReloginOwner. What was found out holds until accounts are seen to change. */
+  isMetered(user: string): boolean {
+    return (
+      this.meteredUsers.size > 0 &&
+      this.meteredSince === this.versions.settingsGeneration() &&
+      this.meteredUsers.has(user)
+    );
+  }
+
+  foundMetered(user: string): void {
+    const since = this.versions.settingsGeneration();
+    if (since !== this.meteredSince || this.meteredUsers.size >= LIMITED_MAX) this.meteredUsers.clear();
+    this.meteredSince = since;
+    this.meteredUsers.add(user);
   }
 
   /** Whether the login may be remembered. */

@@ -267,11 +267,13 @@ export class LentBackend implements Channel, LentSide {
         now: () => this.supply.now(),
         done: (agreed) => {
           this.supply.loginMs = agreed.loginMs;
+          if (agreed.meteredUser !== null) this.supply.foundMetered(agreed.meteredUser);
           backend.asNew(agreed, this.supply.remembers(agreed.remembered));
           this.justAgreed = true;
           this.letIn();
         },
         recalled: () => this.recalled(),
+        metered: (user) => this.supply.isMetered(user),
         unfit: () => this.supply.pause(),
         sameSettings: (settings) => this.supply.sameSettings(backend, settings),
         renew: (packet, error) => this.renew(packet, error),

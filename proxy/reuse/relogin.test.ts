@@ -37,6 +37,16 @@ const settingsReply = (initConnect = '', ownLimit = '0'): Buffer[] => [
   eof,
 ];
 
+/** To the question that is asked with it when the user is another than the one before. */
+const grantsReply = (...grants: readonly string[]): Buffer[] => [
+  Buffer.of(1),
+  Buffer.from('a definition'),
+  eof,
+  ...grants.map(text),
+  eof,
+];
+const settled = [...settingsReply(), ...grantsReply('GRANT USAGE ON *.* TO `app`@`%`')];
+
 /** Keeps what a login over a used connection does. */
 class Rig {
   readonly toServer: number[][] = [];
@@ -56,6 +66,7 @@ class Rig {
         },
         toClient: (bytes) => void this.toClient.push(...new PacketFramer().push(bytes)),
         sameSettings: () => true,
+        metered: (user) => user === 'metered',
         unfit: () => undefined,
         now: () => this.moment,
         done: (agreed) => {
@@ -90,7 +101,7 @@ class Rig {
 }
 
 function remembered(): RememberedLogin {
-  const rig = new Rig().client(login()).server(askAgain(), okBytes, ...settingsReply());
+  const rig = new Rig().client(login()).server(askAgain(), okBytes, ...settled);
   if (rig.agreed?.remembered === null || rig.agreed === null) throw new Error('not remembered');
   return rig.agreed.remembered;
 }
@@ -99,9 +110,9 @@ test('a login is put to the server as a change of user, and remembered when it a
   const rig = new Rig().client(login());
   expect(rig.toServer).toEqual([[Command.changeUser]]);
   rig.server(askAgain());
-  // The same answer, and the question for the settings.
-  expect(rig.toServer[1]).toEqual([7, Command.query]);
-  rig.server(okBytes, ...settingsReply());
+  // The same answer, and the questions for the settings, and for limits by the hour.
+  expect(rig.toServer[1]).toEqual([7, Command.query, Command.query]);
+  rig.server(okBytes, ...settled);
   expect(rig.outcomes).toEqual(['done']);
   expect(rig.toClient).toEqual([{ sequence: 2, payload: okBytes }]);
   expect(rig.agreed).toMatchObject({
@@ -114,7 +125,7 @@ test('a login is put to the server as a change of user, and remembered when it a
 test('the moment that counts is the one before the server was asked', () => {
   const rig = new Rig().client(login());
   rig.moment = { ms: 1_500, changes: 8 };
-  rig.server(askAgain(), okBytes, ...settingsReply());
+  rig.server(askAgain(), okBytes, ...settled);
   expect(rig.agreed?.remembered?.asked).toEqual({ ms: 1_000, changes: 7 });
 });
 
@@ -164,7 +175,7 @@ const forgotten: readonly (readonly [reason: string, packet: Packet, replies: re
   ['a plugin whose answers are not the same each time', login({ authPlugin: 'parsec' }), [askAgain('parsec'), okBytes]],
 ];
 test.each(forgotten)('is not remembered: %s', (_, packet, replies) => {
-  const rig = new Rig().client(packet).server(...replies, ...settingsReply());
+  const rig = new Rig().client(packet).server(...replies, ...settled);
   expect(rig.outcomes).toEqual(['done']);
   expect(rig.agreed?.remembered).toBeNull();
 });
@@ -181,9 +192,27 @@ const broughtAbout: readonly (readonly [what: string, packet: Packet, ownLimit: 
   ['a character set that the server may not know', login({ charset: 255 }), '0'],
 ];
 test.each(broughtAbout)('is not remembered, since a reset would take it away: %s', (_, packet, ownLimit) => {
-  const rig = new Rig().client(packet).server(askAgain(), okBytes, ...settingsReply('', ownLimit));
+  const rig = new Rig().client(packet).server(askAgain(), okBytes, ...settingsReply('', ownLimit), ...grantsReply());
   expect(rig.outcomes).toEqual(['done']);
   expect(rig.agreed).toMatchObject({ remembered: null, repeatingUser: 'app', loginMs: 10_000 });
+});
+
+test('a user whose queries are counted is not remembered, and nothing is asked in its name any more', () => {
+  const grant = 'GRANT USAGE ON *.* TO `app`@`%` IDENTIFIED BY PASSWORD "*1" WITH MAX_QUERIES_PER_HOUR 20';
+  const rig = new Rig()
+    .client(login())
+    .server(askAgain(), okBytes, ...settingsReply(), ...grantsReply(grant, 'GRANT 2'));
+  expect(rig.outcomes).toEqual(['done']);
+  expect(rig.agreed).toMatchObject({ remembered: null, repeatingUser: null, meteredUser: 'app' });
+  const next = new Rig().client(login({ user: Buffer.from('metered') }));
+  expect([next.outcomes, next.toServer]).toEqual([['renewed'], []]);
+});
+
+test('the user that was let in last is known: it is asked for the settings only, together with its login', () => {
+  const rig = new Rig(null, 'app').client(login());
+  expect(rig.toServer).toEqual([[Command.changeUser, 7, Command.query]]);
+  rig.server(askAgain(), okBytes, ...settingsReply());
+  expect(rig.agreed).toMatchObject({ repeatingUser: 'app', meteredUser: null, remembered: { user: 'app' } });
 });
 
 test('an init_connect is not passed over', () => {
@@ -230,7 +259,7 @@ test('whatever comes from either side, it ends once, and nobody is let in whom t
           const { payload } = below(2) === 0 ? login() : { payload: garbled(login().payload) };
           rig.client({ sequence: below(4), payload });
         } else if (below(3) === 0) {
-          rig.server(...settingsReply());
+          rig.server(...(below(2) === 0 ? settled : settingsReply()));
         } else {
           const payload = garbled(packets[below(packets.length)] ?? okBytes);
           agreedTo ||= payload[0] === 0;

@@ -7,7 +7,7 @@ import { PayloadTooShortError } from '../wire/payload-reader';
 import { decodeError } from '../wire/response';
 import { changesUserAlike, loginSignature, namesKnownCharset } from './login';
 import { type Moment, recalls, rememberLogin, type RememberedLogin } from './remembered-login';
-import { askSettings, SettingsReply } from './settings-question';
+import { askSettings, askSettingsAndLimits, SettingsReply } from './settings-question';
 
 /** The connection that is offered to a client again. */
 export interface OfferedConnection {
@@ -32,6 +32,8 @@ export interface Agreed {
   /** See Settings. */
   readonly ownCollation: boolean;
   readonly loginMs: number;
+  /** See ReloginOwner; null: nobody. */
+  readonly meteredUser: string | null;
 }
 
 export interface ReloginOwner {
@@ -39,6 +41,8 @@ export interface ReloginOwner {
   toClient(bytes: Buffer): void;
   /** Whether the server's settings are still those that the connection began with. */
   sameSettings(settings: string): boolean;
+  /** The server counts what this user does in an hour, so that nothing may be asked in its name. */
+  metered(user: string): boolean;
   /** The server has an init_connect, or is otherwise not one whose connections can be used again. */
   unfit(): void;
   now(): Moment;
@@ -63,7 +67,7 @@ type Step =
   /** COM_CHANGE_USER was sent; `ahead`: and all that follows it, too. */
   | { readonly kind: 'asked'; readonly login: Login; readonly ahead: boolean }
   /** The client's answer was said a second time. */
-  | { readonly kind: 'repeated'; readonly login: Login }
+  | { readonly kind: 'repeated'; readonly login: Login; readonly ahead: boolean }
   /** The server has asked the client, who has to say something; and: it has. */
   | { readonly kind: 'switched' }
   | { readonly kind: 'judged' }
@@ -171,7 +175,7 @@ export class Relogin {
       case 'asked':
         return this.firstReply(packet.payload, step);
       case 'repeated':
-        if (packet.payload[0] === AuthPacket.ok) return this.agreed(packet.payload, step.login, true);
+        if (packet.payload[0] === AuthPacket.ok) return this.agreed(packet.payload, step, true);
         return this.denied(packet.payload, step.login);
       case 'judged':
         return this.laterReply(packet.payload);
@@ -201,6 +205,7 @@ export class Relogin {
       return this.renew(packet);
     }
     const { user, authResponse, authPlugin, charset, connectAttributes } = response;
+    if (this.owner.metered(user.toString('latin1'))) return this.renew(packet);
     const database = response.database ?? Buffer.alloc(0);
     const change = { user, authResponse, database, charset, authPlugin, connectAttributes };
     const command = frame(encodeChangeUser(change, response.capabilities));
@@ -213,16 +218,16 @@ export class Relogin {
 
   private firstReply(payload: Buffer, { login, ahead }: Extract<Step, { kind: 'asked' }>): void {
     if (payload[0] === AuthPacket.ok && !ahead) {
-      this.owner.toBackend(askSettings);
-      return this.agreed(payload, login);
+      this.owner.toBackend(askSettingsAndLimits);
+      return this.agreed(payload, { login, ahead });
     }
     if (payload[0] !== AuthPacket.switch) return this.denied(payload, login);
     const { plugin, authData } = decodeAuthSwitchRequest(payload);
     const { authPlugin, authResponse, capabilities } = login.response;
     const spoken = (authPlugin ?? defaultPlugin) === plugin;
     if (spoken && scrambleOf(authData).equals(this.offered.scramble())) {
-      this.step = { kind: 'repeated', login };
-      if (!ahead) this.owner.toBackend(Buffer.concat([this.answer(authResponse), askSettings]));
+      this.step = { kind: 'repeated', login, ahead };
+      if (!ahead) this.owner.toBackend(Buffer.concat([this.answer(authResponse), askSettingsAndLimits]));
       return;
     }
     if (ahead || !oneAnswer.has(plugin) || (capabilities & Capability.pluginAuth) === 0) {
@@ -235,7 +240,7 @@ export class Relogin {
   private laterReply(payload: Buffer): void {
     if (payload[0] === AuthPacket.ok) {
       this.owner.toBackend(askSettings);
-      return this.agreed(payload, null);
+      return this.agreed(payload, { login: null, ahead: false });
     }
     if (payload[0] === AuthPacket.error) return this.refuse(payload);
     // An account of several plugins, and the next one is tried.
@@ -253,8 +258,9 @@ export class Relogin {
     this.tell(payload);
   }
 
-  private agreed(payload: Buffer, login: Login | null, repeated = false): void {
-    const reply = new SettingsReply(this.offered.capabilities);
+  /** `ahead`: of this user it is known, over this connection, that it is not metered. */
+  private agreed(payload: Buffer, { login, ahead }: { login: Login | null; ahead: boolean }, repeated = false): void {
+    const reply = new SettingsReply(this.offered.capabilities, login !== null && !ahead);
     const sameAgain = repeated && oneAnswer.has(login?.response.authPlugin ?? defaultPlugin);
     this.step = { kind: 'settings', ok: Buffer.from(payload), reply, login, sameAgain };
   }
@@ -268,12 +274,13 @@ export class Relogin {
       return login === null ? this.abort() : this.renew(login.packet);
     }
     this.step = { kind: 'over' };
-    const { attributesShown, ownCollation, ownLimit, loginMs } = answer;
+    const { attributesShown, ownCollation, ownLimit, hourlyLimit, loginMs } = answer;
     const user = login === null ? null : login.response.user.toString('latin1');
     // What only a login brings about would be gone with a reset of the connection.
-    const remembers = login !== null && sameAgain && !ownLimit && namesKnownCharset(login.response);
-    const remembered = remembers ? remember(login, ok, attributesShown) : null;
-    this.owner.done({ repeatingUser: user, remembered, ownCollation, loginMs });
+    const complete = !ownLimit && !hourlyLimit && login !== null && namesKnownCharset(login.response);
+    const remembered = complete && sameAgain ? remember(login, ok, attributesShown) : null;
+    const [repeatingUser, meteredUser] = hourlyLimit ? [null, user] : [user, null];
+    this.owner.done({ repeatingUser, meteredUser, remembered, ownCollation, loginMs });
     this.tell(ok);
   }
 

@@ -31,7 +31,7 @@ export interface JudgedLogin {
  * be here. It could have got the same by connecting that moment earlier, since the server does not end sessions whose
  * account is changed, locked or dropped. A client with an old password says other bytes, and is judged; so is everybody
  * once a change of accounts, rights or settings was seen, through us or in the binary log. A change that nobody sees
- * (SET GLOBAL past us, init_connect, an account's hourly limit) comes late by that moment. A wrong guess ends the
+ * (SET GLOBAL past us, init_connect) comes late by that moment. A wrong guess ends the
  * connection and its scramble with it: comparing gives nothing away by the time it takes.
  */
 export interface RememberedLogin extends JudgedLogin {
