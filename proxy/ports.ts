@@ -21,6 +21,8 @@ export interface ServerDefaults {
   readonly isolation: string;
   /** One character a byte. */
   readonly initConnect: string;
+  /** Equal as long as all settings are that a reply may depend on. */
+  readonly fingerprint: string;
 }
 
 /** A table or view by its full name. */
@@ -216,6 +218,10 @@ export interface TableVersionBoard {
   captureHealthy(): boolean;
   /** How often rights or global settings changed: sessions that begin at different counts may differ. */
   settingsGeneration(): number;
+  /** A command that may change them is under way: until `endSettings` their count is NaN, which equals no other. */
+  beginSettings(): void;
+  /** As `settingsChanged`. */
+  endSettings(): void;
   /** Rights or global settings changed; also flushes. */
   settingsChanged(): void;
 }

@@ -3,17 +3,25 @@ import type { Query } from './database-pool';
 
 /** Reads what new sessions begin with. Rejects as `query` does. */
 export async function readServerDefaults(query: Query): Promise<ServerDefaults> {
-  const [[row], [isolation]] = await Promise.all([query(defaultsSql, []), query(isolationSql, [])]);
+  const [[row], rows] = await Promise.all([query(defaultsSql, []), query(settingsSql, [])]);
+  const isolation = rows.find((each) => /_isolation$/.test(String(each['Variable_name'])));
   return {
     sqlMode: String(row?.['sqlMode'] ?? ''),
     commandBytesMax: Number(row?.['commandBytesMax']),
     isolation: String(isolation?.['Value'] ?? ''),
     initConnect: Buffer.from(String(row?.['initConnect'] ?? ''), 'utf8').toString('latin1'),
+    fingerprint: JSON.stringify([row, rows]),
   };
 }
 
 const defaultsSql =
   'SELECT @@GLOBAL.sql_mode AS sqlMode, @@GLOBAL.max_allowed_packet AS commandBytesMax, ' +
   '@@GLOBAL.init_connect AS initConnect';
-/** MySQL 8 and MariaDB 11.1 know the second name, those before them the first. */
-const isolationSql = "SHOW GLOBAL VARIABLES WHERE Variable_name IN ('tx_isolation', 'transaction_isolation')";
+/** What may make the reply to a SELECT another one, if sessions begin with it. */
+const inherited = `
+  character_set_client character_set_connection character_set_database character_set_results collation_connection
+  collation_database default_regex_flags default_week_format div_precision_increment group_concat_max_len lc_time_names
+  max_join_size max_sort_length old_mode sql_auto_is_null sql_big_selects sql_select_limit time_zone
+`;
+/** MySQL 8 and MariaDB 11.1 know the second name of the isolation level, those before them the first. */
+const settingsSql = `SHOW GLOBAL VARIABLES WHERE Variable_name IN ('${['tx_isolation', 'transaction_isolation', ...inherited.trim().split(/\s+/)].join("', '")}')`;

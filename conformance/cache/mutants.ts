@@ -51,6 +51,8 @@ export function proxyBoard(real: TableVersions, mutant: Mutant | null): TableVer
     captureHealthy: () => real.captureHealthy(),
     settingsGeneration: () => real.settingsGeneration(),
     settingsChanged: () => real.settingsChanged(),
+    beginSettings: () => real.beginSettings(),
+    endSettings: () => real.endSettings(),
   };
 }
 

@@ -131,6 +131,12 @@ class CountedVersions implements TableVersionBoard {
   settingsChanged(): void {
     this.board.settingsChanged();
   }
+  beginSettings(): void {
+    this.board.beginSettings();
+  }
+  endSettings(): void {
+    this.board.endSettings();
+  }
   captureHealthy(): boolean {
     return this.board.captureHealthy();
   }

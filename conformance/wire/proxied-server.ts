@@ -103,6 +103,10 @@ export class RecordingVersions implements TableVersionBoard {
     this.generation += 1;
     this.calls.push('settings');
   }
+  beginSettings(): void {}
+  endSettings(): void {
+    this.settingsChanged();
+  }
   captureHealthy(): boolean {
     return this.healthy;
   }

@@ -44,6 +44,8 @@ function boardOf(mutant: Mutant): TableVersionBoard {
     flushAll: () => real.flushAll(),
     settingsGeneration: () => real.settingsGeneration(),
     settingsChanged: () => real.settingsChanged(),
+    beginSettings: () => real.beginSettings(),
+    endSettings: () => real.endSettings(),
     captureHealthy: () => real.captureHealthy(),
   };
 }

@@ -14,7 +14,7 @@ const OWNER_COUNT = Object.keys(OWNERS).length;
 
 /**
  * Layout, in 32-bit words: flush generation, capture health, generations of settings, definitions and defaults, doubts,
- * moves, each owner's writes of anything in flight, versions, then each owner's in-flight counters.
+ * moves, changes of settings in flight, each owner's writes of anything in flight, versions, then each owner's in-flight counters.
  */
 const FLUSHES = 0;
 const HEALTHY = 1;
@@ -24,7 +24,9 @@ const DEFAULTS = 4;
 /** Commands of clients of which nobody knows yet whether they are read. */
 const DOUBTS = 5;
 const MOVES = 6;
-const ALL_IN_FLIGHT = 7;
+/** Commands that may change rights or settings, whose ends were not seen yet. */
+const SETTINGS_IN_FLIGHT = 7;
+const ALL_IN_FLIGHT = 8;
 const VERSIONS = ALL_IN_FLIGHT + OWNER_COUNT;
 const IN_FLIGHT = VERSIONS + SLOTS;
 const WORDS = IN_FLIGHT + SLOTS * OWNER_COUNT;
@@ -148,7 +150,18 @@ export class TableVersions implements TableVersionBoard {
   }
 
   settingsGeneration(): number {
-    return Atomics.load(this.words, SETTINGS);
+    return Atomics.load(this.words, SETTINGS_IN_FLIGHT) === 0 ? Atomics.load(this.words, SETTINGS) : Number.NaN;
+  }
+
+  beginSettings(): void {
+    Atomics.add(this.words, SETTINGS_IN_FLIGHT, 1);
+  }
+
+  endSettings(): void {
+    // Counted before it is discounted: who finds none in flight reads the new count.
+    this.settingsChanged();
+    const before = Atomics.sub(this.words, SETTINGS_IN_FLIGHT, 1);
+    if (before <= 0) throw new Error('endSettings without beginSettings');
   }
 
   settingsChanged(): void {

@@ -1,7 +1,7 @@
 import type { Server } from 'node:net';
 import { Flights } from '../cache/flights';
 import type { IdleLimits } from '../reuse/idle-pool';
-import type { ProxyServices } from '../session/proxy-services';
+import { type ProxyServices, unasked } from '../session/proxy-services';
 import { KnownInserts } from '../session/known-inserts';
 import { AnsweredSettings } from '../session/answered-settings';
 import { StatementCache } from '../sql/statement-cache';
@@ -51,12 +51,7 @@ export async function startProxy(options: ProxyOptions): Promise<RunningProxy> {
     settings: new AnsweredSettings(),
     cache: options.cache ?? null,
     flights: new Flights((ms, action) => void setTimeout(action, ms).unref()),
-    defaultSqlMode: null,
-    defaultsAskedMs: 0,
-    defaultIsolation: 'unknown',
-    defaultsDoubted: 0,
-    tick: 0,
-    commandBytesMax: COMMAND_BYTES_MAX,
+    ...unasked(COMMAND_BYTES_MAX),
     shownIds: supply.shownIds,
     ...(smallestKey === undefined ? {} : { smallestKey }),
     ...(options.sharedDefaults === undefined ? {} : { sharedDefaults: options.sharedDefaults }),

@@ -31,6 +31,7 @@ export class ServerDefaultsReader implements DefaultsReader {
     services.defaultSqlMode = null;
     if (defaults === null) return;
     const { sqlMode, commandBytesMax, isolation, initConnect } = defaults;
+    noteFingerprint(services, defaults, `${generation} ${defaultsDoubted}`);
     services.commandBytesMax = commandBytesMax;
     if (!keepsModes(services.statements.parse(initConnect, defaultSqlMode))) return;
     services.defaultSqlMode = sqlMode;
@@ -53,4 +54,15 @@ async function withinTime(reading: Promise<ServerDefaults>): Promise<ServerDefau
   } finally {
     clearTimeout(timer);
   }
+}
+
+/** A SET GLOBAL that went past us shows here. */
+function noteFingerprint(services: ProxyServices, { fingerprint: value }: ServerDefaults, cause: string): void {
+  const before = services.defaultsFingerprint;
+  services.defaultsFingerprint = { value, cause };
+  if (before !== undefined && before.value !== value) {
+    if (before.cause === cause) services.mixedReadings.add(services.readings);
+    services.versions.settingsChanged();
+  }
+  services.readings += 1;
 }

@@ -9,6 +9,7 @@ import { swallowedReply } from './pending-reply';
 import { forgetDefaults, knownSqlMode, type ProxyServices } from './proxy-services';
 import { ReplyCollector, type Storing } from './reply-collector';
 import { type Isolation, SessionFingerprint } from './session-fingerprint';
+import { changesLogins } from './settings-of-others';
 import { queryAttributes, type SessionState } from './session-state';
 import type { WriteTracker } from './write-tracker';
 import type { Waiting } from './waits';
@@ -70,6 +71,12 @@ const notCollected: Missed = { kind: 'send', collector: null };
 export class CachedReads {
   private readonly fingerprint: SessionFingerprint;
   private readonly asked: SessionCache | null;
+  /** Of the server's settings, when the session began. */
+  private generation: number;
+  /** ProxyServices.readings, then. */
+  private begunAt = 0;
+  /** How often the server is still told something that may begin the session, or has done so just now. */
+  private beginnings = 0;
   /** The text that has waited for another session's reply: it does so once. */
   private waited: string | null = null;
   /** Of a text that is being sent, which is to be judged behind it. */
@@ -81,19 +88,48 @@ export class CachedReads {
     private readonly writes: WriteTracker,
   ) {
     const { cache, catalog, versions } = services;
-    this.fingerprint = new SessionFingerprint(versions.settingsGeneration());
+    this.generation = versions.settingsGeneration();
+    this.fingerprint = new SessionFingerprint(this.generation);
     const view = new StateView(state);
     this.asked = cache === null ? null : new SessionCache(cache, view, this.fingerprint, catalog);
   }
 
-  /** The session has begun, with the rights and settings of now. */
+  /** The session has begun, with the rights and settings of now; nothing has changed them since it came to be here. */
   begins(): void {
-    this.fingerprint.reset(this.services.versions.settingsGeneration());
+    this.startsAnew(this.generation);
+    this.beginnings = this.state.usedConnection ? 2 : 0;
+  }
+
+  /** What was sent when the count of settings was `since` has made the session new. */
+  private startsAnew(since: number): void {
+    this.generation = this.services.versions.settingsGeneration();
+    this.fingerprint.reset(this.generation);
+    this.begunAt = this.services.readings;
+    if (this.generation !== since) this.fingerprint.lose();
+  }
+
+  /**
+   * The server is told something. On a used connection that is what may begin the session (RememberedLogin), with the
+   * settings of then.
+   */
+  sending(): void {
+    if (this.beginnings === 0) return;
+    this.checkBeginning();
+    this.beginnings -= 1;
+  }
+
+  private checkBeginning(): void {
+    if (this.services.versions.settingsGeneration() !== this.generation) this.fingerprint.lose();
   }
 
   /** The isolation level that it begins with. */
   inherits(isolation: Isolation): void {
     this.fingerprint.inherits(isolation);
+  }
+
+  /** How often the server's settings were seen to change. */
+  get settings(): number {
+    return this.services.versions.settingsGeneration();
   }
 
   /** See SessionFingerprint. */
@@ -107,6 +143,8 @@ export class CachedReads {
    */
   get mayHit(): boolean {
     const { nextTransactionSet, statusDoubtful } = this.state;
+    if (this.beginnings > 0) this.checkBeginning();
+    if (this.services.mixedReadings.has(this.begunAt)) this.fingerprint.lose();
     return this.asked !== null && !this.writes.dirty && !nextTransactionSet && !statusDoubtful;
   }
 
@@ -154,7 +192,8 @@ export class CachedReads {
    * from before it was sent only if none has moved since `moves` was read there.
    */
   private judge(asked: SessionCache, { text, parsed, key, moves }: SentRead): Storing | null {
-    const { cache, versions, flights, counters } = this.services;
+    const { cache, versions, flights, counters, mixedReadings } = this.services;
+    if (mixedReadings.has(this.begunAt)) this.fingerprint.lose();
     const answer = asked.ask(text, parsed);
     const reason = answer.kind === 'bypass' ? answer.reason : 'written_meanwhile';
     if (answer.kind === 'bypass' || cache === null || versions.moves() !== moves) {
@@ -225,22 +264,12 @@ export class CachedReads {
     this.fingerprint.lose();
   }
 
-  reset(): void {
+  /** `since`: `settings` when the command was sent. */
+  reset(since: number): void {
     this.asked?.sendFirst(null);
-    this.fingerprint.reset(this.services.versions.settingsGeneration());
+    this.startsAnew(since);
     // Not known: nothing is cached before it is.
     const known = knownSqlMode(this.services) !== null;
     this.fingerprint.inherits(known ? this.services.defaultIsolation : 'READ UNCOMMITTED');
   }
 }
-
-/** Sessions that begin from here on may have other rights than those that are there, or not be let in. */
-function changesLogins({ kind, tokens, body }: Statement): boolean {
-  const verb = tokens[body]?.upper ?? '';
-  if (verb === 'FLUSH' || verb === 'GRANT' || verb === 'REVOKE') return true;
-  if (kind !== 'ddl' && kind !== 'set') return false;
-  // CREATE OR REPLACE USER, SET DEFAULT ROLE, SET PASSWORD FOR; a login names a schema, too
-  return [1, 2, 3].some((ahead) => loginParts.has(tokens[body + ahead]?.upper ?? ''));
-}
-
-const loginParts: ReadonlySet<string> = new Set(['USER', 'ROLE', 'PASSWORD', 'SCHEMA', 'DATABASE']);

@@ -40,6 +40,11 @@ export interface ProxyServices {
   readonly shownIds?: ShownIds;
   /** How often `doubtDefaults` was called. */
   defaultsDoubted: number;
+  /** ServerDefaults.fingerprint, when it was read last; `cause`: what we knew of changes then. */
+  defaultsFingerprint?: { readonly value: string; readonly cause: string };
+  /** How often that was read, and the readings since which it was found to be another: sessions of then may begin with either. */
+  readings: number;
+  readonly mixedReadings: Set<number>;
   /** Moves on now and then, as the seconds do: a clock that costs nothing to look at. */
   tick: number;
 }
@@ -82,4 +87,30 @@ export function doubtDefaults(services: Defaults): void {
 export function forgetDefaults(services: Defaults): void {
   doubtDefaults(services);
   services.sharedDefaults?.defaultsChanged();
+}
+
+/** Before the server was asked anything. `commandBytesMax`: see ProxyServices. */
+export function unasked(
+  commandBytesMax: number,
+): Pick<
+  ProxyServices,
+  | 'defaultSqlMode'
+  | 'defaultsAskedMs'
+  | 'defaultIsolation'
+  | 'defaultsDoubted'
+  | 'commandBytesMax'
+  | 'readings'
+  | 'mixedReadings'
+  | 'tick'
+> {
+  return {
+    defaultSqlMode: null,
+    defaultsAskedMs: 0,
+    defaultIsolation: 'unknown',
+    defaultsDoubted: 0,
+    commandBytesMax,
+    readings: 0,
+    mixedReadings: new Set(),
+    tick: 0,
+  };
 }

@@ -6,7 +6,7 @@ import { zeroCounters } from '../zero-counters';
 import { AnsweredSettings } from './answered-settings';
 import { KnownInserts } from './known-inserts';
 import type { TableInfo } from '../ports';
-import type { ProxyServices } from './proxy-services';
+import { type ProxyServices, unasked } from './proxy-services';
 
 /**
  * What the sessions of one proxy share, for tests and rigs: there are no tables and no keys, nobody waits for time to pass,
@@ -24,12 +24,8 @@ export function sampleServices(changes: Partial<ProxyServices> = {}, cacheBytes:
     settings: new AnsweredSettings(),
     cache: cacheBytes === null ? null : new ReadCache({ board: versions, maxBytes: cacheBytes, counters }),
     flights: new Flights(() => {}),
+    ...unasked(1 << 26),
     defaultSqlMode: '',
-    defaultsAskedMs: 0,
-    defaultIsolation: 'unknown',
-    defaultsDoubted: 0,
-    tick: 0,
-    commandBytesMax: 1 << 26,
     ...changes,
   };
 }

@@ -47,6 +47,7 @@ export class SessionFingerprint {
   /** The session's rights in its default schema were read anew: the server keeps those until the next USE. */
   entersSchema(globals: number): void {
     if (ofTheSchema.test(this.settings.get('names') ?? '')) this.lose();
+    if (Number.isNaN(globals)) this.lose();
     if (globals === this.rights) return;
     this.rights = globals;
     this.cached = null;
@@ -210,6 +211,7 @@ export class SessionFingerprint {
     if (!value.every(({ kind, text: token }) => isLiteral(kind) && token !== '(')) return this.lose();
     for (const other of alsoSets.get(name) ?? []) this.forget(other);
     const isDefault = value.some(({ upper }) => upper === 'DEFAULT');
+    if (isDefault && Number.isNaN(globals)) return this.lose();
     this.set(name, isDefault ? `${text.slice(start, end)} ${globals}` : text.slice(start, end));
   }
 

@@ -112,7 +112,7 @@ export class StatementHandler {
     const first = this.defaults === 'known' || !bringsText(command) ? null : this.beginning(this.services);
     const outcome = first ?? this.settings.before(this.reads.withUnsent(this.judge(command, kind, idle)));
     if (outcome.kind !== 'wait') this.keysDone();
-    if (outcome.kind === 'send') this.toldAt = this.services.tick;
+    if (outcome.kind === 'send') this.tells();
     return outcome.kind === 'send' && outcome.doubt !== undefined ? this.told.hold(outcome, outcome.doubt) : outcome;
   }
 
@@ -123,8 +123,13 @@ export class StatementHandler {
 
   /** Without it the server would end the connection of a client that was there all the time (wait_timeout). */
   signOfLife(): Exclude<CommandOutcome, { kind: 'wait' }> {
-    this.toldAt = this.services.tick;
+    this.tells();
     return this.settings.before({ kind: 'send', bytes: [ping], replies: [{ ...swallowedReply(), ping: true }] });
+  }
+
+  private tells(): void {
+    this.toldAt = this.services.tick;
+    this.reads.sending();
   }
 
   private judge(given: ClientCommand, kind: Exclude<CommandReply, 'unknown'>, idle: boolean): CommandOutcome {
@@ -160,8 +165,10 @@ export class StatementHandler {
       case Command.createDb:
       case Command.dropDb:
         return this.send(command, kind, writesAnything, () => this.services.catalog.forget());
-      case Command.resetConnection:
-        return this.send(command, kind, writesNothing, () => this.afterReset());
+      case Command.resetConnection: {
+        const { settings } = this.reads;
+        return this.send(command, kind, writesNothing, () => this.afterReset(settings));
+      }
       case Command.changeUser:
         return this.changeUser(command, kind);
       case Command.setOption: {
@@ -255,11 +262,12 @@ export class StatementHandler {
     if (summary !== null && summary.status !== null) noteStatus(this.state, summary.status);
   }
 
-  private afterReset(): void {
+  /** `settings`: CachedReads', when the command was sent. */
+  private afterReset(settings: number): void {
     const defaultSqlMode = knownSqlMode(this.services);
     // The transaction was rolled back.
     this.writes.end(writesNothing, { inTransaction: false, commits: true });
-    this.reads.reset();
+    this.reads.reset(settings);
     reset(this.state, defaultSqlMode === null ? this.state.mode : withSqlMode(this.state.mode, defaultSqlMode));
     if (defaultSqlMode === null && this.services.defaultsReader !== undefined) this.defaults = 'due';
   }
@@ -279,8 +287,9 @@ export class StatementHandler {
     if (leak !== null) return errorAnswer(leak, command);
     // Read now: when the server has answered, the memory that the command came in holds something else.
     const changed = changedUser(payload, this.state.capabilities);
-    return this.send(command, kind, writesNothing, () => this.userChanged(changed), {
-      failure: () => this.userKept(),
+    const { settings } = this.reads;
+    return this.send(command, kind, writesNothing, () => this.userChanged(changed, settings), {
+      failure: () => this.userKept(settings),
       refusal,
     });
   }
@@ -289,15 +298,15 @@ export class StatementHandler {
    * The server clears the session before it judges, and lets the old user go on in it (seen on MariaDB 10.11): temporary
    * tables, prepared statements and settings are gone, and the character set is the server's own.
    */
-  private userKept(): void {
-    this.afterReset();
+  private userKept(settings: number): void {
+    this.afterReset(settings);
     this.state.mode = { ...this.state.mode, doubleByte: null };
     // Whether the default schema stays depends on the server, and so may more.
     this.reads.lose();
   }
 
-  private userChanged(changed: ChangedUser | null): void {
-    this.afterReset();
+  private userChanged(changed: ChangedUser | null, settings: number): void {
+    this.afterReset(settings);
     const { state } = this;
     if (changed === null) {
       // The server has understood more of it than we.

@@ -17,7 +17,8 @@ import { definitionChanges, indexedTable, isTemporaryDdl } from './table-definit
 import { fullName, lookUp, type Scope } from './table-lookup';
 import { redefine } from './table-redefinition';
 import { isUnheardOf } from '../sql/unheard-of';
-import { type WriteScope, writesAnything, writesNothing, writesPerhaps } from './write-tracker';
+import { changesOthers } from './settings-of-others';
+import { type WriteScope, writesAnything, writesNothing, writesPerhaps, writesSettings } from './write-tracker';
 import type { Waiting } from './waits';
 import { changedSet, noMembers } from './sparse';
 
@@ -93,22 +94,13 @@ export function planText(source: StatementSource, state: SessionState, services:
   const executes: Statement[] = [];
   const keyedByTrigger: TriggeredPlace[] = [];
   const slots = new Set<number>();
-  const prepares = parsed.statements.some(({ kind }) => kind === 'prepare');
-  const scope: Scope = {
-    schema: source.schema,
-    temporary: state.temporary,
-    redefined: new Map(),
-    variables: new Map(),
-    named: prepares ? new Map(state.named) : null,
-    mode: state.mode,
-  };
+  const scope = scopeAtStart(source, state);
   let { statements } = parsed;
   const alone = parsed.statements.length === 1;
   // What the text looks back at would be the question.
   const asks = !asksBack(parsed);
   const asksRows = alone && asks && source.prepares !== true && !state.nextTransactionSet;
-  let all = parsed.broken && services.cache !== null;
-  let unread = false;
+  let [all, unread] = [parsed.broken, false];
   for (let index = 0; index < statements.length; index++) {
     const statement = statements[index];
     if (statement === undefined) break;
@@ -147,7 +139,8 @@ export function planText(source: StatementSource, state: SessionState, services:
       ];
     }
   }
-  const writes = writeScope({ all, slots }, text, parsed);
+  const ran = [...statements, ...executes];
+  const writes = services.cache === null ? writesNothing : writeScope({ all, ran, slots }, text, parsed);
   return {
     kind: 'plan',
     parsed,
@@ -164,16 +157,33 @@ export function planText(source: StatementSource, state: SessionState, services:
   };
 }
 
+function scopeAtStart({ parsed, schema }: StatementSource, { temporary, named, mode }: SessionState): Scope {
+  const prepares = parsed.statements.some(({ kind }) => kind === 'prepare');
+  return {
+    schema,
+    temporary,
+    redefined: new Map(),
+    variables: new Map(),
+    named: prepares ? new Map(named) : null,
+    mode,
+  };
+}
+
 /** What was prepared runs in the default schema of then. */
 function scopeOf({ schema }: NamedStatement, scope: Scope): Scope {
   return schema === scope.schema ? scope : { ...scope, schema };
 }
 
 function writeScope(
-  { all, slots }: { readonly all: boolean; readonly slots: ReadonlySet<number> },
+  {
+    all,
+    ran,
+    slots,
+  }: { readonly all: boolean; readonly ran: readonly Statement[]; readonly slots: ReadonlySet<number> },
   text: string,
   parsed: ParsedText,
 ): WriteScope {
+  if (ran.some(changesOthers)) return writesSettings;
   if (all) return isUnheardOf(text, parsed) ? writesPerhaps : writesAnything;
   return slots.size > 0 ? { kind: 'tables', slots: [...slots] } : writesNothing;
 }

@@ -4,12 +4,14 @@ import type { TableVersionBoard } from '../ports';
 export type WriteScope =
   | { readonly kind: 'none' }
   | { readonly kind: 'tables'; readonly slots: readonly number[] }
-  | { readonly kind: 'all' }
+  /** `settings`: rights too, or what sessions begin with. */
+  | { readonly kind: 'all'; readonly settings?: true }
   /** Anything, or nothing where the server's parser refuses it (isUnheardOf). */
   | { readonly kind: 'doubt' };
 
 export const writesNothing: WriteScope = { kind: 'none' };
 export const writesAnything: WriteScope = { kind: 'all' };
+export const writesSettings: WriteScope = { kind: 'all', settings: true };
 export const writesPerhaps: WriteScope = { kind: 'doubt' };
 
 /** What the session is after a command. */
@@ -55,6 +57,7 @@ export class WriteTracker {
       (this.sent.length > 0 && this.sent.some((each) => each.all || each.scope.kind === 'doubt'));
     if (scope.kind === 'none' && !all) return;
     this.sent.push({ scope, all });
+    if (changesSettings(scope)) versions.beginSettings();
     if (all) versions.beginAll();
     else if (scope.kind === 'doubt') versions.beginDoubt();
     if (scope.kind === 'tables') for (const slot of scope.slots) versions.beginWrite(slot);
@@ -75,6 +78,7 @@ export class WriteTracker {
     else if (scope.kind === 'tables') this.held.push(...scope.slots);
     if (!after.inTransaction) this.release(versions);
     else if (after.commits) this.raise(versions);
+    if (ended !== undefined && changesSettings(ended.scope)) versions.endSettings();
     if (ended?.all === true) versions.endAll();
     else if (ended?.scope.kind === 'doubt') versions.endDoubt(written);
   }
@@ -91,6 +95,7 @@ export class WriteTracker {
     if (versions === null || !this.dirty) return;
     for (const { scope, all } of this.sent.splice(0)) {
       if (scope.kind === 'tables') this.held.push(...scope.slots);
+      if (changesSettings(scope)) versions.endSettings();
       if (all) versions.endAll();
       else if (scope.kind === 'doubt') versions.endDoubt(true);
     }
@@ -114,4 +119,8 @@ export class WriteTracker {
     if (this.heldAll) versions.flushAll();
     this.heldAll = false;
   }
+}
+
+function changesSettings(scope: WriteScope): boolean {
+  return scope.kind === 'all' && scope.settings === true;
 }
