@@ -4,7 +4,7 @@ import { ServerStatus } from '../wire/constants';
 import { Admission } from './admission';
 import type { Dependencies } from './cacheability';
 import { type CacheKeyParts, type CacheSpace, CacheSpaces } from './cache-space';
-import { storableReply } from './reply-check';
+import { type StorableReply, storableReply } from './reply-check';
 
 /** Slots of the board, and their versions when they were looked at. */
 interface Watched {
@@ -44,6 +44,7 @@ export interface Entry {
   readonly space: CacheSpace;
   readonly sql: string;
   readonly statusAt: readonly number[];
+  readonly rows: number;
 }
 
 export interface ReadCacheOptions {
@@ -73,6 +74,8 @@ export class ReadCache {
   private readonly spaces = new CacheSpaces();
   private readonly entries: LRUCache<Entry, Buffer>;
   private readonly admission = new Admission();
+  /** How many rows the reply has that was found last. */
+  rowsFound = 0;
   /** Replies kept so far. */
   private stored = 0;
 
@@ -123,6 +126,7 @@ export class ReadCache {
       this.entries.get(entry);
     }
     this.options.counters.cacheHits += 1;
+    this.rowsFound = entry.rows;
     return inTransaction ? this.inTransaction(entry) : entry.reply;
   }
 
@@ -181,7 +185,7 @@ export class ReadCache {
     const { capabilities, mariaDbCapabilities } = ticket.space.parts;
     const storable = storableReply(reply, capabilities, mariaDbCapabilities);
     if (storable === null) return 'reply_kind';
-    const watched = ticket.row !== null && storable.hasRows ? ticket.row : ticket.tables;
+    const watched = ticket.row !== null && storable.rows > 0 ? ticket.row : ticket.tables;
     if (!this.isCurrent(watched)) return 'written_meanwhile';
     if (!this.isQuiet(watched)) return 'write_in_flight';
     for (const at of storable.statusAt) {
@@ -190,7 +194,7 @@ export class ReadCache {
     const space = this.spaces.kept(ticket.space);
     const old = space.entries.get(sql);
     if (old !== undefined) this.entries.delete(old);
-    const entry = entryOf(space, sql, reply, watched, storable.statusAt);
+    const entry = entryOf(space, sql, reply, watched, storable);
     entry.frontAt = this.stored += 1;
     this.spaces.kept(space).entries.set(sql, entry);
     this.entries.set(entry, reply, { size });
@@ -256,7 +260,13 @@ export class ReadCache {
   }
 }
 
-function entryOf(space: CacheSpace, sql: string, reply: Buffer, watched: Watched, statusAt: readonly number[]): Entry {
+function entryOf(
+  space: CacheSpace,
+  sql: string,
+  reply: Buffer,
+  watched: Watched,
+  { rows, statusAt }: StorableReply,
+): Entry {
   const { slots, versions } = watched;
   const last = slots.length - 1;
   const [slot, version] = [slots[0], versions[0]];
@@ -266,5 +276,18 @@ function entryOf(space: CacheSpace, sql: string, reply: Buffer, watched: Watched
   }
   const more = last > 1 ? watched : null;
   // Field by field: what is made by spreading gets a shape of its own, which is slower to look at for each hit.
-  return { reply, frontAt: 0, slot, version, lastSlot, lastVersion, more, inTransaction: null, space, sql, statusAt };
+  return {
+    reply,
+    frontAt: 0,
+    slot,
+    version,
+    lastSlot,
+    lastVersion,
+    more,
+    inTransaction: null,
+    space,
+    sql,
+    statusAt,
+    rows,
+  };
 }

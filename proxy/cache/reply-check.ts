@@ -19,7 +19,7 @@ const unfit =
 
 /** A reply that may be sent again as it is. */
 export interface StorableReply {
-  readonly hasRows: boolean;
+  readonly rows: number;
   /** Where the server's status flags stand, two bytes each. */
   readonly statusAt: readonly number[];
 }
@@ -62,7 +62,7 @@ export function storableReply(reply: Buffer, capabilities: number, mariaDbCapabi
   const status = statusAtEnd(reply.subarray(last), deprecateEof);
   if (status === null) return null;
   statusAt.push(last + status);
-  return { hasRows: packets > head + 1, statusAt };
+  return { rows: packets - head - 1, statusAt };
 }
 
 /** How many packets of columns follow; null when it is not the beginning of a result set. */

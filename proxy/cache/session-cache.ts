@@ -1,6 +1,7 @@
 import type { BypassReason, Catalog, FullName } from '../ports';
 import type { SessionFingerprint } from '../session/session-fingerprint';
 import type { ParsedText } from '../sql/classifier';
+import { asksBack, asksForRowsOnly, mayCountRows, selectOf } from './looking-back';
 import { type Cacheability, cacheability, type SessionFacts, sessionReason } from './cacheability';
 import type { CacheKeyParts, CacheSpace } from './cache-space';
 import type { CacheTicket, ReadCache } from './read-cache';
@@ -30,6 +31,8 @@ export type Confirmation = CacheTicket | null | Promise<void>;
 export class SessionCache {
   /** The SELECT that was last answered from the cache, while the server does not know of it. */
   private unsent: string | null = null;
+  /** Rows of that SELECT, as long as FOUND_ROWS() has to tell of them and the server does not know it; null: it does. */
+  private rowsOwed: number | null = null;
   /** Where equal sessions look; found anew when one of its parts changes. */
   private joined: CacheSpace | null = null;
 
@@ -52,7 +55,10 @@ export class SessionCache {
     const { inTransaction } = view;
     if (inTransaction && !this.readsCommitted) return null;
     const reply = this.cache.find(this.space(), text, inTransaction);
-    if (reply !== null) this.unsent = text;
+    if (reply !== null) {
+      this.unsent = text;
+      this.rowsOwed = this.cache.rowsFound;
+    }
     return reply;
   }
 
@@ -154,9 +160,17 @@ export class SessionCache {
    * about the one before it (FOUND_ROWS(), SHOW WARNINGS, …), which the server did not see. null: nothing.
    */
   sendFirst(parsed: ParsedText | null): string | null {
-    const { unsent } = this;
+    const { unsent, rowsOwed } = this;
     this.unsent = null;
-    return unsent !== null && (parsed === null || asksBack(parsed)) ? unsent : null;
+    const first =
+      unsent !== null && (parsed === null || asksBack(parsed))
+        ? unsent
+        : rowsOwed !== null && parsed !== null && asksForRowsOnly(parsed)
+          ? selectOf(rowsOwed)
+          : null;
+    // Behind other statements FOUND_ROWS() is still that of the SELECT before them.
+    if (first !== null || parsed === null || mayCountRows(parsed)) this.rowsOwed = null;
+    return first;
   }
 }
 
@@ -164,23 +178,5 @@ function sameTables(some: readonly FullName[], others: readonly FullName[]): boo
   return (
     some.length === others.length &&
     some.every(({ schema, table }, at) => others[at]?.schema === schema && others[at]?.table === table)
-  );
-}
-
-/** SQL%ROWCOUNT: in sql_mode ORACLE. */
-const backwardWords = new Set(['FOUND_ROWS', 'ROW_COUNT', 'ROWCOUNT', 'WARNINGS', 'ERRORS', 'DIAGNOSTICS']);
-const backwardVariables = new Set(['warning_count', 'error_count']);
-
-/** Whether the text may look at the outcome of the command before it. */
-export function asksBack({ statements, broken }: ParsedText): boolean {
-  if (broken) return true;
-  return statements.some(
-    ({ effect, tokens }) =>
-      effect === 'unknown' ||
-      tokens.some(
-        ({ kind, upper, text }) =>
-          ((kind === 'word' || kind === 'name') && backwardWords.has(upper.toUpperCase())) ||
-          ((kind === 'systemVariable' || kind === 'word') && backwardVariables.has(text.toLowerCase())),
-      ),
   );
 }

@@ -1,6 +1,7 @@
 import { ServerStatus } from '../wire/constants';
 import { ownQuery } from '../wire/command';
-import { asksBack, SessionCache, type SessionView } from '../cache/session-cache';
+import { asksBack } from '../cache/looking-back';
+import { SessionCache, type SessionView } from '../cache/session-cache';
 import type { BypassReason } from '../ports';
 import type { ParsedText, Statement } from '../sql/classifier';
 import type { ClientCommand } from './client-command';

@@ -1,7 +1,7 @@
 import type { ErrorPacket } from '../wire/response';
 import { keyRefused, settingRefused } from '../errors';
 import { rowOf } from '../cache/row-of';
-import { asksBack } from '../cache/session-cache';
+import { asksBack } from '../cache/looking-back';
 import { touchedTables } from '../cache/touched-tables';
 import type { KeyPlace } from '../keys/key-edits';
 import type { TableInfo } from '../ports';
