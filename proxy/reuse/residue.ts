@@ -49,7 +49,8 @@ function residueOfStatement(statement: Statement): Residue {
     case 'savepoint':
       return locksLeft(tokens);
     case 'set':
-      return setClearedByChangeUser(statement) ? locksLeft(tokens) : 'unknown';
+      if (!setClearedByChangeUser(statement)) return 'unknown';
+      return endsSessions(statement) ? 'reset' : locksLeft(tokens);
     case 'insert':
     case 'replace':
     case 'load':
@@ -96,6 +97,11 @@ function setClearedByChangeUser(statement: Statement): boolean {
   const assignments = setAssignments(statement);
   if (assignments === null) return isTransactionSetting(statement);
   return assignments.every(({ scope, name }) => scope === 'user' || (scope === 'session' && cleared.has(name)));
+}
+
+/** What the server does of its own accord, while the next client, who was let in without it, has not asked anything. */
+function endsSessions(statement: Statement): boolean {
+  return setAssignments(statement)?.some(({ name }) => name === 'wait_timeout') ?? false;
 }
 
 /** SET [SESSION | LOCAL] TRANSACTION …. */
