@@ -15,50 +15,7 @@ interface Outcome {
   readonly found: readonly Difference[];
 }
 
-const onlyIds = ({ found }: Outcome): boolean =>
-  found.every(({ about }) => about === 'insert id' || about === 'LAST_INSERT_ID()');
-
-/** What marks the row that has this key directly, if this step has written it. */
-function tagOf({ step, direct }: Outcome, key: bigint): string | null {
-  const row = [...direct.rows.values()].flat().find(({ id }) => BigInt(id ?? 0) === key);
-  const tag = row?.['u'] ?? null;
-  return tag !== null && placeOf(step, tag) >= 0 ? tag : null;
-}
-
-/** Where a value stands in what the step sends. */
-function placeOf({ sql, executions }: Step, value: string): number {
-  return executions === null ? sql.indexOf(value) : JSON.stringify(executions).indexOf(value);
-}
-
-function isBehindLarge(step: Step, tag: string): boolean {
-  return step.large.some((large) => {
-    const at = placeOf(step, String(large));
-    return at >= 0 ? at < placeOf(step, tag) : step.sql.includes(String(large));
-  });
-}
-
-/** Some of its rows may bring keys, and those of updated rows are told. */
-const tellsKeys = ({ sql }: Step): boolean =>
-  /= LAST_INSERT_ID\(id\)/.test(sql) && /\((?:[^()]*, )?`?id`?[,)]/i.test(sql);
-
 export const explanations: readonly Explanation[] = [
-  {
-    name: 'first generated row behind a key of its own, in a text of several statements',
-    why:
-      'IGNORE or ON DUPLICATE KEY UPDATE, and all rows before a large key of the list (with LAST_INSERT_ID(id), any key) were ' +
-      'left out or updated. The rows behind it get their keys as values, which the server does not take for generated. Of a ' +
-      'lone statement the site looks which of its keys is there before the client hears of it; in a text of several the next ' +
-      'one has run by then. Rows and keys are right, only the client is not told of the first of them.',
-    applies: (outcome) => {
-      const { step, direct } = outcome;
-      if (!/; \S/.test(step.sql) || !/\bIGNORE\b|ON DUPLICATE/i.test(step.sql) || !onlyIds(outcome)) return false;
-      return outcome.found.every(({ about, reply }) => {
-        const told = about === 'insert id' ? (direct.told[reply ?? 0]?.insertId ?? 0n) : direct.lastInsertId;
-        const tag = tagOf(outcome, told);
-        return tag !== null && (tellsKeys(step) || isBehindLarge(step, tag));
-      });
-    },
-  },
   {
     name: 'REPLACE that meets its own keys',
     why:
