@@ -106,7 +106,7 @@ export function keysFor(
     readonly state: SessionState;
     readonly services: ProxyServices;
     /** A question before it does no harm. */
-    readonly asks: boolean;
+    asks(): boolean;
     /** Its query, asked before it, has the rows that it will have. */
     readonly asksRows: boolean;
   },
@@ -123,7 +123,7 @@ export function keysFor(
   const table = target.info;
   const keyed = table.replicated && table.autoIncrement !== null;
   // Not asked, a zero that may be a key counts as none.
-  if (keyed && asks && scope.mode.noAutoValueOnZero === null) return { kind: 'ask', expression: sqlModeExpression };
+  if (keyed && scope.mode.noAutoValueOnZero === null && asks()) return { kind: 'ask', expression: sqlModeExpression };
   const calls = keyed && (callsStored(insert) || readsFunctions(statement, scope, state, services));
   if (typeof calls !== 'boolean') return calls;
   const decision = decideKeying(insert, target.seen ?? table, text, scope.mode, calls);
@@ -138,7 +138,8 @@ export function keysFor(
     };
   const { rows, updateEdits, anyKeyJumps, mayLeaveOut, byValue, guard } = decision;
   let { demand } = decision;
-  if (demand.kind === 'unknown' && asksRows && (demand.updates === true || (table.autoIncrement?.bits ?? 64) < 64)) {
+  const mayAsk = demand.kind === 'unknown' && asksRows && asks();
+  if (demand.kind === 'unknown' && mayAsk && (demand.updates === true || (table.autoIncrement?.bits ?? 64) < 64)) {
     const expression = countOf(text, insert);
     const answer = expression === null ? null : state.answers.get(expression);
     if (answer === undefined && expression !== null) return { kind: 'ask', expression };
@@ -146,7 +147,7 @@ export function keysFor(
   }
   const seen = target.seen ?? table;
   const place =
-    asksRows && table.autoIncrement !== null ? queriedKey(insert, seen.autoIncrement ?? table.autoIncrement) : null;
+    mayAsk && table.autoIncrement !== null ? queriedKey(insert, seen.autoIncrement ?? table.autoIncrement) : null;
   if (demand.kind === 'unknown' && place !== null) {
     const columns = insert.columns?.length ?? seen.columns.length;
     const query = harmlessQuery(text, insert);

@@ -97,9 +97,8 @@ export function planText(source: StatementSource, state: SessionState, services:
   const scope = scopeAtStart(source, state);
   let { statements } = parsed;
   const alone = parsed.statements.length === 1;
-  // What the text looks back at would be the question.
-  const asks = !asksBack(parsed);
-  const asksRows = alone && asks && source.prepares !== true && !state.nextTransactionSet;
+  const asks = mayAsk(parsed);
+  const asksRows = alone && source.prepares !== true && !state.nextTransactionSet;
   let [all, unread] = [parsed.broken, false];
   for (let index = 0; index < statements.length; index++) {
     const statement = statements[index];
