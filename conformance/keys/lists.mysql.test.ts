@@ -124,10 +124,16 @@ const variables = `SET @none = NULL, @zero = 0, @small = 5, @far = ${far}`;
     [`INSERT INTO post (id, v) VALUES (NULL, 'a'), (@far, 'b'), (NULL, 'c')`, ['a', 'c']],
     ['INSERT INTO post (v) SELECT v FROM source', ['a', 'b']],
   ];
-  it.each(inserts)('writes to the table of the schema that was the default one then: %s', async (sql, ours) => {
-    await db.query(`DELETE FROM post; SET @far = ${far}; PREPARE p FROM ${quoted(sql)}; USE elsewhere`);
+  const moves: [what: string, sql: string][] = [
+    ['default schema', 'USE elsewhere'],
+    ['sql_mode', "SET sql_mode = 'ANSI_QUOTES'"],
+    ['sql_mode and default schema', "USE elsewhere; SET sql_mode = CONCAT('NO_BACKSLASH', '_ESCAPES')"],
+  ];
+  const moved = moves.flatMap(([what, move]) => inserts.map(([sql, ours]) => [what, sql, move, ours] as const));
+  it.each(moved)('is run as then by another %s: %s', async (_what, sql, move, ours) => {
+    await db.query(`DELETE FROM post; SET @far = ${far}; PREPARE p FROM ${quoted(sql)}; ${move}`);
     await db.query('EXECUTE p');
-    await db.query('USE app');
+    await db.query('USE app; SET sql_mode = DEFAULT');
     const [rows] = await db.query<RowDataPacket[]>('SELECT id, v FROM post ORDER BY v');
     expect(rows.filter(({ id }) => isOwn(KeyedSite.scope, BigInt(id as string))).map(({ v }) => String(v))).toEqual(
       ours,

@@ -2,7 +2,7 @@ import { setAssignments } from '../sql/set-assignments';
 import { calledFunctions, isBuiltinFunction } from '../sql/builtin-functions';
 import type { Statement } from '../sql/classifier';
 import { callsStored } from '../sql/routine-body';
-import { readAlike } from '../sql/sql-mode';
+import { readAlike, type SqlMode } from '../sql/sql-mode';
 import { stringLiteral } from '../sql/string-literal';
 import { stringValue, type Token } from '../sql/tokenizer';
 import { type TextEdit, withEdits } from '../sql/text-edit';
@@ -75,7 +75,7 @@ function found(place: Place, state: SessionState, services: ProxyServices): Exec
       kind: 'statements',
       ...named,
       prepares: null,
-      edited: insteadOf('IMMEDIATE ', target, target, named, scope),
+      edited: insteadOf('IMMEDIATE ', target, target, named, scope, services),
     };
   }
   const using = tokens.findIndex(({ upper }, at) => at > body && upper === 'USING');
@@ -88,7 +88,7 @@ function found(place: Place, state: SessionState, services: ProxyServices): Exec
     kind: 'statements',
     ...run,
     prepares: null,
-    edited: insteadOf('', from[0], from[from.length - 1], run, scope),
+    edited: insteadOf('', from[0], from[from.length - 1], run, scope, services),
   };
 }
 
@@ -101,10 +101,11 @@ function insteadOf(
   last: Token | undefined,
   run: NamedStatement,
   { mode, schema }: Scope,
+  services: ProxyServices,
 ): EditedThrough | null {
   const again = run.schema === schema ? [] : inItsSchema(run);
   // Its bytes may not be what they look like, or be read as they were not when it was prepared.
-  if (mode.doubleByte !== null || !readAlike(run.mode, mode) || again === null) return null;
+  if (mode.doubleByte !== null || again === null || !isReadAlike(run, mode, services)) return null;
   if (first === undefined || last === undefined) return null;
   const { text } = run;
   return (edits) => {
@@ -112,6 +113,24 @@ function insteadOf(
     const changed = withEdits(text, [...again, ...edits]);
     return [{ start: first.start, end: last.end, text: before + stringLiteral(changed, mode) }];
   };
+}
+
+/** Its text is cut into the same words by this mode as when it was prepared. */
+function isReadAlike(
+  { text, statements, mode: then }: NamedStatement,
+  mode: SqlMode,
+  services: ProxyServices,
+): boolean {
+  if (readAlike(then, mode)) return true;
+  const now = services.statements.parse(text, mode).statements.flatMap(({ tokens }) => tokens);
+  const before = statements.flatMap(({ tokens }) => tokens);
+  return (
+    now.length === before.length &&
+    before.every(({ kind, start, end }, at) => {
+      const token = now[at];
+      return token?.kind === kind && token.start === start && token.end === end;
+    })
+  );
 }
 
 /** Edits by which an INSERT means the same in another default schema; null: it names more than its table. */
