@@ -195,6 +195,20 @@ interface Batch {
     expect(BigInt(told.insertId)).toBe((await found()).get('d'));
   });
 
+  it('take keys as text behind a NULL, where one execution before was given keys as values', async () => {
+    const sql = 'INSERT INTO post (id, v) VALUES (?, ?), (?, ?), (?, ?)';
+    const prepared = await db.prepare(sql);
+    await prepared.execute([null, 'a', String(far), 'b', null, 'c']);
+    await db.batch(sql, [
+      [null, 'd', '7.6', 'e', null, 'f'],
+      ['9.4', 'g', null, 'h', '10.5', 'i'],
+    ]);
+    prepared.close();
+    const byTag = await found();
+    expect(['b', 'e', 'g', 'i'].map((tag) => byTag.get(tag))).toEqual([far, 8n, 9n, 11n]);
+    expect([...byTag.values()].filter((key) => isOwn(KeyedSite.scope, key))).toHaveLength(5);
+  });
+
   it.each(['(?, ?)', '(@nothing + 0, ?), (?, ?)'])('take numbers written as text: %s', async (list) => {
     const sets = list.split('), (').length;
     const keys = [null, '0.4', '1.5', `${far}.2`, '0e3', null, '0.6', null].slice(0, 8);
@@ -262,6 +276,19 @@ interface Batch {
       expect(foreign.map(({ v }) => v.slice(0, 2))).toEqual(['b1', 'd1']);
     },
   );
+
+  it('give each row its own key in another character set', async () => {
+    const sql = 'INSERT INTO post (id, v) VALUES (?, ?), (NULLIF(?, 0), ?)';
+    await db.batch(sql, [['0', 'x', '0', 'y']]);
+    await db.query('SET NAMES latin1');
+    const rows = [0, 1, 2, 3].map((at) => ['0', `a${at}`, [String(far), '0', '0', '8'][at], `b${at}`]);
+    await db.batch(sql, rows);
+    await db.query('SET NAMES utf8mb4');
+    const byTag = await found();
+    const own = [...byTag].filter(([, key]) => isOwn(KeyedSite.scope, key)).map(([tag]) => tag);
+    expect(own.sort()).toEqual(['a0', 'a1', 'a2', 'a3', 'b1', 'b2', 'x', 'y']);
+    expect([byTag.get('b0'), byTag.get('b3')]).toEqual([far, 8n]);
+  });
 
   it('are refused where nothing leads back to the default schema, and so is what cannot be prepared', async () => {
     const client = await createConnection({

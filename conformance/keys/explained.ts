@@ -23,8 +23,8 @@ export const explanations: readonly Explanation[] = [
       'statement has written, and REPLACE does not replace by a generated key (1062). In a bulk execution it also takes a ' +
       'key that a row brings behind a generated one for generated. With keys of the site it goes well.',
     applies: ({ step, direct, proxied }) =>
-      /^\W*(?:\S+ FOR )?.*\bREPLACE\b/is.test(step.sql) &&
-      (step.bulk || step.large.length > 1) &&
+      [...step.before, step.sql, ...step.after].some((sql) => /\bREPLACE\b/i.test(sql)) &&
+      (step.bulk || step.large.length > 0) &&
       direct.told.every(({ errno }, at) => errno === 1062 || errno === proxied.told[at]?.errno) &&
       direct.told.some(({ errno }, at) => errno === 1062 && proxied.told[at]?.errno === null),
   },

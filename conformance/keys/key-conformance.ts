@@ -21,7 +21,7 @@ const wholeNumber = wholeNumberFrom(0);
 
 function told({ statement, step, wrong }: InsertFinding): string {
   const values = step.executions === null ? '' : `\n    executed with ${JSON.stringify(step.executions)}`;
-  return `statement ${statement} (${step.form}): ${step.sql.slice(0, 4_000)}${values}\n  - ${wrong.slice(0, 5).join('\n  - ')}\n`;
+  return `statement ${statement} (${step.form}): ${step.sql.slice(0, 4_000)}${values}\n  - ${wrong.slice(-6).join('\n  - ')}\n`;
 }
 
 async function main(flags: Flags): Promise<boolean> {

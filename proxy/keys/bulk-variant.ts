@@ -64,7 +64,8 @@ const half = 0.5;
 
 /**
  * The server decides what type an expression has by the values of the first execution: there no key of ours may be NULL, and
- * where later values of the client's are text, ours are too. (CONCAT() of a NULL stays NULL in later ones: MariaDB 10.11.)
+ * where later values of the client's are text, ours are too. What it converts to another character set, and CONCAT() of a NULL,
+ * keeps the value of the first one (MariaDB 10.11): as binary nothing is converted.
  */
 function editOf(row: RowKey, notUnderstood: boolean, isText: (number: number) => boolean): Edit | null {
   if (row.kind === 'generated' && row.literal !== null) {
@@ -73,7 +74,7 @@ function editOf(row: RowKey, notUnderstood: boolean, isText: (number: number) =>
   }
   if (row.kind === 'parameter' && !notUnderstood) {
     const { start, end } = row.token;
-    const edits = [{ start, end, text: isText(row.number) ? 'IF(?=0,?,CAST(? AS CHAR))' : 'IF(?=0,?,?)' }];
+    const edits = [{ start, end, text: isText(row.number) ? 'IF(?=0,?,CAST(? AS BINARY))' : 'IF(?=0,?,?)' }];
     return { edits, keysBefore: [start - half], keysBehind: [end - half], alone: false };
   }
   const place =
@@ -87,7 +88,7 @@ function editOf(row: RowKey, notUnderstood: boolean, isText: (number: number) =>
   const [before, behind] = zeroGenerates
     ? [`IF(ROUND((${valueVariable}:=`, `))<>0,CONCAT(${valueVariable}),NULLIF(?,0))`]
     : // As text a NULL is that of no type, which the column takes for none.
-      ['IFNULL(CAST(', ' AS CHAR),NULLIF(?,0))'];
+      ['IFNULL(CAST(', ' AS BINARY),NULLIF(?,0))'];
   const edits = [
     { start, end: start, text: before },
     { start: end, end, text: behind },

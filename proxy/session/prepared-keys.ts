@@ -173,7 +173,11 @@ export class PreparedKeys {
     const given = first === null ? [] : givenKeys(rows, first, anyKeyJumps);
     const keys = new Map(given.map(({ row, key }) => [row, key]));
     const count = Math.max(this.rowVariablesSet, ...[...keys.keys()].map((row) => row + 1));
-    for (let row = 0; row < count; row++) list.push(`${rowVariable(row)}=${keys.get(row) ?? 'NULL'}`);
+    // As text, which they stay as NULL too: a number would make numbers of a bulk execution's texts, behind a NULL.
+    for (let row = 0; row < count; row++) {
+      const key = keys.get(row);
+      list.push(`${rowVariable(row)}=${key === undefined ? 'NULL' : `'${key}'`}`);
+    }
     this.rowVariablesSet = keys.size === 0 ? 0 : count;
     if (counted && first !== null) list.push(`${countVariable}=${first - 1n}`);
     if (base !== null) list.push(`${baseVariable}=${(base === 'counted' ? first : null) ?? 'NULL'}`);

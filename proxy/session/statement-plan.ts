@@ -173,6 +173,12 @@ function scopeOf({ schema }: NamedStatement, scope: Scope): Scope {
   return schema === scope.schema ? scope : { ...scope, schema };
 }
 
+/** Whether a question may be put before the text, which would look back at that otherwise: found out if it matters. */
+function mayAsk(parsed: ParsedText): () => boolean {
+  let looksBack: boolean | null = null;
+  return () => !(looksBack ??= asksBack(parsed));
+}
+
 function writeScope(
   {
     all,
