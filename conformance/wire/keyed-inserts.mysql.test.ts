@@ -132,6 +132,12 @@ const base = 1_000_000_000_000n;
     ['INSERT INTO exhausted (v) VALUES (1)', 1467, /no keys left/, 'the key source has none'],
     ['SET sql_log_bin = 0', 1227, /sql_log_bin/, 'hides changes'],
     ["SET SESSION binlog_format = 'STATEMENT'", 1227, /binlog_format/, 'hides rows'],
+    ["SET @@binlog_row_image = 'MINIMAL'", 1227, /binlog_row_image/, 'hides what was there before'],
+    ['SET @x = 1, LOCAL skip_replication = 1', 1227, /skip_replication/, 'hides changes'],
+    ["SET GLOBAL binlog_row_metadata = 'NO_LOG'", 1227, /binlog_row_metadata/, 'hides names'],
+    ["EXECUTE IMMEDIATE 'SET sql_log_bin = 0'", 1227, /sql_log_bin/, 'in a text that is run'],
+    ["PREPARE p FROM 'SET sql_log_bin = 0'; EXECUTE p", 1227, /sql_log_bin/, 'in a text that is prepared'],
+    ['SET STATEMENT sql_log_bin = 0 FOR INSERT INTO post (v) VALUES (1)', 1227, /sql_log_bin/, 'for one statement'],
   ];
   it.each(refusals)('refuses %s', async (sql, errno, text) => {
     await db.query('CREATE TABLE hooked (id BIGINT AUTO_INCREMENT PRIMARY KEY, v INT)');
