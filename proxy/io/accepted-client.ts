@@ -28,9 +28,14 @@ export function networkList(networks: readonly string[]): BlockList {
   for (const network of networks) {
     const [address = '', bits] = network.split('/');
     const bytes = addressBytes(address);
-    if (bytes === null) throw new ProxyHeaderError(`${network} is no network such as 10.0.0.0/8`);
-    const family = bytes.length === 4 ? 'ipv4' : 'ipv6';
-    list.addSubnet(addressText(bytes), Number(bits ?? bytes.length * 8), family);
+    const most = 8 * (bytes?.length ?? 0);
+    // IPv4 within IPv6 is IPv4.
+    const outer = most === 32 && address.includes(':') ? 96 : 0;
+    const prefix = bits === undefined ? most : Number(bits) - outer;
+    if (bytes === null || prefix < 0 || prefix > most) {
+      throw new ProxyHeaderError(`proxy.proxyProtocolFrom: ${network} is no network such as 10.0.0.0/8`);
+    }
+    list.addSubnet(addressText(bytes), prefix, most === 32 ? 'ipv4' : 'ipv6');
   }
   return list;
 }

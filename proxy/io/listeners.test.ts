@@ -38,3 +38,8 @@ test('a file stays', async () => {
   expect(readFileSync(path, 'utf8')).toBe('not ours');
   rmSync(path);
 });
+
+test('a path that the system would cut off is refused', async () => {
+  await clearPath(join('/nowhere', 'x'.repeat(98)));
+  await expect(clearPath(join('/nowhere', 'x'.repeat(99)))).rejects.toMatchObject({ code: 'ENAMETOOLONG' });
+});

@@ -52,11 +52,19 @@ export function listening(
   return started(server, log, () => server.listen({ ...where, ...forAll, backlog: BACKLOG }));
 }
 
+/** Of the path of a unix socket on Linux; of a longer one the rest would be cut off without a word, and no client find it. */
+const PATH_BYTES_MAX = 107;
+
 /**
  * Removes the socket that a process left at `path` when it was killed. Rejects (EADDRINUSE) if somebody listens there, such as
- * the database server itself, or if it is something else: a path written wrong must not cost anybody his file.
+ * the database server itself, or if it is something else: a path written wrong must not cost anybody his file. Also
+ * (ENAMETOOLONG) if there can be no socket at this path.
  */
 export async function clearPath(path: string): Promise<void> {
+  if (Buffer.byteLength(path) > PATH_BYTES_MAX) {
+    const told = `a socket's path has at most ${PATH_BYTES_MAX} bytes: ${path}`;
+    throw Object.assign(new Error(`listen ENAMETOOLONG: ${told}`), { code: 'ENAMETOOLONG' });
+  }
   const found = lstatSync(path, { throwIfNoEntry: false });
   if (found === undefined) return;
   const reason = !found.isSocket() ? 'a file that is no socket is there' : (await isHeard(path)) ? 'in use' : null;
