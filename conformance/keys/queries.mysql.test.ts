@@ -200,6 +200,28 @@ const far = 2n ** 60n;
     expect(await keyed(table)).toBe(true);
   });
 
+  it('that were prepared in another default schema are not taken for what they are in this one', async () => {
+    const table = await made('BIGINT');
+    await db.query(
+      "CREATE OR REPLACE TABLE elsewhere.source AS SELECT at, at AS id, CONCAT(v, '!') AS v FROM app.source",
+    );
+    const statement = await db.prepare(
+      `INSERT INTO ${table} (id, v) SELECT id, v FROM source WHERE at > ? ORDER BY at`,
+    );
+    await db.query(`PREPARE p FROM 'INSERT INTO ${table} (id, v) SELECT id, CONCAT(v, 2) FROM source ORDER BY at'`);
+    await db.query('USE elsewhere');
+    try {
+      await statement.execute([0]);
+      await db.query(
+        `UPDATE app.${table} SET id = 99 WHERE v = 'far'; DELETE FROM app.${table} WHERE v = 'low'; EXECUTE p`,
+      );
+    } finally {
+      await db.query('USE app');
+    }
+    const own = [...(await keys(table))].filter(([, key]) => isOwn(KeyedSite.scope, key)).map(([v]) => v);
+    expect(own.sort()).toEqual(['a', 'a2', 'b', 'b2', 'c', 'c2']);
+  });
+
   it('are not run when their INSERT is prepared', async () => {
     const table = await made('BIGINT');
     const selects = async (): Promise<number> => {

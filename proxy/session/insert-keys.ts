@@ -139,7 +139,14 @@ export function keysFor(
   const { rows, updateEdits, anyKeyJumps, mayLeaveOut, byValue, guard } = decision;
   let { demand } = decision;
   const mayAsk = demand.kind === 'unknown' && asksRows && asks();
-  if (demand.kind === 'unknown' && mayAsk && (demand.updates === true || (table.autoIncrement?.bits ?? 64) < 64)) {
+  // A question would find the tables of the session's default schema.
+  const elsewhere = scope.schema !== state.schema;
+  if (
+    demand.kind === 'unknown' &&
+    mayAsk &&
+    !elsewhere &&
+    (demand.updates === true || (table.autoIncrement?.bits ?? 64) < 64)
+  ) {
     const expression = countOf(text, insert);
     const answer = expression === null ? null : state.answers.get(expression);
     if (answer === undefined && expression !== null) return { kind: 'ask', expression };
@@ -148,7 +155,8 @@ export function keysFor(
   const seen = target.seen ?? table;
   const place =
     mayAsk && table.autoIncrement !== null ? queriedKey(insert, seen.autoIncrement ?? table.autoIncrement) : null;
-  if (demand.kind === 'unknown' && place !== null) {
+  if (demand.kind === 'unknown' && place !== null && elsewhere) demand = { ...demand, mixed: true };
+  else if (demand.kind === 'unknown' && place !== null) {
     const columns = insert.columns?.length ?? seen.columns.length;
     const query = harmlessQuery(text, insert);
     const zeroGenerates = scope.mode.noAutoValueOnZero !== true;
