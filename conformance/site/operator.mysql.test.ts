@@ -195,6 +195,15 @@ const binary = findServer();
     expect(again.replication?.reason).toBeNull();
   });
 
+  test('who names a schema that is not there is told: nothing of it would replicate', async () => {
+    const site = serve({ DUARA_REPLICATE_SCHEMAS: '[app, App]' });
+    const { alarms } = await site.becomes('alarmed', (status) =>
+      status.alarms.some(({ code }) => code === 'DUARA_SCHEMA_MISSING'),
+    );
+    const missing = alarms.filter(({ code }) => code === 'DUARA_SCHEMA_MISSING').map(({ message }) => message);
+    expect(missing).toEqual([expect.stringContaining('replicate.schemas names App, ')]);
+  });
+
   test('may write the log where no room is: the site goes on', async () => {
     const site = serve({}, { stderr: openSync('/dev/full', 'w') });
     await site.ready();

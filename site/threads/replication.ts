@@ -15,6 +15,7 @@ import { rulesOf } from '../rules';
 import { coalesced } from '../coalesced';
 import { cascadeAlarms } from './cascades';
 import { leaseKeys } from './key-leasing';
+import { missingSchemaAlarms } from './missing-schemas';
 import type { FromWorker, LeaseAnswer, ReplicationStatus, WorkerStart } from './messages';
 import { type Phase, replicationStatus } from './replication-status';
 import { openRing } from './open-ring';
@@ -127,6 +128,7 @@ export class Replication {
     forgetFirstPosition(config.data);
     this.phase = { ...this.phase, phase: 'running', reason: null };
     void this.watchCascades();
+    void this.lookForSchemas();
     this.retentionTimer = setInterval(() => void this.watchRetention(), retentionWatchMs).unref();
   }
 
@@ -155,6 +157,16 @@ export class Replication {
       }
     } catch (error) {
       this.log.info({ err: error }, 'the foreign keys could not be read; asked again after the next schema change');
+    }
+  }
+
+  private async lookForSchemas(): Promise<void> {
+    const { config } = this.start;
+    try {
+      const alarms = await missingSchemaAlarms(databaseAddress(config), config.replicate.schemas);
+      for (const alarm of alarms) this.tell({ kind: 'alarm', alarm });
+    } catch (error) {
+      this.log.info({ err: error }, 'whether the schemas to replicate are there could not be asked');
     }
   }
 
