@@ -278,15 +278,15 @@ interface Batch {
   );
 
   it('give each row its own key in another character set', async () => {
-    const sql = 'INSERT INTO post (id, v) VALUES (?, ?), (NULLIF(?, 0), ?)';
-    await db.batch(sql, [['0', 'x', '0', 'y']]);
+    const sql = 'INSERT INTO post (id, v) VALUES (?, ?), (NULLIF(?, 0), ?), (1 - 1, ?)';
+    await db.batch(sql, [['0', 'x', '0', 'y', 'z']]);
     await db.query('SET NAMES latin1');
-    const rows = [0, 1, 2, 3].map((at) => ['0', `a${at}`, [String(far), '0', '0', '8'][at], `b${at}`]);
+    const rows = [0, 1, 2, 3].map((at) => ['0', `a${at}`, [String(far), '0', '0', '8'][at], `b${at}`, `c${at}`]);
     await db.batch(sql, rows);
     await db.query('SET NAMES utf8mb4');
     const byTag = await found();
     const own = [...byTag].filter(([, key]) => isOwn(KeyedSite.scope, key)).map(([tag]) => tag);
-    expect(own.sort()).toEqual(['a0', 'a1', 'a2', 'a3', 'b1', 'b2', 'x', 'y']);
+    expect(own.sort()).toEqual(['a0', 'a1', 'a2', 'a3', 'b1', 'b2', 'c0', 'c1', 'c2', 'c3', 'x', 'y', 'z']);
     expect([byTag.get('b0'), byTag.get('b3')]).toEqual([far, 8n]);
   });
 

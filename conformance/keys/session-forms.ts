@@ -61,9 +61,11 @@ export function lookingBack(words: Words, table: TwinTable): Step {
       : chance.of(['ROW_COUNT()', 'FOUND_ROWS()']);
   const before = value === 'FOUND_ROWS()' || chance.oneIn(2) ? reads : writes;
   const key = chance.of(['', '', 'NULL, ', 'NULLIF(seq, seq), ', '0, ']);
+  // A trigger that runs for the row before changes what a row finds.
+  const rows = table.keyedByTrigger ? 1 : 1 + chance.below(4);
   const insert =
     `${verb} INTO {S}.${table.written} (${key === '' ? '' : 'id, '}u, ${asked}) ` +
-    `SELECT ${key}CONCAT('${words.tag()}-', seq), ${value} FROM seq_1_to_${1 + chance.below(4)}`;
+    `SELECT ${key}CONCAT('${words.tag()}-', seq), ${value} FROM seq_1_to_${rows}`;
   // What the view does not show.
   const sql =
     table.written === 'shown' ? insert.replace('ref)', 'n)').replace(/(LAST_INSERT_ID\(\)|@@\w+)/, '5') : insert;

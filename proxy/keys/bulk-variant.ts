@@ -86,9 +86,9 @@ function editOf(row: RowKey, notUnderstood: boolean, isText: (number: number) =>
   if (place === null) return null;
   const { start, end, zeroGenerates = false } = place;
   const [before, behind] = zeroGenerates
-    ? [`IF(ROUND((${valueVariable}:=`, `))<>0,CONCAT(${valueVariable}),NULLIF(?,0))`]
+    ? [`IF(ROUND((${valueVariable}:=`, `))<>0,CONCAT(${valueVariable}),CAST(NULLIF(?,0) AS BINARY))`]
     : // As text a NULL is that of no type, which the column takes for none.
-      ['IFNULL(CAST(', ' AS BINARY),NULLIF(?,0))'];
+      ['IFNULL(CAST(', ' AS BINARY),CAST(NULLIF(?,0) AS BINARY))'];
   const edits = [
     { start, end: start, text: before },
     { start: end, end, text: behind },
