@@ -9,6 +9,8 @@ import { RelayedSite } from './relayed-site';
 
 const binary = findServer();
 const most = 24;
+/** A busy machine takes a while. */
+const connectTimeout = 60_000;
 
 (binary?.flavour === 'mariadb' ? describe : describe.skip)(
   'three threads that relay, between two PROXY headers',
@@ -49,10 +51,23 @@ const most = 24;
         source: { address, port: 4711 },
         destination: { address: '192.0.2.1', port: 1 },
       });
-      const client = await createConnection({ stream: announced(header), user: 'there', password: 'secret' });
+      const client = await createConnection({
+        stream: announced(header),
+        user: 'there',
+        password: 'secret',
+        connectTimeout,
+      });
       client.on('error', () => undefined);
       clients.push(client);
       return where(client);
+    }
+    async function allEnded(): Promise<void> {
+      for (const client of clients.splice(0)) await client.end();
+      await until(
+        async () => (await site.proxyStatus()).connections === 0,
+        60_000,
+        () => 'clients that have gone are counted',
+      );
     }
     async function where(client: Connection): Promise<string> {
       const [rows] = await client.query(
@@ -70,18 +85,18 @@ const most = 24;
           expect(seen).toEqual(addresses.map((address) => `there@192.0.2.% ${address}`));
           const { connectionsByThread } = await site.proxyStatus();
           if (connectionsByThread.every((count) => count > 0)) return true;
-          if (clients.length === most) for (const client of clients.splice(0)) await client.end();
+          if (clients.length === most) await allEnded();
           return false;
         },
         120_000,
         () => 'a thread without a client',
       );
-      for (const client of clients.splice(0)) await client.end();
+      await allEnded();
     });
 
     test('a client of the unix socket has no address', async () => {
       const socketPath = join(one?.dir ?? '', 'proxy.sock');
-      const client = await createConnection({ socketPath, user: 'web', password: 'web' });
+      const client = await createConnection({ socketPath, user: 'web', password: 'web', connectTimeout });
       expect(await where(client)).toBe('web@% localhost');
       await client.end();
     });
@@ -97,7 +112,7 @@ const most = 24;
         async () => {
           const all = await Promise.allSettled(addresses.map(seenFrom));
           if (all.every(({ status }) => status === 'fulfilled')) return true;
-          for (const client of clients.splice(0)) await client.end();
+          await allEnded();
           return false;
         },
         120_000,

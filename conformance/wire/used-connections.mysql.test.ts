@@ -116,7 +116,7 @@ const idle = { connectionsMax: 4, idleMs: 600_000, lifeMs: 600_000, rememberMs: 
   );
 
   it('is not kept by a client that sees the greeting and says nothing', async () => {
-    await waitAtLogin(site.server, 2);
+    await waitAtLogin(site.server, 5);
     try {
       await primed();
       const [was, now] = [counts(), site.proxy.backends.counts];
@@ -343,7 +343,7 @@ const idle = { connectionsMax: 4, idleMs: 600_000, lifeMs: 600_000, rememberMs: 
   });
 
   it('is gone with the server: a client that it was shown to is told which server is away', async () => {
-    const own = await proxyBefore(site, { idle, backendWaitMs: 500 });
+    const own = await proxyBefore(site, { idle, backendWaitMs: 5_000 });
     for (let times = 0; times < 4; times++) await (await SessionClient.open(own.socket)).quit();
     const { reused } = own.proxy.backends.counts;
     const raw = RawClient.open(own.socket);
