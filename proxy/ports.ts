@@ -48,6 +48,10 @@ export interface TableInfo {
   readonly foreignRows?: boolean;
   /** It has a column of type TIME: where a date is wanted of that, or compared with it, the server takes today's. */
   readonly timesOfDay?: boolean;
+  /** A view: it calls stored functions, which may write anywhere. */
+  readonly callsStored?: boolean;
+  /** Its triggers may set variables of the session that writes to it, or make or drop its temporary tables. */
+  readonly changesSession?: boolean;
   /** A view: the tables and views it reads; null or absent: not known, or it depends on more than their rows. */
   readonly reads?: readonly FullName[] | null;
   /** Tables that its triggers and cascades write, those of these aside; null or absent: not known. */
@@ -75,6 +79,8 @@ export interface Catalog {
   /** undefined: not loaded yet, call `load` and ask again; null: there is no such table. */
   find(schema: string, table: string): TableInfo | null | undefined;
   load(schema: string, table: string): Promise<void>;
+  /** A view was come across that calls stored functions. */
+  readonly viewsWrite?: boolean;
   /** Whether a table of this name would be replicated, were it made now. */
   replicates?(schema: string, table: string): boolean;
   /** After DDL: forget one table, or everything. */

@@ -46,6 +46,7 @@ export class InformationSchemaCatalog implements Catalog {
   /** The shared count under which `tables` were read. */
   private sharedSeen: number;
   private lowerCase: boolean | null = null;
+  viewsWrite = false;
 
   constructor(private readonly options: CatalogOptions) {
     this.reader = new DefinitionReader(options);
@@ -139,6 +140,7 @@ export class InformationSchemaCatalog implements Catalog {
   private keep(schema: string, table: string, info: TableInfo | null): void {
     const { tables, limits } = this;
     this.found = null;
+    if (info?.callsStored === true) this.viewsWrite = true;
     for (const oldest of tables.keys()) {
       if (tables.size < limits.tablesMax) break;
       tables.delete(oldest);

@@ -1,5 +1,6 @@
 import { isConstantExpression } from '../proxy/cache/cacheability';
-import { tablesOfTrigger, tablesOfView } from '../proxy/cache/definitions';
+import { tablesOfTrigger, tablesOfView, viewCallsStored } from '../proxy/cache/definitions';
+import { changesSession } from '../proxy/cache/trigger-session';
 import { isKeyTrigger } from '../proxy/keys/key-trigger';
 import type { AutoIncrementColumn, FullName, TableInfo } from '../proxy/ports';
 import type { SqlRow } from './database-pool';
@@ -24,7 +25,9 @@ export function tableInfo(
     primaryKey: keys.map((key) => String(key['name'])),
     integerKey: hasIntegerKey(keys, columns),
     reads: kind === 'view' ? tablesOfView(view ?? '') : null,
+    callsStored: kind === 'view' && viewCallsStored(view ?? ''),
     alsoWrites: alsoWritten(schema, others, cascades),
+    changesSession: others.some(({ body }) => changesSession(String(body ?? ''))) || callsMore(schema, others),
     foreignRows: kind === 'base' && hasForeignRows(found, columns),
     timesOfDay: columns.some(({ type }) => String(type).toLowerCase() === 'time'),
     hasTriggers: others.length > 0,
@@ -49,6 +52,11 @@ function alsoWritten(
     tables.push(...written);
   }
   return tables;
+}
+
+/** Procedures and stored functions may do anything. */
+function callsMore(schema: string, triggers: readonly SqlRow[]): boolean {
+  return alsoWritten(schema, triggers, []) === null;
 }
 
 function hasIntegerKey(keys: readonly SqlRow[], columns: readonly SqlRow[]): boolean {

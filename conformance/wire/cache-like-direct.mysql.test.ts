@@ -14,7 +14,7 @@ const keptWords: Step = ['b', words, 'kept'];
 const readWords: Step = ['b', words];
 const committedReads: Step = ['a', 'SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED'];
 /** A reply that no session of other settings may get. */
-const third = 'SELECT n / 3 AS x FROM words WHERE id = 1';
+const third = 'SELECT n / 3 AS x FROM other WHERE id = 1';
 
 /** Each is said to the server itself, too, and its answers are compared. Nothing tells the proxy's cache of writes but the proxy. */
 const cases: readonly (readonly [name: string, ...steps: Step[]])[] = [
@@ -141,6 +141,37 @@ const cases: readonly (readonly [name: string, ...steps: Step[]])[] = [
     ['a', 'SELECT FOUND_ROWS()'],
   ]),
   [
+    'a view may call a function that writes',
+    keptWords,
+    ['a', 'SELECT x FROM writing'],
+    readWords,
+    keptWords,
+    ['a', 'SET @x = (SELECT MAX(x) FROM writing_too)'],
+    readWords,
+  ],
+  [
+    'what a function of a view has written in a transaction is for its session alone',
+    committedReads,
+    ['a', 'BEGIN'],
+    ['a', 'SELECT x FROM writing'],
+    ...repeated(3, ['a', words]),
+    readWords,
+    ['a', 'ROLLBACK'],
+    readWords,
+  ],
+  [
+    'a trigger may set variables',
+    ['a', 'INSERT INTO set_by_trigger VALUES (1)'],
+    ...repeated(3, ['a', third]),
+    ['b', third],
+  ],
+  [
+    'a trigger may hide a table',
+    ['a', 'INSERT INTO hidden_by_trigger VALUES (1)'],
+    ...repeated(3, ['a', words]),
+    readWords,
+  ],
+  [
     'a function in a write may set variables',
     ['a', 'UPDATE other SET n = set_precision(1) WHERE id = 1'],
     ...repeated(3, ['a', third]),
@@ -193,6 +224,13 @@ const binary = findServer();
         BEGIN UPDATE app.words SET n = v WHERE id = 3; RETURN v; END;`);
     await root.query(`USE app; CREATE FUNCTION set_precision(v INT) RETURNS INT
       BEGIN SET SESSION div_precision_increment = v; RETURN v; END`);
+    await root.query(`USE app; CREATE VIEW writing AS SELECT set_n(91) AS x;
+      CREATE VIEW writing_too AS SELECT x + 1 AS x FROM writing;
+      CREATE TABLE set_by_trigger (n INT); CREATE TABLE hidden_by_trigger (n INT);
+      CREATE TRIGGER sets BEFORE INSERT ON set_by_trigger FOR EACH ROW SET SESSION div_precision_increment = 1;
+      CREATE TRIGGER hides BEFORE INSERT ON hidden_by_trigger FOR EACH ROW
+        CREATE TEMPORARY TABLE IF NOT EXISTS words (id INT, n INT)`);
+    await catalog.load('app', 'writing');
   });
   afterEach(() => {
     for (const connection of opened.splice(0)) connection.destroy();

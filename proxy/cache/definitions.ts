@@ -27,6 +27,12 @@ export function tablesOfView(definition: string): readonly FullName[] | null {
   return fullNames(reads, null);
 }
 
+/** Whether a view calls stored functions: the server writes them with their schema, as it does with no other. */
+export function viewCallsStored(definition: string): boolean {
+  const { tokens, broken } = tokenize(Buffer.from(definition, 'utf8').toString('latin1'), defaultSqlMode);
+  return broken || calledFunctions(tokens, 0).some((called) => called.includes('.'));
+}
+
 /** Tables that a trigger's body may write; `schema` is the trigger's own. null: not known. */
 export function tablesOfTrigger(body: string, schema: string): readonly FullName[] | null {
   const text = readable(body);

@@ -23,6 +23,14 @@ export function baseTables(reads: readonly FullName[], catalog: Catalog): Touche
   return follow(reads, catalog, (info) => (info.kind === 'view' ? (info.reads ?? null) : []));
 }
 
+/** As `baseTables`; 'unknown' also where a view on the way may call stored functions, which may write anywhere. */
+export function tablesOnlyRead(reads: readonly FullName[], catalog: Catalog): Touched {
+  return follow(reads, catalog, (info) => {
+    if (info.kind !== 'view') return [];
+    return info.callsStored === true ? null : (info.reads ?? null);
+  });
+}
+
 type Info = NonNullable<ReturnType<Catalog['find']>>;
 
 /** `next`: what to follow from a table; null: not known. Views are followed, not named. */

@@ -1,26 +1,22 @@
 import type { ErrorPacket } from '../wire/response';
 import { keyRefused, settingRefused } from '../errors';
-import { rowOf } from '../cache/row-of';
 import { asksBack } from '../cache/looking-back';
-import { touchedTables } from '../cache/touched-tables';
 import type { KeyPlace } from '../keys/key-edits';
 import type { TableInfo } from '../ports';
 import { onlyReads, type ParsedText, type Statement } from '../sql/classifier';
-import { calledFunctions, isBuiltinFunction } from '../sql/builtin-functions';
 import type { TextEdit } from '../sql/text-edit';
 import { type EditedThrough, executed, type PreparedText } from './dynamic-text';
 import { type ByTrigger, keyNeed, type KeyNeed, keysFor } from './insert-keys';
 import type { ProxyServices } from './proxy-services';
 import type { NamedStatement, SessionState } from './session-state';
 import { noChanges, type SettingChanges, settingChanges, withSqlMode } from './settings';
-import { definitionChanges, indexedTable, isTemporaryDdl } from './table-definitions';
-import { fullName, lookUp, type Scope } from './table-lookup';
+import { definitionChanges } from './table-definitions';
+import { fullName, type Scope } from './table-lookup';
 import { redefine } from './table-redefinition';
-import { isUnheardOf } from '../sql/unheard-of';
-import { changesOthers } from './settings-of-others';
-import { type WriteScope, writesAnything, writesNothing, writesPerhaps, writesSettings } from './write-tracker';
+import { Writing, writtenTables } from './written-tables';
+import { type WriteScope, writesNothing } from './write-tracker';
 import type { Waiting } from './waits';
-import { changedSet, noMembers } from './sparse';
+import { changedSet } from './sparse';
 
 /** What the session is after one statement of the text. */
 export interface StatementEffects {
@@ -61,6 +57,8 @@ export interface StatementPlan {
   readonly executes?: readonly Statement[];
   /** It runs a prepared statement whose text is not known. */
   readonly unread: boolean;
+  /** A trigger on its way may set variables of the session, or change its temporary tables. */
+  readonly changesSession?: boolean;
   /** It reads or writes rows, and leaves the session as it was: most of all texts. */
   readonly plain: boolean;
 }
@@ -85,7 +83,8 @@ export interface StatementSource {
 export function planText(source: StatementSource, state: SessionState, services: ProxyServices): Planning {
   const { text, parsed } = source;
   if (parsed.tooLong === true) return { kind: 'refused', error: keyRefused(tooLongMessage) };
-  if (onlyReads(parsed)) return planWithoutWrites(parsed, parsed.locks === undefined);
+  const onlyRead = onlyReads(parsed) && services.catalog.viewsWrite !== true;
+  if (onlyRead) return planWithoutWrites(parsed, parsed.locks === undefined);
   if (onlyParts(parsed)) return planWithoutWrites(parsed, false);
   const needs: KeyNeed[] = [];
   const explicit: { table: TableInfo; key: bigint }[] = [];
@@ -93,13 +92,13 @@ export function planText(source: StatementSource, state: SessionState, services:
   const edits: TextEdit[] = [];
   const executes: Statement[] = [];
   const keyedByTrigger: TriggeredPlace[] = [];
-  const slots = new Set<number>();
+  const writing = new Writing(parsed.broken);
   const scope = scopeAtStart(source, state);
   let { statements } = parsed;
   const alone = parsed.statements.length === 1;
   const asks = mayAsk(parsed);
   const asksRows = alone && source.prepares !== true && !state.nextTransactionSet;
-  let [all, unread] = [parsed.broken, false];
+  let unread = false;
   for (let index = 0; index < statements.length; index++) {
     const statement = statements[index];
     if (statement === undefined) break;
@@ -110,10 +109,9 @@ export function planText(source: StatementSource, state: SessionState, services:
     unread ||= run.statements.some(({ kind }) => kind === 'execute');
     const there = scopeOf(run, scope);
     for (const inner of run.statements) {
-      const written = writtenSlots(run.text, inner, there, { state, services });
+      const written = writtenTables(run.text, inner, there, { state, services });
       if (written.kind === 'wait') return written;
-      if (written.kind === 'all') all = true;
-      else if (written.kind === 'tables') for (const slot of written.slots) slots.add(slot);
+      writing.note(written);
       const keyed = keysFor(run.text, inner, there, { state, services, asks, asksRows });
       if (keyed.kind !== 'known') return keyed;
       for (const key of keyed.explicit) explicit.push(key);
@@ -139,7 +137,7 @@ export function planText(source: StatementSource, state: SessionState, services:
     }
   }
   const ran = [...statements, ...executes];
-  const writes = services.cache === null ? writesNothing : writeScope({ all, ran, slots }, text, parsed);
+  const writes = services.cache === null ? writesNothing : writing.scope(text, parsed, ran);
   return {
     kind: 'plan',
     parsed,
@@ -152,7 +150,8 @@ export function planText(source: StatementSource, state: SessionState, services:
     writes,
     executes,
     unread,
-    plain: isPlain(parsed, effects),
+    changesSession: writing.changesSession,
+    plain: isPlain(parsed, effects) && !writing.changesSession,
   };
 }
 
@@ -177,20 +176,6 @@ function scopeOf({ schema }: NamedStatement, scope: Scope): Scope {
 function mayAsk(parsed: ParsedText): () => boolean {
   let looksBack: boolean | null = null;
   return () => !(looksBack ??= asksBack(parsed));
-}
-
-function writeScope(
-  {
-    all,
-    ran,
-    slots,
-  }: { readonly all: boolean; readonly ran: readonly Statement[]; readonly slots: ReadonlySet<number> },
-  text: string,
-  parsed: ParsedText,
-): WriteScope {
-  if (ran.some(changesOthers)) return writesSettings;
-  if (all) return isUnheardOf(text, parsed) ? writesPerhaps : writesAnything;
-  return slots.size > 0 ? { kind: 'tables', slots: [...slots] } : writesNothing;
 }
 
 /** What the table's trigger is told of the statement. */
@@ -287,74 +272,6 @@ function effectsOf(run: NamedStatement, statement: Statement, scope: Scope): Omi
   if (schema !== undefined) scope.schema = schema;
   scope.temporary = changedSet(scope.temporary, { gone, made });
   return { settings, schema, made, gone };
-}
-
-type Written = WriteScope | Waiting;
-
-/** Slots of what a statement may write. */
-function writtenSlots(
-  text: string,
-  statement: Statement,
-  scope: Scope,
-  { state, services }: { readonly state: SessionState; readonly services: ProxyServices },
-): Written {
-  // Without a cache nobody asks who writes what.
-  if (services.cache === null || statement.effect === 'read' || statement.effect === 'session') return writesNothing;
-  if (statement.effect === 'ddl') return staysInSession(statement, scope) ? writesNothing : writesAnything;
-  const { writes } = statement.tables;
-  if (statement.effect === 'unknown' || writes === null) return writesAnything;
-  const slots: number[] = [];
-  for (const name of writes) {
-    // What a procedure did with temporary tables is not known.
-    const place = state.residue === 'unknown' ? { ...scope, temporary: noMembers } : scope;
-    const found = lookUp(name, place, state, services);
-    if (found.kind === 'wait') return found;
-    if (found.kind === 'temporary') continue;
-    if (found.kind !== 'table') return writesAnything;
-    const { info, schema, table } = found;
-    const { versions } = services;
-    const plain = info === null || (info.kind === 'base' && !info.hasTriggers && !info.hasCascades);
-    if (!plain || info?.foreignRows === true) {
-      const touched = touchedTables({ schema, table }, services.catalog);
-      if (touched.kind === 'unknown' || (touched.kind === 'load' && state.catalogAway)) return writesAnything;
-      if (touched.kind === 'load') {
-        const { load } = touched;
-        return {
-          kind: 'wait',
-          what: `${load.schema}.${load.table}`,
-          ready: services.catalog.load(load.schema, load.table),
-        };
-      }
-      for (const each of touched.tables) {
-        slots.push(versions.slot(each.schema, each.table), versions.unknownRowsSlot(each.schema, each.table));
-      }
-      continue;
-    }
-    slots.push(versions.slot(schema, table));
-    const row = info === null || writes.length > 1 ? null : rowOf(text, statement, info);
-    if (row !== null) slots.push(versions.rowSlot(schema, table, row));
-    // A row that is new is one that no reply with a row depends on.
-    else if (!addsRowsOnly(statement)) slots.push(versions.unknownRowsSlot(schema, table));
-  }
-  return { kind: 'tables', slots };
-}
-
-/** Temporary tables, and indexes of theirs: Moodle makes both for each backup, in one text. */
-function staysInSession(statement: Statement, { schema, temporary }: Scope): boolean {
-  if (isTemporaryDdl(statement)) return queriesOnlyBuiltin(statement);
-  if (temporary.size === 0) return false;
-  const table = indexedTable(statement);
-  return table !== null && temporary.has(fullName(table, schema));
-}
-
-/** CREATE TEMPORARY TABLE … SELECT: a stored function in it may write anywhere. */
-function queriesOnlyBuiltin({ tokens }: Statement): boolean {
-  const query = tokens.findIndex(({ upper }) => upper === 'SELECT');
-  return query < 0 || calledFunctions(tokens, query).every(isBuiltinFunction);
-}
-
-function addsRowsOnly({ insert }: Statement): boolean {
-  return insert !== null && insert.verb === 'insert' && !insert.onDuplicateKey;
 }
 
 const tooLongMessage =

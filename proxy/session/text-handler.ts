@@ -75,7 +75,7 @@ export class TextHandler {
     }
     const known = this.services.inserts.find(text, this.state, this.services);
     const parsed = known === null ? this.services.statements.parseByShape(text, this.state.mode) : known.parsed;
-    if (known === null && (onlyReads(parsed) || (this.services.cache === null && onlyWrites(parsed)))) {
+    if (known === null && this.isOnlyRelayed(parsed)) {
       return this.relayed(command, text, parsed, idle);
     }
     const plan = known ?? this.plan(text, parsed);
@@ -137,6 +137,11 @@ export class TextHandler {
         return { bytes, packets: packetsOf(bytes), doubt: part.doubt };
       }) ?? null
     );
+  }
+
+  private isOnlyRelayed(parsed: ParsedText): boolean {
+    const { cache, catalog } = this.services;
+    return cache === null ? onlyReads(parsed) || onlyWrites(parsed) : onlyReads(parsed) && catalog.viewsWrite !== true;
   }
 
   /** A SET whose answer is known: the server hears of it together with what comes next. */
@@ -284,7 +289,7 @@ export class TextHandler {
 
   /** Status and versions at the end of a reply; also for prepared statements. `unread`: see CommandEnd. */
   noteEnd(
-    plan: Pick<StatementPlan, 'parsed' | 'statements' | 'executes' | 'writes' | 'unread'> & {
+    plan: Pick<StatementPlan, 'parsed' | 'statements' | 'executes' | 'writes' | 'unread' | 'changesSession'> & {
       readonly plain?: boolean;
     },
     sentMs: number,
@@ -305,6 +310,10 @@ export class TextHandler {
     // thread must not keep a reply by what the tables were before.
     for (const statement of plan.statements) this.definitionsChanged(statement);
     for (const statement of plan.executes ?? []) this.definitionsChanged(statement);
+    if (plan.changesSession === true) {
+      this.state.residue = 'unknown';
+      this.reads.lose();
+    }
     const commits = plan.statements.some(({ kind }) => commitKinds.has(kind));
     this.writes.end(plan.writes, { inTransaction: inTransaction(this.state), commits, unread });
     if (plan.statements.some(({ insert }) => insert !== null)) this.state.ownInsertId = false;
