@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { type Connection, createConnection } from 'mysql2/promise';
 import { parse, stringify } from 'yaml';
 import { findServer } from '../../site/lab/find-server';
+import type { SiteStatus } from '../../site/status';
 import { OneSite } from './one-site';
 import { ServeProcess } from './serve-rig';
 
@@ -90,17 +91,20 @@ const binary = findServer();
   test('who begins with a database that is away, then with a wrong password, reads that in the status', async () => {
     await one?.database.stop();
     const early = serve();
-    const away = await early.becomes('waiting for the database', ({ database }) => database.reason !== null);
-    expect(away.waitingFor.join()).toMatch(/the database: .*ECONNREFUSED/);
+    // On a machine that is busy enough the first answer may be that there is none yet.
+    const saysOf =
+      (text: string) =>
+      ({ waitingFor }: SiteStatus): boolean =>
+        waitingFor.some((each) => each.startsWith('the database: ') && each.includes(text));
+    await early.becomes('waiting for the database', saysOf('ECONNREFUSED'));
     await one?.database.start();
     await early.ready();
     early.kill('SIGTERM');
     expect(await early.ended).toBe(0);
 
     const wrong = serve({ DUARA_DATABASE_URL: `mysql://duara:wrong@127.0.0.1:${one?.database.port}` });
-    const refused = await wrong.becomes('refused', ({ alarms }) => alarms.length > 0);
-    expect(refused.waitingFor.join()).toContain("the database: Access denied for user 'duara'");
-    expect(refused.alarms).toContainEqual(expect.objectContaining({ code: 'ER_ACCESS_DENIED_ERROR' }));
+    await wrong.becomes('refused', saysOf("Access denied for user 'duara'"));
+    await wrong.becomes('alarmed', ({ alarms }) => alarms.some(({ code }) => code === 'ER_ACCESS_DENIED_ERROR'));
     // Clients log in with their own accounts; what needs a key is refused.
     const client = await connect();
     expect((await client.query('SELECT 1 AS one'))[0]).toEqual([{ one: 1 }]);
