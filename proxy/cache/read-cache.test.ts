@@ -86,6 +86,17 @@ test('sessions that differ in anything that counts do not share', () => {
   expect(new Set(variants.map((each) => new CacheSpaces().of(each).name)).size).toBe(variants.length);
 });
 
+test('sessions whose replies are not kept leave nothing behind, however different they are', () => {
+  const { cache, ask, fill } = setUp();
+  const missed = ask('SELECT 1', { fingerprint: 'SET timestamp = 1' });
+  if (missed.kind !== 'miss') throw new Error('it was kept');
+  expect(cache.space({ ...missed.ticket.space.parts })).not.toBe(missed.ticket.space);
+  fill('SELECT 1', rows('x'));
+  const kept = ask('SELECT 2');
+  if (kept.kind !== 'miss') throw new Error('it was kept');
+  expect(cache.space({ ...kept.ticket.space.parts })).toBe(kept.ticket.space);
+});
+
 test('a write voids what was stored before it, and what was asked before it', () => {
   const { board, ask, fill, slot, cache, counters } = setUp();
   fill('SELECT 1', rows('x'));
