@@ -195,6 +195,28 @@ interface Batch {
     expect(BigInt(told.insertId)).toBe((await found()).get('d'));
   });
 
+  it('leave keys as they come beside computed ones, in the first execution of a session too', async () => {
+    const client = await createConnection({ socketPath: site.socket, ...appAccount, bulk: true });
+    const sql = 'INSERT INTO post (id, v) VALUES (?, ?), (?, ?), (?, ?), (1 - 1, ?), (?, ?)';
+    await client.batch(sql, [[null, 'a', '192', 'b', '823', 'c', 'd', '746', 'e']]);
+    await client.batch(sql, [
+      [null, 'f', '193', 'g', '824', 'h', 'i', String(far), 'j'],
+      [null, 'k', null, 'l', '825', 'm', 'n', '0', 'o'],
+    ]);
+    await client.end();
+    const byTag = await found();
+    expect(['b', 'c', 'e', 'g', 'h', 'j', 'm'].map((tag) => byTag.get(tag))).toEqual([
+      192n,
+      823n,
+      746n,
+      193n,
+      824n,
+      far,
+      825n,
+    ]);
+    expect([...byTag.values()].filter((key) => isOwn(KeyedSite.scope, key))).toHaveLength(8);
+  });
+
   it('take keys as text behind a NULL, where one execution before was given keys as values', async () => {
     const sql = 'INSERT INTO post (id, v) VALUES (?, ?), (?, ?), (?, ?)';
     const prepared = await db.prepare(sql);

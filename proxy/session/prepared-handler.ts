@@ -188,7 +188,9 @@ export class PreparedHandler {
     const [held = null, ...others] = reserved.keys;
     // A server prepares one statement; of one that let more pass, nobody could tell which row took which key.
     for (const other of others) other.settleUnknown();
-    const bytes = withGivenKeys(command, execution.bulk, held);
+    // A text that looks at values does so once for all rows: by MariaDB some of them come to nothing then.
+    const looks = execution.bulk !== null && execution.rows.base !== null;
+    const bytes = looks ? null : withGivenKeys(command, execution.bulk, held);
     if (bytes === null) return this.prepareVariant(command, { prepared, plan, execution, held });
     if (bytes !== command.framed && bytes.some(({ length }) => length > this.services.commandBytesMax)) {
       held?.settle(0n);

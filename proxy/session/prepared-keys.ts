@@ -10,6 +10,7 @@ import { ownQuery } from '../wire/command';
 import { PayloadTooShortError } from '../wire/payload-reader';
 import { executeParameters, isText, type ParameterTypes, type ParameterValue } from '../wire/statement-parameters';
 import { bulkVariant } from '../keys/bulk-variant';
+import { courseVariable, valueVariable } from '../keys/counted-on';
 import { type GivenKey, givenKeys } from '../keys/given-keys';
 import { keyVariable } from '../keys/key-edits';
 import { asExpressions, baseVariable, looksAtValues, rowVariable, usesRowVariables } from '../keys/row-edits';
@@ -180,7 +181,12 @@ export class PreparedKeys {
     }
     this.rowVariablesSet = keys.size === 0 ? 0 : count;
     if (counted && first !== null) list.push(`${countVariable}=${first - 1n}`);
-    if (base !== null) list.push(`${baseVariable}=${(base === 'counted' ? first : null) ?? 'NULL'}`);
+    // Of a variable that is not there, or was a number, the server takes what it was when the statement was begun.
+    if (base !== null)
+      list.push(
+        `${baseVariable}=${(base === 'counted' ? first : null) ?? 'NULL'}`,
+        `${valueVariable}=NULL,${courseVariable}=0`,
+      );
     return `SET ${list.join(',')}`;
   }
 
