@@ -1,8 +1,11 @@
+import { Readable } from 'node:stream';
 import { type Connection as BulkConnection, createConnection as createBulkConnection } from 'mariadb';
 import { type Connection, createConnection, type ResultSetHeader, type RowDataPacket } from 'mysql2/promise';
 import { composeKey, isOwn, keySeconds } from '../../proxy/keys/key-ranges';
+import { ServerStatus } from '../../proxy/wire/constants';
 import { findServer } from '../../site/lab/find-server';
 import { appAccount } from '../wire/proxied-server';
+import { query, RawClient } from '../wire/raw-client';
 import { KeyedSite } from './keyed-site';
 
 const binary = findServer();
@@ -235,6 +238,38 @@ const threads: [where: string, otherThread: boolean][] = [
         const wide = 'SELECT REPEAT(seq, 100) AS r FROM seq_1_to_3000';
         const [results] = await db.query<RowDataPacket[][]>(`DELETE FROM ${table}; ${insert}; ${wide}`);
         expect(results[2]).toHaveLength(3000);
+      });
+
+      it('leaves a file of the client its numbers', async () => {
+        const [results] = await db.query({
+          sql: `${insert}; LOAD DATA LOCAL INFILE 'rows' INTO TABLE ${table} (k); SELECT 5 AS five`,
+          infileStreamFactory: () => Readable.from([Buffer.from('loaded\n')]),
+        });
+        expect((results as ResultSetHeader[])[1]?.affectedRows).toBe(1);
+        expect((results as RowDataPacket[])[2]).toEqual([{ five: 5 }]);
+      });
+
+      it('is not followed by what the server does not come to', async () => {
+        const empty = db.query(`${insert}/* a */;/* b */;/* c */ UPDATE ${table} SET n = 99`);
+        await expect(empty).rejects.toMatchObject({ errno: 1064 });
+        const [rows] = await db.query<RowDataPacket[]>(`SELECT id FROM ${table} WHERE n = 99`);
+        expect(rows).toEqual([]);
+      });
+
+      it('comes with its rows, that say before and behind them that more follow', async () => {
+        const raw = await RawClient.connect(site.socket, [], { database: 'app' });
+        raw.send(query(`${insert} RETURNING k; DO 0`));
+        const packets = await raw.take(7);
+        const ends = packets.filter(({ payload }) => payload[0] === 0xfe).map(({ payload }) => payload.readUInt16LE(3));
+        expect(ends.map((status) => status & ServerStatus.moreResultsExist)).toEqual([8, 8]);
+        raw.destroy();
+      });
+
+      it('comes behind rows whatever the number of rows that the session shows', async () => {
+        await db.query('SET sql_select_limit = 0');
+        await db.query(`${insert} RETURNING k`);
+        await db.query('SET sql_select_limit = DEFAULT');
+        expect(await lastInsertId()).toBe(await firstNew(table));
       });
 
       it('is not taken apart for a client of single statements', async () => {

@@ -11,7 +11,8 @@ export interface TextPart {
   readonly doubt: ToldDoubt | null;
 }
 
-const comment = String.raw`\s|\/\*(?![!M])[\s\S]*?\*\/|#[^\n]*\n|--\s[^\n]*\n`;
+/** None reaches behind its own end, where it might take in a `;`: between two of those the server finds nothing, and stops. */
+const comment = String.raw`\s|\/\*(?![!M])(?:(?!\*\/)[\s\S])*\*\/|#[^\n]*\n|--[^\S\n][^\n]*\n|--\n`;
 /** What stands between two statements that can be sent apart. One within an executable comment cannot. */
 const between = new RegExp(`^((?:${comment})*);(?:${comment})*$`);
 
@@ -29,6 +30,8 @@ export function textParts(
   // What is said to the session between its statements is read by its sql_mode.
   if (doubts.size === 0 || parsed.broken || effects.some(({ settings }) => settings.sqlMode !== null)) return null;
   if (/\/\*(?:!|M!)/.test(text)) return null;
+  // The packets of a file are numbered on from the reply's, which would be another one's than the client counts.
+  if (statements.some(({ kind }) => kind === 'load')) return null;
   const parts: TextPart[] = [];
   let [from, fromStatement] = [0, 0];
   for (const [index, doubt] of [...doubts].sort(([a], [b]) => a - b)) {

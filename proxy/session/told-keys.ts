@@ -139,7 +139,8 @@ export class ToldKeys {
   /** Asks what keys the table's trigger gave. */
   private list(reply: Reply, doubt: ToldDoubt): CommandOutcome {
     const { given, last } = givenVariables(doubt.table);
-    const select = `SELECT ${given},${last}`;
+    // As one row, whatever sql_select_limit says.
+    const select = `SELECT ${given},${last} LIMIT 1`;
     const asBlock = this.keepsRowCount(reply.bytes);
     const behind = asBlock ? 2 : 1;
     return this.ask(asBlock ? block(`${select};`) : select, (bytes) => {
@@ -162,7 +163,9 @@ export class ToldKeys {
 
   private tell(reply: Reply, key: bigint): CommandOutcome {
     const told = `LAST_INSERT_ID(${key})`;
-    const text = this.keepsRowCount(reply.bytes) ? block(`IF ${told} THEN BEGIN END; END IF;`) : `SELECT ${told}`;
+    const text = this.keepsRowCount(reply.bytes)
+      ? block(`IF ${told} THEN BEGIN END; END IF;`)
+      : `SELECT ${told} LIMIT 1`;
     return this.ask(text, () => (this.step = { ...reply, kind: 'told', key }));
   }
 
@@ -291,14 +294,29 @@ function withInsertId(reply: Buffer, key: bigint): Buffer {
   return Buffer.concat([reply.subarray(0, at), frame(payload, reply[at + 3] ?? 0)]);
 }
 
-/** The reply, as if it went on behind its last packet (OK or EOF). */
+/** The reply, as if it went on behind its last result (OK or rows). */
 function withMoreResults(reply: Buffer): Buffer {
-  const at = lastPacket(reply) + PACKET_HEADER_BYTES;
-  const reader = new PayloadReader(reply, at + 1);
-  // An EOF packet has its warnings before its status.
-  if (reply[at] === ReplyHeader.eof && reply.length - at === 5) reader.skip(2);
-  else for (let count = 0; count < 2; count++) reader.lenenc();
   const more = Buffer.from(reply);
-  more.writeUInt16LE(more.readUInt16LE(reader.offset) | ServerStatus.moreResultsExist, reader.offset);
+  const last = lastPacket(reply);
+  if (!isEof(reply, last)) {
+    const reader = new PayloadReader(reply, last + PACKET_HEADER_BYTES + 1);
+    for (let count = 0; count < 2; count++) reader.lenenc();
+    setMoreResults(more, reader.offset);
+    return more;
+  }
+  // The EOF packet before the rows says it too. No row begins as one and is as short.
+  let beforeRows = last;
+  for (let at = 0; at < last; at += PACKET_HEADER_BYTES + reply.readUIntLE(at, 3))
+    if (isEof(reply, at)) beforeRows = at;
+  // Such a packet has its warnings before its status.
+  for (const at of [beforeRows, last]) setMoreResults(more, at + PACKET_HEADER_BYTES + 3);
   return more;
+}
+
+function isEof(reply: Buffer, at: number): boolean {
+  return reply[at + PACKET_HEADER_BYTES] === ReplyHeader.eof && reply.readUIntLE(at, 3) === 5;
+}
+
+function setMoreResults(reply: Buffer, at: number): void {
+  reply.writeUInt16LE(reply.readUInt16LE(at) | ServerStatus.moreResultsExist, at);
 }
