@@ -20,6 +20,7 @@ import { DatabaseWatch } from './database-watch';
 import { DeferredKeys } from './deferred-keys';
 import { KeyTriggers } from './key-triggers';
 import { registerProxyMetrics, registerReplicationMetrics } from './metrics';
+import { openFilesAlarm, openFilesMax } from './open-files';
 import { Relays } from './relays';
 import { rulesOf } from './rules';
 import { openSiteKeys, patientLargestKey } from './site-keys';
@@ -227,6 +228,8 @@ export class Site {
       registry: this.registry,
       status: () => this.status(),
     });
+    const fewFiles = openFilesAlarm(openFilesMax(), proxy.maxConnections);
+    if (fewFiles !== null) this.alarm(fewFiles);
     this.log.info({ proxy: proxy.listen, socket: proxy.socket, admin: this.admin.url }, 'accepting clients');
   }
 
