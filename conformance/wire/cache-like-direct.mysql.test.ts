@@ -124,6 +124,7 @@ const cases: readonly (readonly [name: string, ...steps: Step[]])[] = [
     'UPDATE other SET n = n',
     'USE second',
     'COMMIT',
+    'DO 1',
     'INSERT INTO other VALUES (3, 3) ON DUPLICATE KEY UPDATE n = 3',
   ].map((between): (typeof cases)[number] => [
     `FOUND_ROWS() is that of the last SELECT, though '${between}' came between`,

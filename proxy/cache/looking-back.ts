@@ -46,8 +46,8 @@ const countless = new Set<Statement['kind']>([
   'lock',
 ]);
 
-function countsNone({ kind, effect, tokens }: Statement): boolean {
-  if (!countless.has(kind) || effect === 'unknown') return false;
+function countsNone({ kind, effect, tokens, body }: Statement): boolean {
+  if (effect === 'unknown' || (!countless.has(kind) && tokens[body]?.upper !== 'DO')) return false;
   return !tokens.some(({ upper }) => upper === 'SELECT' || upper === 'RETURNING' || upper === 'TABLE');
 }
 
