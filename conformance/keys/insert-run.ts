@@ -99,6 +99,7 @@ class Runner {
     const step = this.generator.next();
     const [direct, proxied] = await this.connected();
     const [mine, theirs] = await Promise.all([direct.run(step), proxied.run(step)]);
+    this.keys.bring(step.large);
     const found = differences(mine, theirs, this.keys);
     const outcome = { step, direct: mine, proxied: theirs, found };
     const explanation = found.length === 0 ? undefined : explanations.find((one) => one.applies(outcome));

@@ -26,6 +26,9 @@ export interface SideOutcome {
   readonly rows: ReadonlyMap<string, readonly Row[]>;
 }
 
+/** Smaller ones are brought: see InsertGenerator, and where the counters of TwinTable start. */
+const GENERATED_MIN = 1_000n;
+
 /** Keys that were generated: the direct twin's, and what the proxied one has in its place. */
 export class KeyMap {
   private readonly proxied = new Map<bigint, bigint>();
@@ -34,12 +37,20 @@ export class KeyMap {
   /** Met since the last `takeFresh`. */
   private fresh: { readonly table: string; readonly direct: bigint; readonly proxied: bigint }[] = [];
 
+  /** Keys that statements have brought: they stay what they are. */
+  private readonly brought = new Set<bigint>();
+
   constructor(private readonly site: KeyedSite) {}
+
+  bring(keys: readonly bigint[]): void {
+    for (const key of keys) this.brought.add(key);
+  }
 
   /** What is wrong with `proxied` where the direct twin has `direct`; null: nothing. `table`: where the key stands, if known. */
   meet(direct: bigint, proxied: bigint, table: string | null): string | null {
     // A key that the statement brought, or none.
     if (direct === proxied) return null;
+    if (this.brought.has(direct) || (direct > 0n && direct < GENERATED_MIN)) return `${direct} has become ${proxied}`;
     const before = this.proxied.get(direct);
     if (before !== undefined) return before === proxied ? null : `${direct} was ${before}, and is ${proxied}`;
     if (table !== null) {
