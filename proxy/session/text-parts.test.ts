@@ -18,6 +18,8 @@ const cases: [text: string, doubts: number[], parts: string[] | null, why: strin
   ['SELECT a FROM b; INSERT t; INSERT u; DO 1', [1, 2], null, 'for any of them'],
   ['INSERT t; SELECT a FROM b; INSERT u', [0, 2], ['INSERT t', 'SELECT a FROM b; INSERT u'], 'but not for the first'],
   ['INSERT t;; SELECT 1', [0], null, 'the server refuses what is empty'],
+  ['INSERT t; DO 1; SELECT FOUND_ROWS()', [0], null, 'the rows of a SELECT before it are still asked for'],
+  ['INSERT t; SELECT 1; SELECT FOUND_ROWS()', [0], ['INSERT t', 'SELECT 1; SELECT FOUND_ROWS()'], 'of one behind it'],
   ['INSERT t/* a */;/* b */; SELECT 1', [0], null, 'the same, between comments'],
   ['INSERT t;/* b */;/* c */ SELECT 1', [0], null, 'the same behind it'],
   ["INSERT t; LOAD DATA LOCAL INFILE 'f' INTO TABLE u; DO 1", [0], null, 'the client counts the packets of its file'],

@@ -37,6 +37,7 @@ export function textParts(
   for (const [index, doubt] of [...doubts].sort(([a], [b]) => a - b)) {
     const last = index === statements.length - 1;
     const gap = last ? { end: text.length, next: text.length } : gapBehind(text, statements, index);
+    if (leavesFoundRows(statements.slice(index + 1))) continue;
     if (gap === null || !mayBeHeld(statements.slice(fromStatement, index + 1), doubt)) continue;
     parts.push({ text: piece(text, edits, from, gap.end), doubt });
     from = gap.next;
@@ -91,6 +92,13 @@ function mayBeHeld(statements: readonly Statement[], doubt: ToldDoubt): boolean 
     if (kind === 'select') return tables.reads?.length === 0;
     return quietKinds.has(kind) && !(insert?.source.kind === 'select' && insert.returning);
   });
+}
+
+/** FOUND_ROWS() of a SELECT before: what is said to the session in between would change it. */
+function leavesFoundRows(behind: readonly Statement[]): boolean {
+  const calls = ({ tokens }: Statement): boolean => calledFunctions(tokens, 0).includes('FOUND_ROWS');
+  const next = behind.find((statement) => statement.kind === 'select' || calls(statement));
+  return next !== undefined && calls(next);
 }
 
 function looksBack({ tokens }: Statement): boolean {
