@@ -181,10 +181,14 @@ export interface KeySearch {
 }
 
 /**
- * The smallest of these keys that a row of the table has, committed or not; null: none has, or it cannot be told. `found` is
- * called before the promise resolves, which it always does, soon.
+ * The smallest of these keys that a row of the table has, committed or not; null: none has. 'unseen': it cannot be told, as
+ * where somebody has locked the table. `found` is called before the promise resolves, which it always does, soon.
  */
-export type SmallestKey = (table: TableInfo, among: KeySearch, found: (key: bigint | null) => void) => Promise<void>;
+export type SmallestKey = (
+  table: TableInfo,
+  among: KeySearch,
+  found: (key: bigint | null | 'unseen') => void,
+) => Promise<void>;
 
 /**
  * Versions of what cached replies depend on, shared between threads (WIRE.md, Freshness). Names are hashed to slots: two

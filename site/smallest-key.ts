@@ -16,21 +16,21 @@ export function smallestKey(query: Query): SmallestKey {
   return async (table, among, found) => {
     const asked = { late: false };
     const turn = before;
-    const look = async (): Promise<bigint | null> => {
+    const look = async (): Promise<bigint | null | 'unseen'> => {
       await turn;
-      return asked.late ? null : keyIn(await query(question(table, among)));
+      return asked.late ? 'unseen' : keyIn(await query(question(table, among)));
     };
-    // The client is told what the server told.
-    const looked = look().catch(() => null);
+    // The client's own session may look then.
+    const looked = look().catch(() => 'unseen' as const);
     before = looked;
     found(await bounded(looked));
     asked.late = true;
   };
 }
 
-async function bounded(looked: Promise<bigint | null>): Promise<bigint | null> {
+async function bounded<Key>(looked: Promise<Key>): Promise<Key | 'unseen'> {
   let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<null>((resolve) => (timer = setTimeout(() => resolve(null), WAIT_MS)));
+  const late = new Promise<'unseen'>((resolve) => (timer = setTimeout(() => resolve('unseen'), WAIT_MS)));
   try {
     return await Promise.race([looked, late]);
   } finally {

@@ -352,7 +352,8 @@ export class InsertGenerator {
 
   private made(table: TwinTable): Step {
     const [a, b] = [this.tag(), this.tag()];
-    const start = 1_000_000_000 + this.tags * 1_000;
+    // No key that a statement brings.
+    const start = 5_000_000_000 + this.tags * 1_000;
     const sql = this.chance.of([
       `CREATE TABLE {S}.made (id BIGINT AUTO_INCREMENT PRIMARY KEY, u VARCHAR(60)) AUTO_INCREMENT=${start}; INSERT INTO {S}.made (u) VALUES ('${a}'), ('${b}'); DROP TABLE {S}.made`,
       `CREATE TABLE {S}.made (id BIGINT AUTO_INCREMENT PRIMARY KEY) AUTO_INCREMENT=${start} SELECT '${a}' AS u; DROP TABLE {S}.made`,

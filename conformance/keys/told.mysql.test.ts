@@ -33,6 +33,7 @@ const threads: [where: string, otherThread: boolean][] = [
       bulk = await createBulkConnection({ socketPath: site.socket, ...appAccount, bulk: true, bigIntAsNumber: false });
       const columns = 'id BIGINT AUTO_INCREMENT PRIMARY KEY, k VARCHAR(20) UNIQUE, n INT';
       await db.query(`CREATE TABLE plain (${columns}); CREATE TABLE hooked (${columns});
+      CREATE VIEW seen AS SELECT * FROM plain;
       CREATE TABLE log (id BIGINT AUTO_INCREMENT PRIMARY KEY, what VARCHAR(20));
       CREATE TRIGGER hooked_log BEFORE INSERT ON hooked FOR EACH ROW INSERT INTO log (what) VALUES (NEW.k)`);
       await site.schemaChanged();
@@ -60,14 +61,40 @@ const threads: [where: string, otherThread: boolean][] = [
     };
     const insertId = ([result]: readonly [unknown, unknown]): bigint => BigInt((result as ResultSetHeader).insertId);
 
-    /** The site looks over a connection of its own, which waits for whoever locks the table. */
-    it('is not waited for where the client itself locks the table', async () => {
-      await db.query("INSERT INTO plain (k) VALUES ('mine'); LOCK TABLES plain WRITE");
-      const [result] = await db.query<ResultSetHeader>(
-        `INSERT IGNORE INTO plain (id, k) VALUES (NULL, 'taken'), (${far}, 'far'), (NULL, 'gone'), (NULL, 'b')`,
-      );
-      await db.query('UNLOCK TABLES');
-      expect(result.affectedRows).toBe(2);
+    /** The site looks over a connection of its own, which would wait for whoever locks the table. */
+    describe.each([
+      ['plain', 'plain', 'itself'],
+      ['hooked', 'hooked', 'itself, its keys being from a trigger'],
+      ['plain', 'seen', 'by a view'],
+    ])('where the client locks the table %s (%s) %s', (table, named) => {
+      const rows = `(NULL, 'taken', 2), (${far}, 'far', 2), (NULL, 'gone', 2), (NULL, 'b', 2)`;
+      const locks = `LOCK TABLES ${named} WRITE`;
+
+      it('is told, and leaves the warnings and ROW_COUNT() as they are', async () => {
+        await db.query(locks);
+        const told = insertId(await db.query(`INSERT IGNORE INTO ${named} (id, k, n) VALUES ${rows}`));
+        const [[counted], warnings, [last]] = (
+          await db.query<RowDataPacket[][]>('SELECT ROW_COUNT() AS n; SHOW WARNINGS; SELECT LAST_INSERT_ID() AS id')
+        )[0] as [[RowDataPacket], RowDataPacket[], [RowDataPacket]];
+        await db.query('UNLOCK TABLES');
+        expect([told, BigInt(last['id'] as string)]).toEqual([await firstNew(table), told]);
+        expect(Number(counted['n'])).toBe(2);
+        expect(warnings.map(({ Code }) => Code as number)).toEqual([1062, 1062]);
+      });
+
+      it.each([
+        ['in a text', ' ON DUPLICATE KEY UPDATE n = 9', ''],
+        ['behind rows that are returned', ' RETURNING k', ' IGNORE'],
+        ['in another sql_mode', '', ' IGNORE'],
+      ])('is told %s', async (how, tail, ignore) => {
+        if (how.endsWith('sql_mode')) await db.query("SET sql_mode = 'ANSI_QUOTES'");
+        const [results] = await db.query<RowDataPacket[][]>(
+          `${locks}; INSERT${ignore} INTO ${named} (id, k, n) VALUES ${rows}${tail}; SELECT LAST_INSERT_ID() AS id; UNLOCK TABLES`,
+        );
+        await db.query('SET sql_mode = DEFAULT');
+        expect(BigInt((results[2]?.[0] as RowDataPacket)['id'] as string)).toBe(await firstNew(table));
+        expect(await lastInsertId()).toBe(await firstNew(table));
+      });
     });
 
     it.each(['BIGINT', 'INT'])('is given in a table that its client locked first: %s', async (type) => {

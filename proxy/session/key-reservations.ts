@@ -54,12 +54,13 @@ const lockedReason = 'somebody has locked it, and this account may not read it';
 
 /** 0: there is none. The answer is null if it cannot be asked. */
 function largestExpression({ table: { schema, table, autoIncrement }, search: { from, end } }: TableLocked): string {
-  const column = quoted(autoIncrement?.name ?? '');
+  const column = quotedName(autoIncrement?.name ?? '');
   const where = `${column}>=${from} AND ${column}<${end}`;
-  return `(SELECT IFNULL(MAX(${column}),0) FROM ${quoted(schema)}.${quoted(table)} WHERE ${where})`;
+  return `(SELECT IFNULL(MAX(${column}),0) FROM ${quotedName(schema)}.${quotedName(table)} WHERE ${where})`;
 }
 
-function quoted(name: string): string {
+/** In a text of ours, whose characters are bytes. */
+export function quotedName(name: string): string {
   return `\`${Buffer.from(name, 'utf8').toString('latin1').replace(/`/g, '``')}\``;
 }
 

@@ -108,7 +108,11 @@ export class StatementHandler {
 
   /** `idle`: no reply is to come, so that the cache may answer. */
   handle(command: ClientCommand, kind: Exclude<CommandReply, 'unknown'>, idle: boolean): CommandOutcome {
-    if (this.told.busy) return this.told.next();
+    if (this.told.busy) {
+      // A ping behind its reply would change ROW_COUNT(), and the server has heard of it.
+      this.toldAt = this.services.tick;
+      return this.told.next();
+    }
     const first = this.defaults === 'known' || !bringsText(command) ? null : this.beginning(this.services);
     const outcome = first ?? this.settings.before(this.reads.withUnsent(this.judge(command, kind, idle)));
     if (outcome.kind !== 'wait') this.keysDone();

@@ -1,21 +1,19 @@
-import { Capability, PACKET_HEADER_BYTES, PACKET_PAYLOAD_MAX, ServerStatus } from '../wire/constants';
+import { Capability } from '../wire/constants';
 import { ownQuery } from '../wire/command';
-import { frame } from '../wire/packet-framer';
-import { PayloadReader } from '../wire/payload-reader';
-import { PayloadWriter } from '../wire/payload-writer';
-import { ReplyHeader } from '../wire/response';
 import { givenVariables } from '../keys/key-trigger';
 import { asExpressions } from '../keys/row-edits';
 import type { RowKey } from '../keys/row-keys';
 import { runInDoubt, type GivenKeys, keysOfRun, keysOfTrigger, type ToldDoubt } from '../keys/told-doubt';
+import type { KeySearch, TableInfo } from '../ports';
 import type { CommandOutcome, SendOutcome, SentPart } from './command-outcome';
 import { type OwnReply, type PendingReply, type ServerReply, swallowedReply } from './pending-reply';
 import type { KeyNeed } from './insert-keys';
-import type { HeldKeys } from './key-reservations';
+import { type HeldKeys, quotedName } from './key-reservations';
 import type { ProxyServices } from './proxy-services';
 import type { ReplySummary } from './reply-summary';
 import type { StatementPlan } from './statement-plan';
 import { rowOf } from './text-row';
+import { isOk, lastPacket, withInsertId, withMoreResults } from './told-reply';
 import { queryAttributes, type SessionState } from './session-state';
 
 /** What the client is to get in answer to its command, as far as it is known. */
@@ -41,6 +39,8 @@ type Step =
   | ({ readonly kind: 'replied' } & Reply)
   /** `keys`: what the trigger's variables said. */
   | ({ readonly kind: 'listed'; readonly keys: GivenKeys | null } & Reply)
+  /** The site could not look, as where the client has locked the table: the session itself may. */
+  | ({ readonly kind: 'unseen'; readonly among: KeySearch } & Reply)
   | ({ readonly kind: 'found'; readonly key: bigint | null } & Reply)
   /** The session was told. */
   | ({ readonly kind: 'told'; readonly key: bigint } & Reply);
@@ -90,6 +90,8 @@ export class ToldKeys {
         return this.replied(step);
       case 'listed':
         return step.keys === null ? this.answer(step.bytes) : this.look(step, step.keys);
+      case 'unseen':
+        return this.lookHere(step);
       case 'found':
         return step.key === null ? this.answer(step.bytes) : this.tell(step, step.key);
       case 'told':
@@ -155,10 +157,29 @@ export class ToldKeys {
     if (smallestKey === undefined || sure(reply.summary.lastInsertId)) return this.answer(reply.bytes);
     const ready = smallestKey(table, among, (key) => {
       // The session may have ended meanwhile.
-      if (this.step !== null) this.step = { ...reply, kind: 'found', key };
+      if (this.step === null) return;
+      const here = this.state.mode.server.flavour === 'mariadb';
+      if (key === 'unseen' && !here) return;
+      this.step = key === 'unseen' ? { ...reply, kind: 'unseen', among } : { ...reply, kind: 'found', key };
     });
     this.step = { ...reply, kind: 'found', key: null };
     return { kind: 'wait', what: `the first key of ${table.schema}.${table.table}`, ready };
+  }
+
+  private lookHere({ doubt, bytes, summary, among }: Step & { readonly kind: 'unseen' }): CommandOutcome {
+    const key = smallestOf(doubt.table, among);
+    const asBlock = this.keepsRowCount(bytes);
+    const behind = asBlock ? 2 : 1;
+    // The client's warnings stay where the table is read for a variable. What it may not read leaves none of its own.
+    const refused = 'DECLARE CONTINUE HANDLER FOR 1100,1142,1143,1146,1205 BEGIN END;';
+    const work = `BEGIN DECLARE k BIGINT UNSIGNED; ${refused} SET k=${key}; SELECT k LIMIT 1; END;`;
+    // Somebody may have locked the table behind the statement.
+    const sql = `SET STATEMENT lock_wait_timeout=1 FOR ${asBlock ? block(work) : `SELECT ${key} LIMIT 1`}`;
+    return this.ask(sql, (answer) => {
+      const [found] = rowOf(answer, behind);
+      const known = found !== undefined && found !== null && /^\d+$/.test(found);
+      this.step = { doubt, bytes, summary, kind: 'found', key: known ? BigInt(found) : null };
+    });
   }
 
   private tell(reply: Reply, key: bigint): CommandOutcome {
@@ -269,54 +290,10 @@ function block(work: string): string {
   );
 }
 
-function isOk(reply: Buffer, at: number): boolean {
-  return reply[at + PACKET_HEADER_BYTES] === ReplyHeader.ok;
-}
-
-/** Offset of the last packet. */
-function lastPacket(reply: Buffer): number {
-  let at = 0;
-  for (let next = 0; next + PACKET_HEADER_BYTES <= reply.length;) {
-    at = next;
-    next += PACKET_HEADER_BYTES + reply.readUIntLE(next, 3);
-  }
-  return at;
-}
-
-/** The reply with that insert id, if it ends in an OK packet. */
-function withInsertId(reply: Buffer, key: bigint): Buffer {
-  const at = lastPacket(reply);
-  if (!isOk(reply, at) || reply.length - at > PACKET_PAYLOAD_MAX) return reply;
-  const reader = new PayloadReader(reply, at + PACKET_HEADER_BYTES + 1);
-  const affected = reader.lenenc();
-  reader.lenenc();
-  const payload = new PayloadWriter().uint8(ReplyHeader.ok).lenenc(affected).lenenc(key).raw(reader.rest()).finish();
-  return Buffer.concat([reply.subarray(0, at), frame(payload, reply[at + 3] ?? 0)]);
-}
-
-/** The reply, as if it went on behind its last result (OK or rows). */
-function withMoreResults(reply: Buffer): Buffer {
-  const more = Buffer.from(reply);
-  const last = lastPacket(reply);
-  if (!isEof(reply, last)) {
-    const reader = new PayloadReader(reply, last + PACKET_HEADER_BYTES + 1);
-    for (let count = 0; count < 2; count++) reader.lenenc();
-    setMoreResults(more, reader.offset);
-    return more;
-  }
-  // The EOF packet before the rows says it too. No row begins as one and is as short.
-  let beforeRows = last;
-  for (let at = 0; at < last; at += PACKET_HEADER_BYTES + reply.readUIntLE(at, 3))
-    if (isEof(reply, at)) beforeRows = at;
-  // Such a packet has its warnings before its status.
-  for (const at of [beforeRows, last]) setMoreResults(more, at + PACKET_HEADER_BYTES + 3);
-  return more;
-}
-
-function isEof(reply: Buffer, at: number): boolean {
-  return reply[at + PACKET_HEADER_BYTES] === ReplyHeader.eof && reply.readUIntLE(at, 3) === 5;
-}
-
-function setMoreResults(reply: Buffer, at: number): void {
-  reply.writeUInt16LE(reply.readUInt16LE(at) | ServerStatus.moreResultsExist, at);
+/** Full names: a variable of the block would be taken for a column of its name. */
+function smallestOf({ schema, table, autoIncrement }: TableInfo, { from, end, also }: KeySearch): string {
+  const name = `${quotedName(schema)}.${quotedName(table)}`;
+  const column = `${name}.${quotedName(autoIncrement?.name ?? '')}`;
+  const others = also.length === 0 ? '' : ` OR ${column} IN (${also.join(',')})`;
+  return `(SELECT MIN(${column}) FROM ${name} WHERE ${column}>=${from} AND ${column}<${end}${others})`;
 }
