@@ -46,7 +46,7 @@ export function sqlModeReply(
  * Errors of a question that the statement behind it would have ended with, or that have rolled back its transaction already: sent
  * behind them it would stand alone.
  */
-const endsStatement = new Set([
+export const endsStatement: ReadonlySet<number> = new Set([
   1020, // ER_CHECKREAD: the row has changed since the transaction's snapshot
   1205, // ER_LOCK_WAIT_TIMEOUT
   1213, // ER_LOCK_DEADLOCK

@@ -12,8 +12,9 @@ import { type HeldKeys, quotedName } from './key-reservations';
 import type { ProxyServices } from './proxy-services';
 import type { ReplySummary } from './reply-summary';
 import type { StatementPlan } from './statement-plan';
+import { endsStatement } from './sql-mode-question';
 import { rowOf } from './text-row';
-import { isOk, lastPacket, withInsertId, withMoreResults } from './told-reply';
+import { isOk, lastPacket, withErrorBehind, withInsertId, withMoreResults } from './told-reply';
 import { queryAttributes, type SessionState } from './session-state';
 
 /** What the client is to get in answer to its command, as far as it is known. */
@@ -54,6 +55,8 @@ type Step =
 export class ToldKeys {
   private step: Step | null = null;
   private answering: Answer | null = null;
+  /** A question of ours ended with it, as KILL QUERY ends what runs: the text must not go on. */
+  private stopped: { readonly reply: Buffer; readonly summary: ReplySummary } | null = null;
 
   constructor(
     private readonly state: SessionState,
@@ -77,10 +80,11 @@ export class ToldKeys {
 
   private asked(bytes: readonly Buffer[], replies: readonly PendingReply[], doubt: ToldDoubt): CommandOutcome {
     this.step = { kind: 'sent' };
+    this.stopped = null;
     if (doubt.kind === 'run') return { kind: 'ask', bytes, replies };
     // What the trigger gave an earlier statement: this one may not make it give any.
     const cleared = ownQuery(`SET ${givenVariables(doubt.table).given}=NULL`, queryAttributes(this.state));
-    return { kind: 'ask', bytes: [cleared, ...bytes], replies: [swallowedReply(), ...replies] };
+    return { kind: 'ask', bytes: [cleared, ...bytes], replies: [this.question(() => {}, false), ...replies] };
   }
 
   next(): CommandOutcome {
@@ -155,6 +159,7 @@ export class ToldKeys {
     const { smallestKey } = this.services;
     const { table } = reply.doubt;
     if (smallestKey === undefined || sure(reply.summary.lastInsertId)) return this.answer(reply.bytes);
+    this.step = { ...reply, kind: 'found', key: null };
     const ready = smallestKey(table, among, (key) => {
       // The session may have ended meanwhile.
       if (this.step === null) return;
@@ -162,7 +167,6 @@ export class ToldKeys {
       if (key === 'unseen' && !here) return;
       this.step = key === 'unseen' ? { ...reply, kind: 'unseen', among } : { ...reply, kind: 'found', key };
     });
-    this.step = { ...reply, kind: 'found', key: null };
     return { kind: 'wait', what: `the first key of ${table.schema}.${table.table}`, ready };
   }
 
@@ -200,12 +204,19 @@ export class ToldKeys {
   }
 
   private ask(sql: string, answered: (reply: Buffer) => void): CommandOutcome {
+    const reply = this.question(answered, true);
+    return { kind: 'ask', bytes: [ownQuery(sql, queryAttributes(this.state))], replies: [reply] };
+  }
+
+  private question(answered: (reply: Buffer) => void, barrier: boolean): PendingReply {
     const parts: Buffer[] = [];
     const ended = (summary: ReplySummary | null): void => {
-      if (summary !== null) answered(Buffer.concat(parts));
+      if (summary === null) return;
+      const reply = Buffer.concat(parts);
+      if (summary.errorCode !== null && endsStatement.has(summary.errorCode)) this.stopped = { reply, summary };
+      answered(reply);
     };
-    const reply = swallowedReply(ended, { push: (bytes) => parts.push(Buffer.from(bytes)) }, true);
-    return { kind: 'ask', bytes: [ownQuery(sql, queryAttributes(this.state))], replies: [reply] };
+    return swallowedReply(ended, { push: (bytes) => parts.push(Buffer.from(bytes)) }, barrier);
   }
 
   /** The part at hand is answered by this. */
@@ -216,6 +227,15 @@ export class ToldKeys {
       this.step = null;
       this.answering = null;
       return { kind: 'answer', bytes: Buffer.concat([...(answering?.before ?? []), bytes]), ended: () => {} };
+    }
+    const { stopped } = this;
+    if (stopped !== null) {
+      this.step = null;
+      this.answering = null;
+      const { affectedRows } = answering;
+      answering.reply.ended({ ...stopped.summary, affectedRows: [...affectedRows] });
+      const all = Buffer.concat([...answering.before, withErrorBehind(bytes, stopped.reply)]);
+      return { kind: 'answer', bytes: all, ended: () => {} };
     }
     const before = [...answering.before, withMoreResults(bytes)];
     // Its packets are numbered on.

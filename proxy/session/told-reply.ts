@@ -50,6 +50,12 @@ export function withMoreResults(reply: Buffer): Buffer {
   return more;
 }
 
+/** The reply, as if what comes behind it had ended with the error that `failed` ends with. */
+export function withErrorBehind(reply: Buffer, failed: Buffer): Buffer {
+  const error = failed.subarray(lastPacket(failed) + PACKET_HEADER_BYTES);
+  return Buffer.concat([withMoreResults(reply), frame(error, ((reply[lastPacket(reply) + 3] ?? 0) + 1) & 0xff)]);
+}
+
 function isEof(reply: Buffer, at: number): boolean {
   return reply[at + PACKET_HEADER_BYTES] === ReplyHeader.eof && reply.readUIntLE(at, 3) === 5;
 }

@@ -1,0 +1,80 @@
+import { Capability, ServerStatus } from '../wire/constants';
+import { frame } from '../wire/packet-framer';
+import { encodeError } from '../wire/response';
+import type { ToldDoubt } from '../keys/told-doubt';
+import type { CommandOutcome } from './command-outcome';
+import { serverReply } from './pending-reply';
+import { emptySummary, type ReplySummary } from './reply-summary';
+import { sampleServices, sampleTable } from './services-sample';
+import { newSessionState } from './session-state';
+import { ToldKeys } from './told-keys';
+
+const table = sampleTable();
+const run: ToldDoubt = { kind: 'run', table, first: 10n, generatedEnd: 11n, end: 13n };
+const byTrigger: ToldDoubt = { kind: 'trigger', table };
+/** Two rows. */
+const ok = frame(Buffer.from([0, 2, 0, 2, 0, 0, 0]), 1);
+const inserted: ReplySummary = { ...emptySummary(), status: 2, affectedRows: [2n] };
+const kill = { errorCode: 1317, sqlState: '70100', message: Buffer.from('Query execution was interrupted') };
+const killed = frame(encodeError(kill), 1);
+const wasKilled: ReplySummary = { ...emptySummary(), errorCode: 1317 };
+
+/** A text of which an INSERT in doubt, and what follows it, are sent; its first reply that has this place is of a kill. */
+async function answers(doubt: ToldDoubt, killedReply: number, goesOn: boolean) {
+  const services = sampleServices({
+    smallestKey: (_table, _among, found) => {
+      found(12n);
+      return Promise.resolve();
+    },
+  });
+  const told = new ToldKeys({ ...newSessionState(), capabilities: Capability.multiResults }, services);
+  const ended: (ReplySummary | null)[] = [];
+  const sent: string[] = [];
+  const text = (name: string): Buffer => frame(Buffer.from(`\x03${name}`));
+  const rest = goesOn ? [{ bytes: text('the rest'), packets: 1, doubt: null }] : [];
+  const reply = serverReply('result', (summary) => ended.push(summary));
+  let outcome: CommandOutcome = told.hold({ kind: 'send', bytes: [text('INSERT')], replies: [reply], rest }, doubt);
+  for (let at = 0; outcome.kind === 'ask' || outcome.kind === 'wait'; outcome = told.next()) {
+    if (outcome.kind === 'wait') {
+      await outcome.ready;
+      continue;
+    }
+    sent.push(...outcome.bytes.map((bytes) => bytes.toString('latin1', 5)));
+    for (const one of outcome.replies) {
+      if (one.from !== 'server') throw new Error('only the server is asked');
+      const isKilled = at++ === killedReply;
+      one.collected?.push(isKilled ? killed : ok);
+      one.ended(isKilled ? wasKilled : inserted);
+    }
+  }
+  return { outcome, sent, ended, busy: told.busy };
+}
+
+describe.each([
+  ['that tells the session its key', run, 1],
+  ['before the INSERT', byTrigger, 0],
+  ['for what the trigger gave', byTrigger, 2],
+])('a kill that ends a question of ours %s', (_what, doubt, at) => {
+  it('ends the text', async () => {
+    const { outcome, sent, ended, busy } = await answers(doubt, at, true);
+    if (outcome.kind !== 'answer') throw new Error('the text goes on');
+    const [first, error] = [outcome.bytes.subarray(0, ok.length), outcome.bytes.subarray(ok.length)];
+    expect(first.readUInt16LE(first.length - 4)).toBe(2 | ServerStatus.moreResultsExist);
+    expect(error).toEqual(frame(encodeError(kill), 2));
+    expect(ended).toEqual([{ ...wasKilled, affectedRows: [2n] }]);
+    expect([sent.includes('the rest'), busy]).toEqual([false, false]);
+  });
+
+  it('is too late behind the last statement', async () => {
+    const { outcome, ended } = await answers(doubt, at, false);
+    if (outcome.kind !== 'answer') throw new Error('the text goes on');
+    expect(outcome.bytes.subarray(0, 6)).toEqual(ok.subarray(0, 6));
+    expect(ended).toEqual([inserted]);
+  });
+});
+
+test('the text goes on where nothing was killed', async () => {
+  const { outcome, sent } = await answers(run, -1, true);
+  expect(outcome).toMatchObject({ kind: 'send', bytes: [frame(Buffer.from('\x03the rest'))] });
+  expect(sent[1]).toContain('LAST_INSERT_ID(12)');
+});
