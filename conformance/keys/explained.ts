@@ -26,6 +26,15 @@ export const explanations: readonly Explanation[] = [
       [...step.before, step.sql, ...step.after].some((sql) => /\bREPLACE\b/i.test(sql)) &&
       (step.bulk || step.large.length > 0) &&
       direct.told.every(({ errno }, at) => errno === 1062 || errno === proxied.told[at]?.errno) &&
-      direct.told.some(({ errno }, at) => errno === 1062 && proxied.told[at]?.errno === null),
+      direct.told.some(
+        ({ errno }, at) =>
+          errno === 1062 && (proxied.told[at]?.errno === null || failsFurtherOn(step, direct, proxied)),
+      ),
   },
 ];
+
+/** Of a text only its error is told: the other one's is of an INSERT behind the REPLACE, whose rows stay. */
+function failsFurtherOn({ sql }: Step, direct: SideOutcome, proxied: SideOutcome): boolean {
+  if (!/\bREPLACE\b[^;]*;[^;]*\bINSERT\b/i.test(sql)) return false;
+  return [...direct.rows].some(([table, rows]) => rows.length < (proxied.rows.get(table) ?? []).length);
+}
