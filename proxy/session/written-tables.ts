@@ -48,7 +48,7 @@ export function writtenTables(
 ): Written {
   // Without a cache nobody asks who writes what.
   if (services.cache === null) return writesNothing;
-  const read = services.catalog.viewsWrite === true ? readTables(statement, scope, state, services) : writesNothing;
+  const read = services.catalog.viewsWrite === true ? readTables(statement, scope, services) : writesNothing;
   if (read.kind !== 'none' || statement.effect === 'read' || statement.effect === 'session') return read;
   if (statement.effect === 'ddl') return staysInSession(statement, scope) ? writesNothing : writesAnything;
   const { writes } = statement.tables;
@@ -91,7 +91,7 @@ function waitFor({ schema, table }: FullName, { catalog }: ProxyServices): Waiti
 }
 
 /** What a query, or one within another statement, may write by stored functions that its views call. */
-function readTables({ tokens, body }: Statement, scope: Scope, state: SessionState, services: ProxyServices): Written {
+function readTables({ tokens, body }: Statement, scope: Scope, services: ProxyServices): WriteScope {
   if (!tokens.some(({ upper }) => upper === 'SELECT')) return writesNothing;
   const names = tablesRead(tokens, body);
   if (names === null) return writesAnything;
@@ -101,7 +101,8 @@ function readTables({ tokens, body }: Statement, scope: Scope, state: SessionSta
     if (owner !== null) full.push({ schema: nameOf(owner), table: nameOf(table) });
   }
   const found = tablesOnlyRead(full, services.catalog);
-  if (found.kind === 'load' && !state.catalogAway) return waitFor(found.load, services);
+  // It need not wait, and might for ever: the session itself may hold the lock that keeps the catalog from reading.
+  if (found.kind === 'load') services.catalog.load(found.load.schema, found.load.table).catch(() => undefined);
   return found.kind === 'tables' ? writesNothing : writesAnything;
 }
 
