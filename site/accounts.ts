@@ -1,3 +1,4 @@
+import { quoteName } from '../proxy/sql/names';
 /** The database account that Duara itself uses, as SQL: the lab runs it. */
 
 export interface DuaraAccount {
@@ -27,18 +28,17 @@ export function duaraAccountSql(account: DuaraAccount): readonly string[] {
     ...(account.flavour === 'mariadb'
       ? [`GRANT SELECT ON mysql.proc TO ${who}`]
       : [`GRANT SHOW_ROUTINE ON *.* TO ${who}`]),
-    // TRIGGER, EVENT and SHOW VIEW: information_schema hides their texts from others.
-    ...account.schemas.map(
-      (schema) => `GRANT SELECT, INSERT, UPDATE, DELETE, TRIGGER, EVENT, SHOW VIEW ON ${quoteName(schema)}.* TO ${who}`,
-    ),
+    ...account.schemas.map((schema) => `${schemaGrant(schema)} TO ${who}`),
   ];
+}
+
+/** What Duara's account needs in a schema that replicates. */
+export function schemaGrant(schema: string): string {
+  // TRIGGER, EVENT and SHOW VIEW: information_schema hides their texts from others.
+  return `GRANT SELECT, INSERT, UPDATE, DELETE, TRIGGER, EVENT, SHOW VIEW ON ${quoteName(schema)}.*`;
 }
 
 /** A text literal for SQL that is not run under ANSI_QUOTES or NO_BACKSLASH_ESCAPES. */
 export function quoteText(text: string): string {
   return `'${text.replace(/\\/g, '\\\\').replace(/'/g, "''")}'`;
-}
-
-export function quoteName(name: string): string {
-  return `\`${name.replace(/`/g, '``')}\``;
 }

@@ -1,3 +1,4 @@
+import { bytesOf, nameOf } from '../proxy/sql/names';
 import { defaultSqlMode } from '../proxy/sql/sql-mode';
 import { type BodyInserts, bodyInserts } from '../proxy/sql/routine-body';
 import type { SqlRow } from './database-pool';
@@ -27,7 +28,7 @@ export function mayInsert({ targets, calls, dynamic }: BodyInserts): boolean {
 
 /** What the body of a trigger, routine or event (as the database gives it) may insert into. */
 export function readBody(body: unknown): BodyInserts {
-  return bodyInserts(Buffer.from(String(body ?? ''), 'utf8').toString('latin1'), defaultSqlMode);
+  return bodyInserts(bytesOf(String(body ?? '')), defaultSqlMode);
 }
 
 const routinesSql =
@@ -53,10 +54,7 @@ export async function insertingBodies(query: (sql: string) => Promise<readonly S
     const inserts = readBody(row['body']);
     const schema = String(row['s']);
     for (const name of inserts.targets) {
-      const [named, table] = [name.schema, name.table].map((latin1) =>
-        latin1 === null ? schema : Buffer.from(latin1, 'latin1').toString('utf8'),
-      );
-      const key = bodyKey(named ?? schema, table ?? '');
+      const key = bodyKey(name.schema === null ? schema : nameOf(name.schema), nameOf(name.table));
       targets.add(key);
       if (name.calls) nested.add(key);
     }

@@ -1,6 +1,6 @@
 import type { Lease, LeaseSource, NarrowTable } from '../proxy/keys/key-leases';
 import { DEFAULT_LEASE_KEYS } from '../proxy/keys/key-leases';
-import { quoteName } from './accounts';
+import { quoteName } from '../proxy/sql/names';
 import type { Query } from './database-pool';
 
 const CACHE_KEYS = 256n;

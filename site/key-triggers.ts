@@ -4,8 +4,8 @@ import { decomposeKey, type KeyRange, keySeconds, searchedRange } from '../proxy
 import type { KeyBoard } from '../proxy/keys/key-board';
 import type { LeaseSource } from '../proxy/keys/key-leases';
 import type { Catalog, TableInfo } from '../proxy/ports';
+import { quoteName } from '../proxy/sql/names';
 import type { Alarm } from '../replicator/ports';
-import { quoteName } from './accounts';
 import type { Query } from './database-pool';
 import { bodyKey, type InsertingBodies, insertingBodies } from './inserting-bodies';
 import { KeySequences } from './key-sequences';

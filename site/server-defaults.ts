@@ -1,4 +1,5 @@
 import type { ServerDefaults } from '../proxy/ports';
+import { bytesOf } from '../proxy/sql/names';
 import type { Query } from './database-pool';
 
 /** Reads what new sessions begin with. Rejects as `query` does. */
@@ -9,7 +10,7 @@ export async function readServerDefaults(query: Query): Promise<ServerDefaults> 
     sqlMode: String(row?.['sqlMode'] ?? ''),
     commandBytesMax: Number(row?.['commandBytesMax']),
     isolation: String(isolation?.['Value'] ?? ''),
-    initConnect: Buffer.from(String(row?.['initConnect'] ?? ''), 'utf8').toString('latin1'),
+    initConnect: bytesOf(String(row?.['initConnect'] ?? '')),
     fingerprint: JSON.stringify([row, rows]),
   };
 }

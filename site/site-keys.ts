@@ -5,7 +5,7 @@ import type { KeyBoard } from '../proxy/keys/key-board';
 import type { LeaseSource } from '../proxy/keys/key-leases';
 import type { KeyRange } from '../proxy/keys/key-ranges';
 import type { TableInfo } from '../proxy/ports';
-import { quoteName } from './accounts';
+import { quoteName } from '../proxy/sql/names';
 import type { DatabasePool } from './database-pool';
 import { rememberedScope, rememberScope } from './incarnation';
 

@@ -1,5 +1,5 @@
 import type { KeySearch, SmallestKey, TableInfo } from '../proxy/ports';
-import { quoteName } from './accounts';
+import { quoteName } from '../proxy/sql/names';
 import type { Query, SqlRow } from './database-pool';
 
 /** Longer than the server takes to give up (`question`). */

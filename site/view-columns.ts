@@ -1,4 +1,5 @@
 import type { FullName, ViewColumn } from '../proxy/ports';
+import { bytesOf, nameOf } from '../proxy/sql/names';
 import { defaultSqlMode } from '../proxy/sql/sql-mode';
 import { viewColumns } from '../proxy/sql/view-definition';
 
@@ -34,12 +35,13 @@ async function definedColumns(
 ): Promise<ReadonlyMap<string, ViewColumn | null> | null> {
   const body = await textOf(view);
   if (body === null) return null;
-  const text = (latin1: string): string => Buffer.from(latin1, 'latin1').toString('utf8');
   const columns = new Map<string, ViewColumn | null>();
-  for (const [name, source] of viewColumns(Buffer.from(body, 'utf8').toString('latin1'), defaultSqlMode)) {
+  for (const [name, source] of viewColumns(bytesOf(body), defaultSqlMode)) {
     const column =
-      source === null ? null : { schema: text(source.schema), table: text(source.table), column: text(source.column) };
-    columns.set(text(name), column);
+      source === null
+        ? null
+        : { schema: nameOf(source.schema), table: nameOf(source.table), column: nameOf(source.column) };
+    columns.set(nameOf(name), column);
   }
   return columns;
 }

@@ -1,5 +1,6 @@
 import { createConnection } from 'mysql2/promise';
 import type { KeySource } from '../../proxy/ports';
+import { quoteName } from '../../proxy/sql/names';
 import type { ServerBinary } from '../../site/lab/find-server';
 import { Chance } from '../fuzz/chance';
 import { type Explanation, explanations } from './explained';
@@ -152,7 +153,7 @@ class Runner {
 
   private async empty(): Promise<void> {
     const [direct, proxied] = await this.connected();
-    const sql = tableNames.map((table) => `DELETE FROM {S}.\`${table.replace(/`/g, '``')}\``).join('; ');
+    const sql = tableNames.map((table) => `DELETE FROM {S}.${quoteName(table)}`).join('; ');
     await Promise.all([direct.query(sql), proxied.query(sql)]);
   }
 

@@ -2,6 +2,7 @@ import { Readable } from 'node:stream';
 import { type Connection as BulkConnection, createConnection as createBulkConnection, type SqlError } from 'mariadb';
 import { type Connection, createConnection, type ResultSetHeader } from 'mysql2/promise';
 import { isOwn } from '../../proxy/keys/key-ranges';
+import { quoteName } from '../../proxy/sql/names';
 import { appAccount } from '../wire/proxied-server';
 import type { Step } from './insert-generator';
 import { tables } from './insert-tables';
@@ -151,9 +152,7 @@ export class Side {
       this.connection.unprepare(sql);
     }
     await all(step.after);
-    const selects = step.tables.map(
-      (table) => `SELECT id, k, u, n, ref FROM ${this.schema}.\`${table.replace(/`/g, '``')}\``,
-    );
+    const selects = step.tables.map((table) => `SELECT id, k, u, n, ref FROM ${this.schema}.${quoteName(table)}`);
     const lastSql = 'SELECT LAST_INSERT_ID() AS id';
     const [[own], ...rows] = (await this.query([lastSql, ...selects, 'DO 0'].join('; '))) as [Row[], ...Row[][]];
     const last = step.bulk ? (await this.bulk.query<Row[]>(lastSql))[0] : own;

@@ -1,5 +1,6 @@
 import type { BypassReason, Catalog, FullName } from '../ports';
 import type { ParsedText, Statement } from '../sql/classifier';
+import { bytesOf, nameOf } from '../sql/names';
 import type { TableName } from '../sql/token-cursor';
 import { defaultSqlMode } from '../sql/sql-mode';
 import { type Token, tokenize } from '../sql/tokenizer';
@@ -122,7 +123,7 @@ export function tokensReason({ tokens, body }: Pick<Statement, 'tokens' | 'body'
 
 /** Whether an SQL expression, as the server writes it down, has the same value for the same row whenever it is read. */
 export function isConstantExpression(expression: string): boolean {
-  const { tokens, broken } = tokenize(Buffer.from(expression, 'utf8').toString('latin1'), defaultSqlMode);
+  const { tokens, broken } = tokenize(bytesOf(expression), defaultSqlMode);
   return !broken && tokensReason({ tokens, body: 0 }) === null;
 }
 
@@ -175,13 +176,4 @@ function knownTables(
   const info = only !== undefined && reads.length === 1 ? catalog.find(only.schema, only.table) : null;
   const row = info === null || info === undefined ? null : rowOf(text, statement, info);
   return { cacheable: true, tables, row };
-}
-
-/** A name from latin1 bytes to text. */
-function nameOf(bytes: string): string {
-  // Nearly all are plain ASCII, which is the same in both.
-  for (let at = 0; at < bytes.length; at++) {
-    if (bytes.charCodeAt(at) > 127) return Buffer.from(bytes, 'latin1').toString('utf8');
-  }
-  return bytes;
 }

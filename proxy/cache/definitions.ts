@@ -1,6 +1,7 @@
 import type { FullName } from '../ports';
 import { calledFunctions, isBuiltinFunction } from '../sql/builtin-functions';
 import { classify, parseText } from '../sql/classifier';
+import { bytesOf, nameOf } from '../sql/names';
 import { defaultSqlMode } from '../sql/sql-mode';
 import type { TableName } from '../sql/token-cursor';
 import { type Token, tokenize } from '../sql/tokenizer';
@@ -11,7 +12,7 @@ import { tokensReason } from './cacheability';
  * that one with a backslash or a double quote is not read; what is not read counts as unknown.
  */
 function readable(definition: string): string | null {
-  const text = Buffer.from(definition, 'utf8').toString('latin1');
+  const text = bytesOf(definition);
   return text === '' || text.includes('\\') || text.includes('"') ? null : text;
 }
 
@@ -29,7 +30,7 @@ export function tablesOfView(definition: string): readonly FullName[] | null {
 
 /** Whether a view calls stored functions: the server writes them with their schema, as it does with no other. */
 export function viewCallsStored(definition: string): boolean {
-  const { tokens, broken } = tokenize(Buffer.from(definition, 'utf8').toString('latin1'), defaultSqlMode);
+  const { tokens, broken } = tokenize(bytesOf(definition), defaultSqlMode);
   return broken || calledFunctions(tokens, 0).some((called) => called.includes('.'));
 }
 
@@ -74,13 +75,9 @@ function writes(tokens: readonly Token[], at: number): boolean {
 function fullNames(names: readonly TableName[], schema: string | null): readonly FullName[] | null {
   const full: FullName[] = [];
   for (const { schema: own, table } of names) {
-    const owner = own === null ? schema : utf8(own);
+    const owner = own === null ? schema : nameOf(own);
     if (owner === null) return null;
-    full.push({ schema: owner, table: utf8(table) });
+    full.push({ schema: owner, table: nameOf(table) });
   }
   return full;
-}
-
-function utf8(latin1: string): string {
-  return Buffer.from(latin1, 'latin1').toString('utf8');
 }

@@ -1,5 +1,6 @@
 import type { TableInfo } from '../ports';
 import type { Statement } from '../sql/classifier';
+import { bytesOf } from '../sql/names';
 import { canonicalInteger, pointConditions, type PointConditions } from '../sql/point-key';
 import { defaultSqlMode } from '../sql/sql-mode';
 import { literalPlaces } from '../sql/text-shape';
@@ -35,7 +36,7 @@ function keyOf(conditions: PointConditions | null, info: TableInfo): readonly st
   if (conditions === null) return null;
   const key: string[] = [];
   for (const name of info.primaryKey) {
-    const column = latin1(name).toLowerCase();
+    const column = bytesOf(name).toLowerCase();
     const found = conditions.equals.get(column);
     if (found === undefined || conditions.sets.has(column)) return null;
     key.push(found.value);
@@ -54,7 +55,7 @@ function keyPlaces(
   const places: number[] = [];
   let told = true;
   for (const name of info.primaryKey) {
-    const column = latin1(name).toLowerCase();
+    const column = bytesOf(name).toLowerCase();
     const found = conditions.equals.get(column);
     if (conditions.sets.has(column)) return null;
     if (found === undefined && !conditions.unequal.has(column)) return null;
@@ -77,9 +78,4 @@ function keyAt(text: string, places: readonly number[]): readonly string[] | nul
     key.push(value);
   }
   return key;
-}
-
-/** Names in SQL text are bytes, one character each. */
-function latin1(name: string): string {
-  return Buffer.from(name, 'utf8').toString('latin1');
 }

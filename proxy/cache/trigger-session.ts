@@ -1,3 +1,4 @@
+import { bytesOf } from '../sql/names';
 import { defaultSqlMode } from '../sql/sql-mode';
 import { type Token, tokenize } from '../sql/tokenizer';
 
@@ -9,7 +10,7 @@ const opens = new Set(['BEGIN', 'THEN', 'ELSE', 'DO', 'LOOP', 'REPEAT']);
  * looked into.
  */
 export function changesSession(body: string): boolean {
-  const { tokens, broken } = tokenize(Buffer.from(body, 'utf8').toString('latin1'), defaultSqlMode);
+  const { tokens, broken } = tokenize(bytesOf(body), defaultSqlMode);
   if (broken) return true;
   const declared = declaredNames(tokens);
   return tokens.some((token, at) => {

@@ -1,3 +1,4 @@
+import { quoteName } from '../sql/names';
 import { createHash } from 'node:crypto';
 import { ISSUED_KEYS } from './key-ranges';
 
@@ -78,7 +79,7 @@ export function givenVariables(table: Pick<TriggerTable, 'schema' | 'table'>): {
 /** Same table, same text: a trigger that differs is replaced. `nested`: see `giveKey`. */
 export function keyTrigger(table: TriggerTable, scope: number, nested: boolean): KeyTrigger {
   const id = idOf(table);
-  const column = `NEW.${quoted(table.column)}`;
+  const column = `NEW.${quoteName(table.column)}`;
   const sequences = table.bits === 64 ? [`keys_${id}`] : [`keys_${id}_a`, `keys_${id}_b`];
   const from = sequences.map((name) => `NEXTVAL(\`duara\`.\`${name}\`)`);
   const declare =
@@ -150,10 +151,6 @@ function giveKey(column: string, id: string, nested: boolean): string[] {
     `ELSE IF NOT (${same}) IS TRUE THEN SET ${given} = k; END IF; SET insert_id = k, ${first} = k; END IF;`,
     `SET ${last} = k, ${since} = NOW(6);`,
   ];
-}
-
-function quoted(name: string): string {
-  return `\`${name.replace(/`/g, '``')}\``;
 }
 
 /** At most 128 characters, without what a quote or a backslash would do. */

@@ -1,5 +1,6 @@
 import type { TableInfo } from '../ports';
 import type { InsertShape } from '../sql/insert-shape';
+import { quoteName } from '../sql/names';
 import type { TextEdit } from '../sql/text-edit';
 import { TokenCursor } from '../sql/token-cursor';
 import type { Token } from '../sql/tokenizer';
@@ -61,18 +62,14 @@ function toldKey(value: readonly Token[], key: string): string | null {
   let name = cursor.name();
   while (name !== null && cursor.accept('.')) name = cursor.name();
   if (!cursor.done || name === null || indexOf([name], key) !== 0) return null;
-  return rest.map((token) => (token.kind === 'symbol' ? '.' : quoted(token.text))).join('');
+  return rest.map((token) => (token.kind === 'symbol' ? '.' : quoteName(token.text))).join('');
 }
 
 /** Beside a query, whose tables may have a column of that name too, with the table's name. */
 function columnName(column: string, { source, table }: InsertShape): string {
-  if (source.kind !== 'select') return quoted(column);
-  const schema = table.schema === null ? '' : `${quoted(table.schema)}.`;
-  return `${schema}${quoted(table.table)}.${quoted(column)}`;
-}
-
-function quoted(name: string): string {
-  return `\`${name.replace(/`/g, '``')}\``;
+  if (source.kind !== 'select') return quoteName(column);
+  const schema = table.schema === null ? '' : `${quoteName(table.schema)}.`;
+  return `${schema}${quoteName(table.table)}.${quoteName(column)}`;
 }
 
 function assignments(tokens: readonly Token[], from: number): readonly Assignment[] | null {

@@ -1,5 +1,6 @@
 import type { TableInfo } from '../ports';
 import type { InsertShape } from '../sql/insert-shape';
+import { bytesOf, quoteName } from '../sql/names';
 import type { SqlMode } from '../sql/sql-mode';
 import type { TextEdit } from '../sql/text-edit';
 import { keyUpdateAssigns } from './key-updates';
@@ -30,7 +31,7 @@ export function loadGuard(
   if (brought && mode.noAutoValueOnZero) return () => [];
   const { assignmentsAt } = source;
   if (assignmentsAt !== null && keyUpdateAssigns(tokens, assignmentsAt, name)) return () => [];
-  const column = `\`${name.replace(/`/g, '``')}\``;
+  const column = quoteName(bytesOf(name));
   return (first, count) => {
     const statement = `CONCAT(NOW(6),${first})`;
     const line = `IF(${runVariable}<=>${statement},${linesVariable}+1,1+0*LENGTH(${runVariable}:=${statement}))`;

@@ -1,5 +1,6 @@
 import type { AutoIncrementColumn } from '../ports';
 import { type InsertShape, parameterNumbers, valueAt, valueStart } from '../sql/insert-shape';
+import { nameOf } from '../sql/names';
 import type { SqlMode } from '../sql/sql-mode';
 import { TokenCursor } from '../sql/token-cursor';
 import { stringValue, type Token } from '../sql/tokenizer';
@@ -40,9 +41,10 @@ export function rowKeys(
   return starts.map((start) => (start === null ? absent : reader.read(start)));
 }
 
+/** `columns`: as in SQL text; `name`: as the catalog has it. */
 export function indexOf(columns: readonly string[], name: string): number {
   const lower = name.toLowerCase();
-  return columns.findIndex((column) => column.toLowerCase() === lower);
+  return columns.findIndex((column) => nameOf(column).toLowerCase() === lower);
 }
 
 class RowReader {

@@ -1,5 +1,6 @@
 import type { AutoIncrementColumn } from '../ports';
 import type { InsertShape } from '../sql/insert-shape';
+import { bytesOf, quoteName } from '../sql/names';
 import type { TextEdit } from '../sql/text-edit';
 import { TokenCursor } from '../sql/token-cursor';
 import { keyVariable } from './key-edits';
@@ -53,7 +54,7 @@ function placeOf(
 ): Place | null {
   if (row.kind !== 'generated') return null;
   if (row.literal !== null) return { start: row.literal.start, end: row.literal.end, before: '' };
-  const name = quoted(column.name);
+  const name = quoteName(bytesOf(column.name));
   if (column.name === '') return null;
   if (source.kind === 'set') {
     const cursor = new TokenCursor(tokens, source.values[source.values.length - 1]);
@@ -80,9 +81,5 @@ function listEdit(
   if (cursor.accept('PARTITION')) cursor.skipGroup();
   if (cursor.upper() !== '(' || !cursor.skipGroup()) return null;
   const end = tokens[cursor.at - 2]?.end;
-  return end === undefined ? null : [{ start: end, end, text: `,${quoted(name)}` }];
-}
-
-function quoted(name: string): string {
-  return `\`${name.replace(/`/g, '``')}\``;
+  return end === undefined ? null : [{ start: end, end, text: `,${quoteName(bytesOf(name))}` }];
 }

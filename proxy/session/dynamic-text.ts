@@ -1,6 +1,7 @@
 import { setAssignments } from '../sql/set-assignments';
 import { calledFunctions, isBuiltinFunction } from '../sql/builtin-functions';
 import type { Statement } from '../sql/classifier';
+import { quoteName } from '../sql/names';
 import { callsStored } from '../sql/routine-body';
 import { readAlike, type SqlMode } from '../sql/sql-mode';
 import { stringLiteral } from '../sql/string-literal';
@@ -141,7 +142,7 @@ function inItsSchema({ statements, schema }: NamedStatement): readonly TextEdit[
   if (statement?.tables.reads?.length !== 0 || callsStored(insert)) return null;
   if (insert.table.schema !== null) return [];
   const start = insert.tokens[insert.behindTable - 1]?.start;
-  return start === undefined ? null : [{ start, end: start, text: `\`${schema.replace(/`/g, '``')}\`.` }];
+  return start === undefined ? null : [{ start, end: start, text: `${quoteName(schema)}.` }];
 }
 
 function parsed(source: string | null, { schema, mode }: Scope, { statements }: ProxyServices): NamedStatement | null {

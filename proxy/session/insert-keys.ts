@@ -10,13 +10,14 @@ import type { KeyDemand, TableInfo } from '../ports';
 import { mayBeAskedFirst } from '../sql/asked-first';
 import type { Statement } from '../sql/classifier';
 import type { InsertShape } from '../sql/insert-shape';
+import { bytesOf, nameOf } from '../sql/names';
 import { callsStored } from '../sql/routine-body';
 import type { TextEdit } from '../sql/text-edit';
 import { type EditedThrough, isHarmless, sameText } from './dynamic-text';
 import type { ProxyServices } from './proxy-services';
 import type { SessionState } from './session-state';
 import { sqlModeExpression } from './settings';
-import { type Found, lookUp, nameOf, type Scope } from './table-lookup';
+import { type Found, lookUp, type Scope } from './table-lookup';
 import type { Waiting } from './waits';
 
 /** Keys that one statement needs. */
@@ -226,8 +227,7 @@ function insertTarget(insert: InsertShape, scope: Scope, state: SessionState, se
   // All columns of one INSERT belong to one table, or the server refuses it.
   const behind = (named.length > 0 ? named : shown).find((column) => column !== null);
   if (behind === undefined || behind === null) return { ...found, info: null };
-  const latin1 = (name: string): string => Buffer.from(name, 'utf8').toString('latin1');
-  const base = lookUp({ schema: latin1(behind.schema), table: latin1(behind.table) }, scope, state, services);
+  const base = lookUp({ schema: bytesOf(behind.schema), table: bytesOf(behind.table) }, scope, state, services);
   if (base.kind !== 'table' || base.info === null || base.info.autoIncrement === null) return base;
   const key = base.info.autoIncrement;
   const index = shown.findIndex(

@@ -3,6 +3,7 @@ import { keyRefused } from '../errors';
 import type { DistantKeySource, KeyReservation, KeyReservations, KeySource, KeyWant, TableLocked } from '../ports';
 import type { TextEdit } from '../sql/text-edit';
 import { notRead } from '../keys/refusals';
+import { bytesOf, quoteName } from '../sql/names';
 import type { KeyNeed } from './insert-keys';
 import type { SessionState } from './session-state';
 import type { Waiting } from './waits';
@@ -61,7 +62,7 @@ function largestExpression({ table: { schema, table, autoIncrement }, search: { 
 
 /** In a text of ours, whose characters are bytes. */
 export function quotedName(name: string): string {
-  return `\`${Buffer.from(name, 'utf8').toString('latin1').replace(/`/g, '``')}\``;
+  return quoteName(bytesOf(name));
 }
 
 function reserve(

@@ -4,13 +4,13 @@ import { indexOf } from '../keys/row-keys';
 import type { TableInfo } from '../ports';
 import type { Statement } from '../sql/classifier';
 import { literalRows } from '../sql/literal-rows';
+import { nameOf } from '../sql/names';
 import type { TextEdit } from '../sql/text-edit';
 import { readAlike, type SqlMode } from '../sql/sql-mode';
 import type { KeyNeed } from './insert-keys';
 import type { ProxyServices } from './proxy-services';
 import type { SessionState } from './session-state';
 import type { StatementPlan } from './statement-plan';
-import { nameOf } from './table-lookup';
 
 const ENTRIES_MAX = 1000;
 /** Of the texts that plans were made of, all together, about 100 bytes each. */

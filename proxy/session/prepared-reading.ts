@@ -1,5 +1,6 @@
 import { ownQuery } from '../wire/command';
 import { readingLost } from '../errors';
+import { quoteName } from '../sql/names';
 import type { SwallowedCommand } from './command-outcome';
 import { swallowedReply } from './pending-reply';
 import { type PreparedStatement, queryAttributes, type SessionState } from './session-state';
@@ -75,5 +76,5 @@ export class PreparedReadings {
 }
 
 function use(schema: string): string {
-  return `USE \`${schema.replace(/`/g, '``')}\``;
+  return `USE ${quoteName(schema)}`;
 }

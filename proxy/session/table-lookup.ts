@@ -1,18 +1,10 @@
 import type { TableInfo } from '../ports';
+import { nameOf } from '../sql/names';
 import type { SqlMode } from '../sql/sql-mode';
 import type { TableName } from '../sql/token-cursor';
 import type { ProxyServices } from './proxy-services';
 import type { NamedStatement, SessionState } from './session-state';
 import type { Waiting } from './waits';
-
-/** Names in SQL text are bytes; outside they are text, and clients send UTF-8. */
-export function nameOf(latin1: string): string {
-  // Nearly all are plain ASCII, which is the same in both.
-  for (let at = 0; at < latin1.length; at++) {
-    if (latin1.charCodeAt(at) > 127) return Buffer.from(latin1, 'latin1').toString('utf8');
-  }
-  return latin1;
-}
 
 /** What names mean at one place of a text, after what stands before it. */
 export interface Scope {

@@ -1,11 +1,12 @@
 import type { TableInfo } from '../ports';
 import type { Statement } from '../sql/classifier';
+import { nameOf } from '../sql/names';
 import type { TableName } from '../sql/token-cursor';
 import type { Need } from './insert-keys';
 import type { ProxyServices } from './proxy-services';
 import type { SessionState } from './session-state';
 import { definitionChanges, type KeyedDefinition } from './table-definitions';
-import { fullName, lookUp, nameOf, type Scope } from './table-lookup';
+import { fullName, lookUp, type Scope } from './table-lookup';
 import type { Waiting } from './waits';
 
 /**

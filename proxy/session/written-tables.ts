@@ -3,6 +3,7 @@ import { tablesOnlyRead, touchedTables } from '../cache/touched-tables';
 import type { FullName } from '../ports';
 import { calledFunctions, isBuiltinFunction } from '../sql/builtin-functions';
 import type { ParsedText, Statement } from '../sql/classifier';
+import { nameOf } from '../sql/names';
 import { tablesRead } from '../sql/tables-touched';
 import { isUnheardOf } from '../sql/unheard-of';
 import type { ProxyServices } from './proxy-services';
@@ -10,7 +11,7 @@ import type { SessionState } from './session-state';
 import { changesOthers } from './settings-of-others';
 import { noMembers } from './sparse';
 import { indexedTable, isTemporaryDdl } from './table-definitions';
-import { fullName, lookUp, nameOf, type Scope } from './table-lookup';
+import { fullName, lookUp, type Scope } from './table-lookup';
 import type { Waiting } from './waits';
 import { type WriteScope, writesAnything, writesNothing, writesPerhaps, writesSettings } from './write-tracker';
 

@@ -1,4 +1,4 @@
-import { columnToSqlLiteral } from '../binlog/column-values/column-to-sql';
+import { columnToSqlLiteral, quoteName } from '../binlog/column-values/column-to-sql';
 import type { RowTarget } from '../merge/operation';
 
 /** Selects one row if the target's row stands in the database, and locks it there. */
@@ -6,8 +6,4 @@ export function existenceSql(target: RowTarget): string {
   const { schema, table } = target.table;
   const key = target.primaryKey.map(({ def, value }) => `${quoteName(def.name)} = ${columnToSqlLiteral(def, value)}`);
   return `SELECT 1 FROM ${quoteName(schema)}.${quoteName(table)} WHERE ${key.join(' AND ')} FOR UPDATE`;
-}
-
-function quoteName(name: string): string {
-  return `\`${name.replaceAll('`', '``')}\``;
 }

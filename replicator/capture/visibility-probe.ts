@@ -1,4 +1,4 @@
-import { columnToSqlLiteral } from '../binlog/column-values/column-to-sql';
+import { columnToSqlLiteral, quoteName } from '../binlog/column-values/column-to-sql';
 import { UnsupportedColumnError } from '../binlog/errors';
 import type { ColumnDef, TableDef } from '../change-set';
 import type { LoggedTransaction, TableRows } from './transaction-assembler';
@@ -29,7 +29,7 @@ function keyedProbe({ table, rows }: TableRows): string | null {
     const bytes = image[index];
     const literal = column && bytes ? keyLiteral(column, bytes) : null;
     if (column === undefined || column.name === '' || literal === null) return null;
-    conditions.push(`${quoted(column.name)} = ${literal}`);
+    conditions.push(`${quoteName(column.name)} = ${literal}`);
   }
   return `SELECT 1 FROM ${quotedTable(table)} WHERE ${conditions.join(' AND ')} LOCK IN SHARE MODE`;
 }
@@ -45,9 +45,5 @@ function keyLiteral(column: ColumnDef, bytes: Uint8Array): string | null {
 }
 
 function quotedTable({ schema, table }: TableDef): string {
-  return `${quoted(schema)}.${quoted(table)}`;
-}
-
-function quoted(name: string): string {
-  return `\`${name.replaceAll('`', '``')}\``;
+  return `${quoteName(schema)}.${quoteName(table)}`;
 }

@@ -1,6 +1,6 @@
+import { quoteName } from '../../proxy/sql/names';
 import { createConnection, type Connection, type RowDataPacket } from 'mysql2/promise';
 import type { ReplicationRules } from '../../replicator/ports';
-import { quoteName } from '../accounts';
 import type { LabFileSite } from './lab-file';
 
 /** Row by row comparison of what must be the same at all sites. */

@@ -1,10 +1,11 @@
+import { quoteName } from '../../proxy/sql/names';
 import { spawn } from 'node:child_process';
 import { createReadStream, cpSync, existsSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
 import { createConnection } from 'mysql2/promise';
-import { duaraAccountSql, quoteName, quoteText } from '../accounts';
+import { duaraAccountSql, quoteText } from '../accounts';
 import { DatabaseServer } from './database-server';
 import type { Guardian } from './guardian';
 import { NoDatabaseServerError, type ServerBinary } from './find-server';

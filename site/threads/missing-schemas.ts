@@ -1,6 +1,6 @@
 import { DatabaseConnection, type DatabaseAddress } from '../../replicator/io/database-connection';
 import type { Alarm } from '../../replicator/ports';
-import { quoteName } from '../accounts';
+import { schemaGrant } from '../accounts';
 
 /** Schemas that are to replicate and that the server does not have, or does not show to Duara's account: nothing of them does. */
 export async function missingSchemaAlarms(
@@ -18,7 +18,6 @@ export async function missingSchemaAlarms(
 }
 
 function missing(schema: string): Alarm {
-  const grant = `GRANT SELECT, INSERT, UPDATE, DELETE, TRIGGER, EVENT, SHOW VIEW ON ${quoteName(schema)}.* TO Duara's account`;
-  const message = `replicate.schemas names ${schema}, and the server shows no such schema: nothing of it replicates; correct the name (its case too), make the schema, or ${grant}`;
+  const message = `replicate.schemas names ${schema}, and the server shows no such schema: nothing of it replicates; correct the name (its case too), make the schema, or ${schemaGrant(schema)} TO Duara's account`;
   return { code: 'DUARA_SCHEMA_MISSING', message };
 }

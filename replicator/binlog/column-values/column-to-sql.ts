@@ -73,3 +73,7 @@ function realLiteral(value: number): string {
 function textLiteral(text: string): string {
   return `_utf8mb4 x'${Buffer.from(text).toString('hex')}'`;
 }
+
+export function quoteName(name: string): string {
+  return `\`${name.replaceAll('`', '``')}\``;
+}
