@@ -1,4 +1,5 @@
 import { createConnection, createServer } from 'node:net';
+import { tie } from './tie';
 
 /**
  * The bare relay of node-pipe.ts with the barest of caches: a SELECT that was asked before is answered with the bytes it was
@@ -33,12 +34,7 @@ createServer({ noDelay: true }, (client) => {
     if (asked !== null) reply.push(chunk);
     if (!client.write(chunk)) server.pause();
   });
-  client.on('drain', () => server.resume());
-  server.on('drain', () => client.resume());
-  client.on('error', () => server.destroy());
-  server.on('error', () => client.destroy());
-  client.on('close', () => server.destroy());
-  server.on('end', () => client.end());
+  tie(client, server);
 }).listen({ port: Number(port), host: '127.0.0.1', backlog: 1024 });
 
 /** After the packet's header and the command's byte: what most of the class begins with. */

@@ -1,4 +1,5 @@
 import { createConnection, createServer } from 'node:net';
+import { tie } from './tie';
 
 /**
  * A bare relay, as small as one can be written: what Node itself costs, for `bench:proxy`.
@@ -15,10 +16,5 @@ createServer({ noDelay: true }, (client) => {
   server.on('data', (chunk) => {
     if (!client.write(chunk)) server.pause();
   });
-  client.on('drain', () => server.resume());
-  server.on('drain', () => client.resume());
-  client.on('error', () => server.destroy());
-  server.on('error', () => client.destroy());
-  client.on('close', () => server.destroy());
-  server.on('end', () => client.end());
+  tie(client, server);
 }).listen({ port: Number(port), host: '127.0.0.1', backlog: 1024 });

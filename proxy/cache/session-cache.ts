@@ -162,10 +162,12 @@ export class SessionCache {
   sendFirst(parsed: ParsedText | null): string | null {
     const { unsent, rowsOwed } = this;
     this.unsent = null;
+    if (unsent === null && rowsOwed === null) return null;
+    const asks = parsed === null || asksBack(parsed);
     const first =
-      unsent !== null && (parsed === null || asksBack(parsed))
+      asks && unsent !== null
         ? unsent
-        : rowsOwed !== null && parsed !== null && asksForRowsOnly(parsed)
+        : asks && rowsOwed !== null && parsed !== null && asksForRowsOnly(parsed)
           ? selectOf(rowsOwed)
           : null;
     // Behind other statements FOUND_ROWS() is still that of the SELECT before them.

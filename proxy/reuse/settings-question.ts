@@ -5,9 +5,10 @@ import { isResultEnd, ReplyHeader } from '../wire/response';
 
 /**
  * Settings that a new connection takes from the server, and COM_CHANGE_USER does not: with an init_connect, or with the
- * profiles of all statements, which outlive their session, nothing is used again, and when another changes, what was opened before is not. And what has to be known for a login to be remembered:
- * whether others see connection attributes, and whether the schema has a collation of its own, or the account a limit, which
- * a reset forgets. And how long the server waits for a login, for a client that is shown a greeting and says nothing.
+ * profiles of all statements, which outlive their session, nothing is used again, and when another changes, what was opened
+ * before is not. And what has to be known for a login to be remembered: whether others see connection attributes, and whether
+ * the schema has a collation of its own, or the account a limit, which a reset forgets. And how long the server waits for a
+ * login, for a client that is shown a greeting and says nothing.
  */
 const question =
   "SELECT CONCAT(@@GLOBAL.init_connect, IF(@@GLOBAL.profiling, 'profiling', '')), " +

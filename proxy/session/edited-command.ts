@@ -6,6 +6,7 @@ import type { ClientCommand } from './client-command';
 
 /** So few bytes that a call to copy them costs more. */
 const COPIED_MAX = 128;
+
 /** A command whose text, from `textAt` on, was changed. */
 export function editedCommand(payload: Buffer, textAt: number, text: string, edits: readonly TextEdit[]): Buffer {
   const [edit] = edits;

@@ -344,13 +344,13 @@ function refusedBulk(command: ClientCommand): CommandOutcome {
 }
 
 const mixedBulkMessage =
-  'Duara: a bulk INSERT brings keys of its own that lie above those this site would give to the rows behind them, and the server ' +
-  'does not prepare the statement that would give these theirs, or cannot go back to its default schema for that; send the rows that ' +
-  'bring their own key in a statement of their own';
+  'Duara: a bulk INSERT brings keys of its own that lie above those this site would give to the rows behind them, and the ' +
+  'server does not prepare the statement that would give these theirs, or cannot go back to its default schema for that; ' +
+  'send the rows that bring their own key in a statement of their own';
 
 const largeBulkMessage =
-  'Duara: a bulk INSERT brings keys of its own that lie above those this site would give to the rows behind them, and with keys for ' +
-  'these it would be larger than max_allowed_packet; send fewer rows at a time';
+  'Duara: a bulk INSERT brings keys of its own that lie above those this site would give to the rows behind them, and with ' +
+  'keys for these it would be larger than max_allowed_packet; send fewer rows at a time';
 
 /** COM_STMT_CLOSE, which has no reply. */
 function closing(statementId: number): Buffer {

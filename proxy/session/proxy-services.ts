@@ -42,7 +42,9 @@ export interface ProxyServices {
   defaultsDoubted: number;
   /** ServerDefaults.fingerprint, when it was read last; `cause`: what we knew of changes then. */
   defaultsFingerprint?: { readonly value: string; readonly cause: string };
-  /** How often that was read, and the readings since which it was found to be another: sessions of then may begin with either. */
+  /**
+   * How often that was read, and the readings since which it was found to be another: sessions of then may begin with either.
+   */
   readings: number;
   readonly mixedReadings: Set<number>;
   /** Moves on now and then, as the seconds do: a clock that costs nothing to look at. */

@@ -11,7 +11,9 @@ export interface TextPart {
   readonly doubt: ToldDoubt | null;
 }
 
-/** None reaches behind its own end, where it might take in a `;`: between two of those the server finds nothing, and stops. */
+/**
+ * None reaches behind its own end, where it might take in a `;`: between two of those the server finds nothing, and stops.
+ */
 const comment = String.raw`\s|\/\*(?![!M])(?:(?!\*\/)[\s\S])*\*\/|#[^\n]*\n|--[^\S\n][^\n]*\n|--\n`;
 /** What stands between two statements that can be sent apart. One within an executable comment cannot. */
 const between = new RegExp(`^((?:${comment})*);(?:${comment})*$`);

@@ -20,7 +20,10 @@ export class Waits {
   /** null: none; a map of its own would cost memory in each session. */
   private open: Map<string, Wait> | null = null;
 
-  /** The command is to wait for `what`: since when it does, and how long to pause afterwards, so that what keeps failing does not keep us busy. */
+  /**
+   * The command is to wait for `what`: since when it does, and how long to pause afterwards, so that what keeps failing does
+   * not keep us busy.
+   */
   begin(what: string, nowMs: number): { readonly sinceMs: number; readonly pauseMs: number } {
     this.open ??= new Map();
     const wait = this.open.get(what) ?? { times: 0, sinceMs: nowMs };
