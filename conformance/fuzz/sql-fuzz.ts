@@ -1,5 +1,6 @@
 import { parseText, type ParsedText } from '../../proxy/sql/classifier';
-import { doubleByteOfCharset, type SqlMode, defaultSqlMode } from '../../proxy/sql/sql-mode';
+import { charsetNamed } from '../../proxy/sql/client-charset';
+import { type SqlMode, defaultSqlMode } from '../../proxy/sql/sql-mode';
 import { tokenize } from '../../proxy/sql/tokenizer';
 import { settingChanges } from '../../proxy/session/settings';
 import { caseSeed, Chance } from './chance';
@@ -32,7 +33,9 @@ export class SqlFuzzer {
       ...defaultSqlMode,
       ansiQuotes: chance.oneIn(4),
       noBackslashEscapes: chance.oneIn(4),
-      doubleByte: chance.oneIn(4) ? doubleByteOfCharset(chance.of(['GBK', 'SJIS', 'BIG5', 'CP932', 'GB18030'])) : null,
+      charset: charsetNamed(
+        chance.oneIn(4) ? chance.of(['GBK', 'SJIS', 'BIG5', 'CP932', 'GB18030', 'cp1251', 'nobody']) : 'utf8mb4',
+      ),
     };
     checkTokens(this.text, mode);
     const parsed = parseText(this.text, mode);

@@ -38,7 +38,8 @@ export class SessionClient {
     return this.answer();
   }
 
-  private async answer(): Promise<Answer> {
+  /** The next one, to a text of several statements. */
+  async answer(): Promise<Answer> {
     const [first] = await this.raw.take(1);
     if (first === undefined) return 'closed';
     const { payload } = first;

@@ -106,7 +106,7 @@ function insteadOf(
 ): EditedThrough | null {
   const again = run.schema === schema ? [] : inItsSchema(run);
   // Its bytes may not be what they look like, or be read as they were not when it was prepared.
-  if (mode.doubleByte !== null || again === null || !isReadAlike(run, mode, services)) return null;
+  if (mode.charset.doubleByte !== null || again === null || !isReadAlike(run, mode, services)) return null;
   if (first === undefined || last === undefined) return null;
   const { text } = run;
   return (edits) => {

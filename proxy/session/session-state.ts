@@ -1,5 +1,6 @@
 import { Capability, ServerStatus } from '../wire/constants';
-import { defaultSqlMode, doubleByteOfCollation, type SqlMode } from '../sql/sql-mode';
+import { charsetOfCollation, utf8 } from '../sql/client-charset';
+import { defaultSqlMode, type SqlMode } from '../sql/sql-mode';
 import type { Residue } from '../reuse/residue';
 import { type DeniedUsers, nobodyDenied } from './denied-users';
 import type { ErrorPacket } from '../wire/response';
@@ -137,14 +138,14 @@ export function connected(state: SessionState, facts: ConnectionFacts): void {
   state.multiStatements = (facts.capabilities & Capability.multiStatements) !== 0;
   state.mariaDbCapabilities = facts.mariaDbCapabilities;
   state.charset = facts.charset;
-  state.mode = { ...state.mode, doubleByte: doubleByteOfCollation(facts.charset) };
+  state.mode = { ...state.mode, charset: charsetOfCollation(facts.charset) ?? utf8 };
 }
 
 /** COM_RESET_CONNECTION and COM_CHANGE_USER: as after connecting. */
 export function reset(state: SessionState, mode: SqlMode): void {
   if (state.charset >= 0) state.charset = -1 - state.charset;
   // Back to what the client connected with, whatever it has SET since.
-  state.mode = { ...mode, doubleByte: doubleByteOfCollation(-1 - state.charset) };
+  state.mode = { ...mode, charset: charsetOfCollation(-1 - state.charset) ?? utf8 };
   state.ownInsertId = false;
   state.nextTransactionSet = false;
   state.prepared = noEntries;

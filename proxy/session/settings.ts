@@ -1,6 +1,7 @@
 import type { Statement } from '../sql/classifier';
 import { type Assignment, prefixAssignments, setAssignments } from '../sql/set-assignments';
-import { type DoubleByte, doubleByteOfCharset, type ServerVersion, type SqlMode } from '../sql/sql-mode';
+import { charsetNamed, charsetOfCollation, type ClientCharset, unknownCharset } from '../sql/client-charset';
+import type { ServerVersion, SqlMode } from '../sql/sql-mode';
 import type { TextEdit } from '../sql/text-edit';
 import { stringValue } from '../sql/tokenizer';
 import { ServerStatus } from '../wire/constants';
@@ -27,8 +28,8 @@ export interface SettingChanges {
   readonly globalSqlMode: boolean;
   /** A variable of sessions to come. */
   readonly global: boolean;
-  /** undefined: the client's character set stays. */
-  readonly doubleByte: DoubleByte | null | undefined;
+  /** 'ask': only the server knows it; undefined: the client's character set stays. */
+  readonly charset: ClientCharset | 'ask' | undefined;
   readonly insertId: boolean;
 }
 
@@ -38,7 +39,7 @@ export const noChanges: SettingChanges = {
   sqlMode: null,
   globalSqlMode: false,
   global: false,
-  doubleByte: undefined,
+  charset: undefined,
   insertId: false,
 };
 
@@ -74,7 +75,8 @@ function lastingChanges(text: string, assignments: readonly Assignment[], mode: 
       changes = { ...changes, sqlMode: plain ? value : 'ask' };
     } else if (scope === 'session' && (name === 'names' || name === 'character_set_client')) {
       const value = literal(text, assignment, mode);
-      if (value !== null) changes = { ...changes, doubleByte: doubleByteOfCharset(value) };
+      // SET NAMES takes no expressions.
+      if (value !== null || name !== 'names') changes = { ...changes, charset: charsetIn(value) };
     } else if (scope === 'session' && name === 'insert_id') {
       changes = { ...changes, insertId: literal(text, assignment, mode) !== '0' };
     }
@@ -96,6 +98,13 @@ function literal(text: string, assignment: Assignment, mode: SqlMode): string | 
   return token.kind === 'word' || token.kind === 'number' ? token.upper : null;
 }
 
+/** A value of character_set_client, in upper case; it may be a collation's number too. */
+function charsetIn(value: string | null): ClientCharset | 'ask' {
+  if (value === null || value === 'DEFAULT' || value === 'NULL') return 'ask';
+  if (/^[0-9]+$/.test(value)) return charsetOfCollation(Number(value)) ?? 'ask';
+  return charsetNamed(value);
+}
+
 /**
  * Whether the status flags of a SET's reply tell what sql_mode is then, as far as texts are read by it. Not those of a CALL:
  * a procedure's own SET is taken back without them.
@@ -106,6 +115,11 @@ export function statusTellsMode({ flavour, number }: ServerVersion): boolean {
 
 /** What is asked for the rest. */
 export const sqlModeExpression = '@@SESSION.sql_mode';
+
+/** `mode` with the client's character set; what it is, is asked for behind the SET. */
+export function withCharset(mode: SqlMode, charset: ClientCharset | 'ask'): SqlMode {
+  return { ...mode, charset: charset === 'ask' ? unknownCharset : charset };
+}
 
 /** `mode` with what these flags say; the rest of it is asked for when it matters. */
 export function withStatus(mode: SqlMode, status: number): SqlMode {
@@ -126,8 +140,8 @@ let last: { readonly value: string; readonly modes: TextModes } | null = null;
 export function withSqlMode(mode: SqlMode, value: string): SqlMode {
   if (last?.value !== value) last = { value, modes: textModes(value) };
   const { ansiQuotes, noBackslashEscapes, noAutoValueOnZero } = last.modes;
-  const { doubleByte, server } = mode;
-  return { ansiQuotes, noBackslashEscapes, noAutoValueOnZero, doubleByte, server };
+  const { charset, server } = mode;
+  return { ansiQuotes, noBackslashEscapes, noAutoValueOnZero, charset, server };
 }
 
 function textModes(value: string): TextModes {

@@ -1,3 +1,4 @@
+import { charsetNamed } from '../sql/client-charset';
 import { ownQuery } from '../wire/command';
 import { PacketFramer } from '../wire/packet-framer';
 import { decodeError, type ErrorPacket } from '../wire/response';
@@ -17,11 +18,11 @@ export interface SessionDefaults {
   readonly isolation: Isolation;
 }
 
-/** The command that asks the backend for the session's sql_mode, when the text of a SET does not tell, and more. */
+/** The command that asks the backend for the session's sql_mode and character set, when the text of a SET does not tell, and more. */
 export function askSqlMode(state: SessionState): Buffer {
   const { flavour, number } = state.mode.server;
   const isolation = flavour === 'mysql' || number >= 110_101 ? 'transaction_isolation' : 'tx_isolation';
-  const sql = `SELECT @@SESSION.sql_mode, @@GLOBAL.max_allowed_packet, @@SESSION.${isolation}`;
+  const sql = `SELECT @@SESSION.sql_mode, @@GLOBAL.max_allowed_packet, @@SESSION.${isolation}, @@SESSION.character_set_client`;
   return ownQuery(sql, queryAttributes(state));
 }
 
@@ -33,9 +34,10 @@ export function sqlModeReply(
   const collected: Buffer[] = [];
   const ended: ServerReply['ended'] = (summary) => {
     if (summary === null || summary.errorCode !== null) return;
-    const [value, bytes, isolation] = rowOf(Buffer.concat(collected));
+    const [value, bytes, isolation, charset] = rowOf(Buffer.concat(collected));
     if (value === undefined || value === null) return;
     state.mode = withSqlMode(state.mode, value);
+    if (charset) state.mode = { ...state.mode, charset: charsetNamed(charset) };
     learned({ sqlMode: value, commandBytesMax: Number(bytes ?? 0) || null, isolation: isolationOf(isolation) });
   };
   // Bytes of a chunk are lent for the call only.

@@ -5,7 +5,8 @@ import { frame } from '../wire/packet-framer';
 import { PayloadReader, PayloadTooShortError } from '../wire/payload-reader';
 import type { Residue } from '../reuse/residue';
 import { accountOfProxy, authenticationRefused } from '../errors';
-import { doubleByteOfCollation, parseServerVersion } from '../sql/sql-mode';
+import { charsetOfCollation, utf8 } from '../sql/client-charset';
+import { parseServerVersion } from '../sql/sql-mode';
 import { clearTextRefusal } from './authentication-relay';
 import type { ClientCommand } from './client-command';
 import { CachedReads } from './cached-reads';
@@ -304,7 +305,7 @@ export class StatementHandler {
    */
   private userKept(settings: number): void {
     this.afterReset(settings);
-    this.state.mode = { ...this.state.mode, doubleByte: null };
+    this.state.mode = { ...this.state.mode, charset: utf8 };
     // Whether the default schema stays depends on the server, and so may more.
     this.reads.lose();
   }
@@ -318,7 +319,7 @@ export class StatementHandler {
       return this.reads.lose();
     }
     Object.assign(state, changed);
-    state.mode = { ...state.mode, doubleByte: doubleByteOfCollation(-1 - state.charset) };
+    state.mode = { ...state.mode, charset: charsetOfCollation(-1 - state.charset) ?? utf8 };
   }
 }
 

@@ -4,12 +4,13 @@ import { asksBack } from '../cache/looking-back';
 import type { KeyPlace } from '../keys/key-edits';
 import type { TableInfo } from '../ports';
 import { onlyReads, type ParsedText, type Statement } from '../sql/classifier';
+import { readAlike } from '../sql/sql-mode';
 import type { TextEdit } from '../sql/text-edit';
 import { type EditedThrough, executed, type PreparedText } from './dynamic-text';
 import { type ByTrigger, keyNeed, type KeyNeed, keysFor } from './insert-keys';
 import type { ProxyServices } from './proxy-services';
 import type { NamedStatement, SessionState } from './session-state';
-import { noChanges, type SettingChanges, settingChanges, withSqlMode } from './settings';
+import { noChanges, type SettingChanges, settingChanges, withCharset, withSqlMode } from './settings';
 import { definitionChanges } from './table-definitions';
 import { fullName, type Scope } from './table-lookup';
 import { redefine } from './table-redefinition';
@@ -129,7 +130,7 @@ export function planText(source: StatementSource, state: SessionState, services:
     if (refused !== null) return { kind: 'refused', error: settingRefused(refused) };
     effects.push({ ...effect, prepares: run.prepares });
     edits.push(...effect.settings.edits);
-    if (effect.settings.sqlMode !== null) {
+    if (effect.settings.sqlMode !== null || effect.settings.charset !== undefined) {
       statements = [
         ...statements.slice(0, index + 1),
         ...readAnew(text, statements, index, effect.settings, scope, services),
@@ -203,22 +204,22 @@ function isPlain({ statements, broken, locks }: ParsedText, effects: readonly St
   return settings === noChanges && schema === undefined && made.length === 0 && gone.length === 0 && prepares === null;
 }
 
-/** The statements behind one that sets sql_mode, as they are read then; `scope` has the new mode. */
+/** The statements behind one that sets sql_mode or the client's character set, as they are read then; `scope` has the new mode. */
 function readAnew(
   text: string,
   statements: readonly Statement[],
   index: number,
-  { sqlMode }: SettingChanges,
+  { sqlMode, charset }: SettingChanges,
   scope: Scope,
   services: ProxyServices,
 ): readonly Statement[] {
   const { mode } = scope;
   // What only the server knows: a zero that may be a key is given one, which it does not use then.
-  scope.mode =
-    sqlMode === null || sqlMode === 'ask' ? { ...mode, noAutoValueOnZero: false } : withSqlMode(mode, sqlMode);
+  if (sqlMode === 'ask') scope.mode = { ...mode, noAutoValueOnZero: false };
+  else if (sqlMode !== null) scope.mode = withSqlMode(mode, sqlMode);
+  if (charset !== undefined) scope.mode = withCharset(scope.mode, charset);
   const rest = statements.slice(index + 1);
-  const { ansiQuotes, noBackslashEscapes } = scope.mode;
-  const same = ansiQuotes === mode.ansiQuotes && noBackslashEscapes === mode.noBackslashEscapes;
+  const same = readAlike(scope.mode, mode);
   const from = statements[index]?.tokens.at(-1)?.end;
   if (same || rest.length === 0 || from === undefined) return rest;
   // Blanks in place of what was read, so that offsets stay those of the text.

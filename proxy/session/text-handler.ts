@@ -23,7 +23,7 @@ import type { ReplyCollector } from './reply-collector';
 import { emptySummary, type ReplySummary } from './reply-summary';
 import { inTransaction, noteSummary, queryAttributes, type SessionState } from './session-state';
 import { transactionSetting } from './session-fingerprint';
-import { type SettingChanges, statusTellsMode, withSqlMode, withStatus } from './settings';
+import { type SettingChanges, statusTellsMode, withCharset, withSqlMode, withStatus } from './settings';
 import { askExpression, askSqlMode, sqlModeReply } from './sql-mode-question';
 import type { PreparedText } from './dynamic-text';
 import { knownSetting, learnSetting } from './known-settings';
@@ -226,7 +226,7 @@ export class TextHandler {
   ): SendOutcome {
     const sentMs = this.state.nowMs;
     this.writes.begin(plan.writes);
-    const ask = !plan.plain && plan.effects.some(({ settings }) => settings.sqlMode === 'ask') && !this.isTold(plan);
+    const ask = !plan.plain && this.mustAsk(plan);
     const barrier = !plan.plain && (plan.statements.some(changesSession) || ask);
     const sent = { text, plan, keys, collected, sentMs };
     const reply =
@@ -236,6 +236,13 @@ export class TextHandler {
     const replies: PendingReply[] = [reply];
     if (ask) replies.push(sqlModeReply(this.state));
     return { kind: 'send', bytes: ask ? [...bytes, askSqlMode(this.state)] : bytes, replies, parsed: plan.parsed };
+  }
+
+  /** What the session is like then, its reply does not tell. */
+  private mustAsk(plan: StatementPlan): boolean {
+    return plan.effects.some(
+      ({ settings: { charset, sqlMode } }) => charset === 'ask' || (sqlMode === 'ask' && !this.isTold(plan)),
+    );
   }
 
   /** A lone SET of nothing else: the status of its reply tells the new sql_mode. */
@@ -256,8 +263,10 @@ export class TextHandler {
     else collected?.drop();
     if (plan.plain || unread) return;
     // What followed an error did not run.
-    const ran = summary.errorCode === null ? plan.statements.length : summary.affectedRows.length;
+    const all = summary.errorCode === null && !plan.parsed.broken;
+    const ran = all ? plan.statements.length : summary.affectedRows.length;
     if (plan.parsed.broken) this.reads.lose();
+    if (plan.parsed.broken && ran > 0) this.state.mode = withCharset(this.state.mode, 'ask');
     plan.statements.forEach((statement, index) => this.reads.note(text, statement, index < ran));
     // A procedure gives results of its own: nobody can tell how far the text came.
     if (summary.errorCode !== null && plan.statements.length > 1 && plan.statements.some(givesManyResults)) {
@@ -324,7 +333,7 @@ export class TextHandler {
     if (change.sqlMode === 'ask') {
       if (statusTellsMode(state.mode.server)) state.mode = withStatus(state.mode, state.status);
     } else if (change.sqlMode !== null) state.mode = withSqlMode(state.mode, change.sqlMode);
-    if (change.doubleByte !== undefined) state.mode = { ...state.mode, doubleByte: change.doubleByte };
+    if (change.charset !== undefined) state.mode = withCharset(state.mode, change.charset);
     if (change.globalSqlMode) forgetDefaults(this.services);
     // Also from inside an EXECUTE.
     if (change.global) this.services.versions.settingsChanged();
@@ -375,9 +384,8 @@ function givesManyResults({ kind }: Statement): boolean {
 }
 
 /** What later commands mean depends on these. */
-function changesSession({ kind }: Statement): boolean {
-  return ['set', 'use', 'ddl', 'prepare', 'deallocate', 'execute'].includes(kind);
-}
+const changesSession = ({ kind }: Statement): boolean =>
+  ['set', 'use', 'ddl', 'prepare', 'deallocate', 'execute'].includes(kind);
 
 /** Tells the key source what each statement used. */
 function settle(plan: StatementPlan, keys: readonly HeldKeys[], summary: ReplySummary | null): void {

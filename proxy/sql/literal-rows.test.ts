@@ -1,3 +1,4 @@
+import { charsetNamed } from './client-charset';
 import { insertShape } from './insert-shape';
 import { literalRows } from './literal-rows';
 import { defaultSqlMode, type SqlMode } from './sql-mode';
@@ -51,7 +52,7 @@ test('strings end where sql_mode says', () => {
   expect(read("('a\\'), (1)")).toBeNull();
   expect(read("('a\\'), (1)", { noBackslashEscapes: true })).toEqual({ count: 2, keys: [] });
   expect(read('("a")', { ansiQuotes: true })).toBeNull();
-  expect(read("('a')", { doubleByte: 'gbk' })).toBeNull();
+  expect(read("('a')", { charset: charsetNamed('gbk') })).toBeNull();
 });
 
 test.each([

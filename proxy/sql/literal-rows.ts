@@ -31,7 +31,7 @@ const KEY_DIGITS_MAX = 18;
  */
 export function literalRows(text: string, from: number, mode: SqlMode, keyAt: number): LiteralRows | null {
   // A second byte may look like a quote's escape.
-  if (mode.doubleByte !== null) return null;
+  if (mode.charset.doubleByte !== null) return null;
   const keys: bigint[] = [];
   let count = 0;
   let generated = 0;

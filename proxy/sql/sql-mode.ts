@@ -1,3 +1,5 @@
+import { type ClientCharset, utf8 } from './client-charset';
+
 /** How the server reads a statement's text. */
 export interface SqlMode {
   /** sql_mode ANSI_QUOTES: "x" is a name, not a string. */
@@ -6,13 +8,9 @@ export interface SqlMode {
   readonly noBackslashEscapes: boolean;
   /** sql_mode NO_AUTO_VALUE_ON_ZERO: a 0 in the key column is a key. null: to be asked before it matters. */
   readonly noAutoValueOnZero: boolean | null;
-  /** The client's character set, if it has characters whose second byte may look like a backslash or a backtick. */
-  readonly doubleByte: DoubleByte | null;
+  readonly charset: ClientCharset;
   readonly server: ServerVersion;
 }
-
-/** Character sets by their first bytes: gbk (gb18030 too), big5, sjis (cp932 too). */
-export type DoubleByte = 'gbk' | 'big5' | 'sjis';
 
 export interface ServerVersion {
   readonly flavour: 'mariadb' | 'mysql';
@@ -24,7 +22,7 @@ export const defaultSqlMode: SqlMode = {
   ansiQuotes: false,
   noBackslashEscapes: false,
   noAutoValueOnZero: false,
-  doubleByte: null,
+  charset: utf8,
   server: { flavour: 'mariadb', number: 101100 },
 };
 
@@ -53,53 +51,13 @@ export function executesComment(server: ServerVersion, mariaDbOnly: boolean, ver
   return version <= server.number;
 }
 
-/**
- * Whether the server takes these two bytes for one character. A first byte before anything else, a quote above all, stands
- * for itself. Source: MariaDB's ctype-gbk.c, ctype-big5.c, ctype-sjis.c.
- */
-export function isDoubleByteCharacter(charset: DoubleByte, first: number, second: number): boolean {
-  if (second < 0x40 || second === 0x7f || second > 0xfe) return false;
-  switch (charset) {
-    case 'gbk':
-      return first >= 0x81 && first <= 0xfe;
-    case 'big5':
-      return first >= 0xa1 && first <= 0xf9;
-    case 'sjis':
-      // 0xA1 to 0xDF are katakana of one byte.
-      return (first >= 0x81 && first <= 0x9f) || (first >= 0xe0 && first <= 0xfc);
-  }
-}
-
-const collations: ReadonlyMap<number, DoubleByte> = new Map([
-  ...[28, 87, 248, 249, 250].map((id) => [id, 'gbk'] as const),
-  ...[1, 84].map((id) => [id, 'big5'] as const),
-  ...[13, 88, 95, 96].map((id) => [id, 'sjis'] as const),
-]);
-const charsetNames: Readonly<Record<string, DoubleByte>> = {
-  gbk: 'gbk',
-  gb18030: 'gbk',
-  big5: 'big5',
-  sjis: 'sjis',
-  cp932: 'sjis',
-};
-
-/** By the collation id of a handshake response. */
-export function doubleByteOfCollation(id: number): DoubleByte | null {
-  return collations.get(id) ?? null;
-}
-
-/** By the name of a character set or one of its collations. */
-export function doubleByteOfCharset(name: string): DoubleByte | null {
-  return charsetNames[name.toLowerCase().split('_')[0] ?? ''] ?? null;
-}
-
 /** Texts mean the same under both (what a zero is as a key aside). */
 export function readAlike(a: SqlMode, b: SqlMode): boolean {
   return (
     a === b ||
     (a.ansiQuotes === b.ansiQuotes &&
       a.noBackslashEscapes === b.noBackslashEscapes &&
-      a.doubleByte === b.doubleByte &&
+      a.charset === b.charset &&
       a.server === b.server)
   );
 }

@@ -61,8 +61,8 @@ function asShape(statement: Statement): Statement {
 }
 
 /** What changes how a text is read: the server too, which may be another version after a restart. */
-function modeKey({ ansiQuotes, noBackslashEscapes, doubleByte, server }: SqlMode): string {
-  return `${(ansiQuotes ? 1 : 0) + (noBackslashEscapes ? 2 : 0)}${doubleByte ?? ''}${server.number} `;
+function modeKey({ ansiQuotes, noBackslashEscapes, charset, server }: SqlMode): string {
+  return `${(ansiQuotes ? 1 : 0) + (noBackslashEscapes ? 2 : 0)}${charset.name}${server.number} `;
 }
 
 /** FNV-1a. Of two texts with one hash, one is kept too early. */

@@ -1,10 +1,11 @@
+import { charsetNamed } from './client-charset';
 import { onlyReads, onlyWrites, parseText } from './classifier';
 import { defaultSqlMode, type SqlMode } from './sql-mode';
 import { StatementCache } from './statement-cache';
 import { textShape } from './text-shape';
 import { tokenize } from './tokenizer';
 
-const gbk: SqlMode = { ...defaultSqlMode, doubleByte: 'gbk' };
+const gbk: SqlMode = { ...defaultSqlMode, charset: charsetNamed('gbk') };
 const key = (text: string, mode = defaultSqlMode): string | undefined => textShape(text, mode)?.key;
 
 test.each([

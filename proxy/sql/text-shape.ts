@@ -103,7 +103,7 @@ export function textShape(text: string, mode: SqlMode): TextShape | null {
       if (close < 0) return null;
       for (let i = at; i <= close; i++) {
         const inside = text.charCodeAt(i);
-        if (inside < 32 || (inside > 127 && mode.doubleByte !== null)) return null;
+        if (inside < 32 || (inside > 127 && mode.charset.doubleByte !== null)) return null;
         shape[length++] = inside;
       }
       at = close + 1;
@@ -158,9 +158,9 @@ function behindString(text: string, open: number, mode: SqlMode): number {
       if (kinds[text.charCodeAt(at + 1)] !== Kind.quote) return at + 1;
       at += 1;
     } else if (code === BACKSLASH) {
-      if (mode.noBackslashEscapes || mode.doubleByte !== null) return -1;
+      if (mode.noBackslashEscapes || mode.charset.doubleByte !== null) return -1;
       at += 1;
-    } else if (code > 127 && mode.doubleByte !== null) return -1;
+    } else if (code > 127 && mode.charset.doubleByte !== null) return -1;
   }
   return -1;
 }

@@ -1,3 +1,4 @@
+import { charsetNamed } from './client-charset';
 import { defaultSqlMode, parseServerVersion, type SqlMode } from './sql-mode';
 import { splitStatements, stringValue, tokenize } from './tokenizer';
 
@@ -31,7 +32,12 @@ const cases: [sql: string, tokens: string[], why: string, mode?: Partial<SqlMode
   ["x'41' N'x' _utf8'y'", ["x'41'", "N'x'", '_utf8', "'y'"], 'literals with a letter'],
   ['a<=>b:=c||d', ['a', '<=>', 'b', ':=', 'c', '||', 'd'], 'long symbols'],
   ['\xe4\xbd\xa0 = 1', ['\xe4\xbd\xa0', '=', '1'], 'UTF-8 names'],
-  ["'\xbf\x5c' b", ["'\xbf\x5c'", 'b'], 'a gbk character whose second byte is a backslash', { doubleByte: 'gbk' }],
+  [
+    "'\xbf\x5c' b",
+    ["'\xbf\x5c'", 'b'],
+    'a gbk character whose second byte is a backslash',
+    { charset: charsetNamed('gbk') },
+  ],
 ];
 
 it.each(cases)('%j', (sql, tokens, _why, mode = {}) => {

@@ -1,4 +1,5 @@
-import { executesComment, isDoubleByteCharacter, type SqlMode } from './sql-mode';
+import { type DoubleByte, isDoubleByteCharacter, readsAlikeInAll } from './client-charset';
+import { executesComment, type SqlMode } from './sql-mode';
 
 /**
  * word: keyword, name or function, unquoted. name: quoted by backticks (or ANSI quotes). userVariable: @x, @'x', @`x`.
@@ -73,6 +74,10 @@ const longSymbols = new Set(['<=>', ':=', '<=', '>=', '<>', '!=', '||', '&&', '<
  * needs no care: none of its continuation bytes looks like a quote.
  */
 export function tokenize(text: string, mode: SqlMode): Tokens {
+  // Nobody knows where its strings end.
+  if (mode.charset.doubleByte === 'unknown' && !readsAlikeInAll(text)) {
+    return { tokens: [], broken: true, tooLong: false };
+  }
   const scanner = new Scanner(text, mode);
   const broken = !scanner.scan();
   return { tokens: scanner.tokens, broken, tooLong: scanner.tokens.length >= TOKENS_MAX };
@@ -81,13 +86,17 @@ export function tokenize(text: string, mode: SqlMode): Tokens {
 class Scanner {
   readonly tokens: Token[] = [];
   private at = 0;
+  private readonly doubleByte: DoubleByte | null;
   /** Inside a versioned comment whose contents the server executes: its end mark is to be skipped. */
   private inExecutedComment = false;
 
   constructor(
     private readonly text: string,
     private readonly mode: SqlMode,
-  ) {}
+  ) {
+    const { doubleByte } = mode.charset;
+    this.doubleByte = doubleByte === 'unknown' ? null : doubleByte;
+  }
 
   /** False when the text ends inside a quoted string or a comment, or is too long. */
   scan(): boolean {
@@ -182,7 +191,7 @@ class Scanner {
       this.symbol();
       return true;
     }
-    while (this.at < text.length && isWordChar(text.charCodeAt(this.at))) this.at += 1;
+    this.at = this.wordEnd(start);
     const quote = this.peek(0);
     // x'41', b'01', n'text': one literal. _utf8mb4'text' stays a word and a string.
     if (this.at - start === 1 && quote === Char.singleQuote && /[xXbBnN]/.test(text.charAt(start))) {
@@ -190,6 +199,18 @@ class Scanner {
       return true;
     }
     return this.add('word', text.slice(start, this.at), start);
+  }
+
+  /** Offset behind the word's characters from `at` on. */
+  private wordEnd(at: number): number {
+    const { text, doubleByte } = this;
+    for (; at < text.length; at++) {
+      const code = text.charCodeAt(at);
+      if (!isWordChar(code)) break;
+      const double = code >= 0x81 && doubleByte !== null;
+      if (double && isDoubleByteCharacter(doubleByte, code, text.charCodeAt(at + 1))) at += 1;
+    }
+    return at;
   }
 
   private quoted(quote: number, kind: 'string' | 'name', from = this.at): boolean {
@@ -202,8 +223,7 @@ class Scanner {
 
   /** Offset behind the quote that closes the one at `open`; -1 when the text ends first. A doubled quote stands for itself. */
   private closingQuote(open: number, quote: number, string: boolean): number {
-    const { text, mode } = this;
-    const { doubleByte } = mode;
+    const { text, mode, doubleByte } = this;
     const escapes = string && !mode.noBackslashEscapes;
     for (let at = open + 1; at < text.length; at++) {
       const code = text.charCodeAt(at);
