@@ -312,6 +312,27 @@ interface Batch {
     expect([byTag.get('b0'), byTag.get('b3')]).toEqual([far, 8n]);
   });
 
+  it.each(['ucs2_general_ci', 'utf16_general_ci', 'latin1_swedish_ci', 'binary'])(
+    'give each row its own key where numbers become text in %s',
+    async (collation) => {
+      const sql = 'INSERT INTO post (v, id) VALUES (?, NULLIF(?, 0)), (?, ? + 0), (?, @nothing)';
+      await db.query(`SET collation_connection = '${collation}'`);
+      try {
+        const keys = [0n, far, 0n, 8n];
+        await db.batch(
+          sql,
+          keys.map((key, at) => [`a${at}`, key, `b${at}`, key === 0n ? 0n : key + 1n, `c${at}`]),
+        );
+      } finally {
+        await db.query('SET NAMES utf8mb4');
+      }
+      const byTag = await found();
+      const own = [...byTag].filter(([, key]) => isOwn(KeyedSite.scope, key)).map(([tag]) => tag);
+      expect(own.sort()).toEqual(['a0', 'a2', 'b0', 'b2', 'c0', 'c1', 'c2', 'c3']);
+      expect(['a1', 'a3', 'b1', 'b3'].map((tag) => byTag.get(tag))).toEqual([far, 8n, far + 1n, 9n]);
+    },
+  );
+
   it('are refused where nothing leads back to the default schema, and so is what cannot be prepared', async () => {
     const client = await createConnection({
       socketPath: site.socket,

@@ -73,6 +73,22 @@ export function lookingBack(words: Words, table: TwinTable): Step {
   return { ...words.text('looking back', table, sql), before: [before] };
 }
 
+/** Numbers become text of two or four bytes a character. */
+export function inWideText(words: Words, table: TwinTable): Step {
+  const { chance } = words;
+  const settings = chance.of([
+    "SET collation_connection = 'utf16_general_ci'",
+    "SET collation_connection = 'ucs2_unicode_ci', character_set_results = NULL",
+    "SET collation_connection = 'utf32_bin'",
+  ]);
+  const insert = chance.of([
+    () => words.values(table, null),
+    () => words.select(table),
+    () => `${words.set(table, null)}; ${words.values(table, null)}`,
+  ])();
+  return { ...words.text('in wide text', table, insert), before: [settings], after: ['SET NAMES utf8mb4'] };
+}
+
 /** The session has come to another schema, or reads texts otherwise, when what it has prepared runs. */
 export function movedOn(words: Words, table: TwinTable): Step {
   const { chance } = words;

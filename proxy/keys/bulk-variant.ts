@@ -65,7 +65,8 @@ const half = 0.5;
 /**
  * The server decides what type an expression has by the values of the first execution: there no key of ours may be NULL, and
  * where later values of the client's are text, ours are too. What it converts to another character set, and CONCAT() of a NULL,
- * keeps the value of the first one (MariaDB 10.11): as binary nothing is converted.
+ * keeps the value of the first one (MariaDB 10.11): as binary nothing is converted. Only where collation_connection has two or
+ * four bytes a character, binary is not what the column reads as a number: a text as key is refused there (1366).
  */
 function editOf(row: RowKey, notUnderstood: boolean, isText: (number: number) => boolean): Edit | null {
   if (row.kind === 'generated' && row.literal !== null) {
@@ -86,7 +87,7 @@ function editOf(row: RowKey, notUnderstood: boolean, isText: (number: number) =>
   if (place === null) return null;
   const { start, end, zeroGenerates = false } = place;
   const [before, behind] = zeroGenerates
-    ? [`IF(ROUND((${valueVariable}:=`, `))<>0,CONCAT(${valueVariable}),CAST(NULLIF(?,0) AS BINARY))`]
+    ? [`IF(ROUND((${valueVariable}:=`, `))<>0,CAST(${valueVariable} AS BINARY),CAST(NULLIF(?,0) AS BINARY))`]
     : // As text a NULL is that of no type, which the column takes for none.
       ['IFNULL(CAST(', ' AS BINARY),CAST(NULLIF(?,0) AS BINARY))'];
   const edits = [
