@@ -18,6 +18,7 @@ const far = String(2n ** 60n);
     db = await createConnection({ socketPath: site.socket, ...appAccount, multipleStatements: true });
     await db.query(`CREATE TABLE задача (имя VARCHAR(50) UNIQUE, ключ BIGINT AUTO_INCREMENT PRIMARY KEY, счёт INT);
       CREATE TABLE \`ein \`\`\` (naïf BIGINT AUTO_INCREMENT PRIMARY KEY, имя VARCHAR(50) UNIQUE, счёт INT);
+      CREATE TABLE λόγος (κωδικοσ BIGINT AUTO_INCREMENT PRIMARY KEY, имя VARCHAR(50) UNIQUE, счёт INT);
       CREATE VIEW вид AS SELECT ключ AS №, имя AS ім_я FROM задача;
       CREATE TABLE source (v VARCHAR(50), k BIGINT); INSERT INTO source VALUES ('a', NULL), ('b', 0), ('far', ${far});
       CREATE TABLE повод (v VARCHAR(50));
@@ -26,7 +27,9 @@ const far = String(2n ** 60n);
     await site.schemaChanged();
   });
   beforeEach(async () => {
-    await db.query(`DELETE FROM задача; DELETE FROM \`ein \`\`\`; DO LAST_INSERT_ID(77); SET @far = ${far}`);
+    await db.query(
+      `DELETE FROM задача; DELETE FROM \`ein \`\`\`; DELETE FROM λόγος; DO LAST_INSERT_ID(77); SET @far = ${far}`,
+    );
   });
   afterAll(async () => {
     await db.end();
@@ -52,6 +55,7 @@ const far = String(2n ** 60n);
     ["REPLACE INTO задача (имя, ключ) VALUES ('a', NULL), ('b', DEFAULT)", ['a', 'b']],
     ["INSERT INTO повод VALUES ('x'), ('y')", ['xa', 'xb', 'ya', 'yb']],
     ["INSERT INTO `ein ``` (имя) VALUES ('a')", ['a']],
+    ["INSERT INTO λόγος (ΚΩΔΙΚΟΣ, имя) VALUES (NULL, 'a'), (@far, 'far'), (0, 'b')", ['a', 'b']],
     ["INSERT INTO `ein ``` (NAÏF, имя) VALUES (NULL, 'a'), (@far, 'far'), (0, 'b')", ['a', 'b']],
   ];
   const ways: [name: string, run: (sql: string) => Promise<unknown>][] = [
@@ -61,7 +65,7 @@ const far = String(2n ** 60n);
   ];
   const rows = async (): Promise<Map<string, bigint>> => {
     const [found] = await db.query<RowDataPacket[]>(
-      'SELECT ключ AS k, имя AS v FROM задача UNION ALL SELECT naïf, имя FROM `ein ``` ORDER BY k',
+      'SELECT ключ AS k, имя AS v FROM задача UNION ALL SELECT naïf, имя FROM `ein ``` UNION ALL SELECT κωδικοσ, имя FROM λόγος ORDER BY k',
     );
     return new Map(found.map(({ k, v }) => [String(v), BigInt(k as string)]));
   };
@@ -102,6 +106,25 @@ const far = String(2n ** 60n);
       infileStreamFactory: () => Readable.from([Buffer.from(file)]),
     });
     expect(own(await rows())).toEqual(['a', 'b']);
+  });
+
+  it('takes names of prepared statements and variables for one that the server takes for one', async () => {
+    let at = 2n ** 60n;
+    // The text itself has to be changed for these: EXECUTE becomes EXECUTE IMMEDIATE.
+    const insert = (name: string): string =>
+      `'INSERT INTO λόγος (κωδικοσ, имя) VALUES (${at++}, "far ${name}"), (NULL, "${name}")'`;
+    await db.query(`PREPARE é FROM ${insert('a')}; EXECUTE É`);
+    await db.query(`PREPARE é FROM ${insert('no')}`);
+    await db.query(`PREPARE è FROM ${insert('b')}`);
+    await db.query('EXECUTE é');
+    await db.query(`SET @é = ${insert('no')}; SET @È = ${insert('c')}; EXECUTE IMMEDIATE @é`);
+    await db.query(`PREPARE x FROM ${insert('no')}; PREPARE é FROM ${insert('no')}; PREPARE Ë FROM ${insert('d')};
+      EXECUTE é`);
+    await db.query('DEALLOCATE PREPARE è');
+    await expect(db.query('EXECUTE é')).rejects.toMatchObject({ errno: 1243 });
+    const found = await rows();
+    expect([...found.keys()].filter((name) => !name.startsWith('far')).sort()).toEqual(['a', 'b', 'c', 'd']);
+    expect(own(found)).toContain('a');
   });
 
   it('looks behind the largest key of a table that its own client has locked', async () => {

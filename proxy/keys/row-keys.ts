@@ -1,6 +1,6 @@
 import type { AutoIncrementColumn } from '../ports';
 import { type InsertShape, parameterNumbers, valueAt, valueStart } from '../sql/insert-shape';
-import { nameOf } from '../sql/names';
+import { foldedName, nameOf } from '../sql/names';
 import type { SqlMode } from '../sql/sql-mode';
 import { TokenCursor } from '../sql/token-cursor';
 import { stringValue, type Token } from '../sql/tokenizer';
@@ -43,8 +43,8 @@ export function rowKeys(
 
 /** `columns`: as in SQL text; `name`: as the catalog has it. */
 export function indexOf(columns: readonly string[], name: string): number {
-  const lower = name.toLowerCase();
-  return columns.findIndex((column) => nameOf(column).toLowerCase() === lower);
+  const folded = foldedName(name);
+  return columns.findIndex((column) => foldedName(nameOf(column)) === folded);
 }
 
 class RowReader {

@@ -1,7 +1,7 @@
 import { setAssignments } from '../sql/set-assignments';
 import { calledFunctions, isBuiltinFunction } from '../sql/builtin-functions';
 import type { Statement } from '../sql/classifier';
-import { quoteName } from '../sql/names';
+import { foldedName, isAscii, looseName, nameOf, quoteName } from '../sql/names';
 import { callsStored } from '../sql/routine-body';
 import { readAlike, type SqlMode } from '../sql/sql-mode';
 import { stringLiteral } from '../sql/string-literal';
@@ -13,6 +13,7 @@ import type { Scope } from './table-lookup';
 
 /** What PREPARE … FROM prepares; `prepared` is null when its text is not known. */
 export interface PreparedText {
+  /** See looseName. */
   readonly name: string;
   readonly prepared: NamedStatement | null;
 }
@@ -60,18 +61,19 @@ function found(place: Place, state: SessionState, services: ProxyServices): Exec
   if (statement.kind === 'prepare') {
     const source = textOf(tokens.slice(body + 3), place, state);
     if (source.kind === 'ask') return source;
-    const prepares = {
-      name: tokens[body + 1]?.text.toLowerCase() ?? '',
-      prepared: parsed(source.text, scope, services),
-    };
+    const name = tokens[body + 1]?.text ?? '';
+    const prepared = parsed(source.text, scope, services);
+    const prepares = { name: looseName(name), prepared: prepared && { ...prepared, name: foldedName(nameOf(name)) } };
     scope.named?.set(prepares.name, prepares.prepared);
     return { ...itself, prepares };
   }
   if (statement.kind !== 'execute') return itself;
   const target = tokens[body + 1];
   if (target?.upper !== 'IMMEDIATE') {
-    const named = (scope.named ?? state.named).get((target?.text ?? '').toLowerCase());
+    const named = (scope.named ?? state.named).get(looseName(target?.text ?? ''));
     if (named === null || named === undefined || target === undefined) return itself;
+    // Perhaps another one for the server.
+    if (named.name !== foldedName(nameOf(target.text))) return itself;
     return {
       kind: 'statements',
       ...named,
@@ -183,7 +185,7 @@ function noteVariables({ text, statement, scope }: Place): void {
     if (of !== 'user') continue;
     const [token] = value;
     const literal = value.length === 1 && token?.kind === 'string' ? stringValue(text, token, mode) : null;
-    if (literal === null) scope.variables.delete(name);
+    if (literal === null || !isAscii(name)) scope.variables.delete(name);
     else scope.variables.set(name, literal);
   }
 }

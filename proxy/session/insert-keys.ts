@@ -10,7 +10,7 @@ import type { KeyDemand, TableInfo } from '../ports';
 import { mayBeAskedFirst } from '../sql/asked-first';
 import type { Statement } from '../sql/classifier';
 import type { InsertShape } from '../sql/insert-shape';
-import { bytesOf, nameOf } from '../sql/names';
+import { bytesOf, foldedName, nameOf } from '../sql/names';
 import { callsStored } from '../sql/routine-body';
 import type { TextEdit } from '../sql/text-edit';
 import { type EditedThrough, isHarmless, sameText } from './dynamic-text';
@@ -235,7 +235,7 @@ function insertTarget(insert: InsertShape, scope: Scope, state: SessionState, se
       column !== null &&
       column.schema === behind.schema &&
       column.table === behind.table &&
-      column.column.toLowerCase() === key.name.toLowerCase(),
+      foldedName(column.column) === foldedName(key.name),
   );
   // A key column that the view does not show has no name there.
   const name = view.columns[index] ?? '';
@@ -243,8 +243,8 @@ function insertTarget(insert: InsertShape, scope: Scope, state: SessionState, se
 }
 
 function columnIndex(columns: readonly string[], name: string): number {
-  const lower = name.toLowerCase();
-  return columns.findIndex((column) => column.toLowerCase() === lower);
+  const folded = foldedName(name);
+  return columns.findIndex((column) => foldedName(column) === folded);
 }
 
 function setsInsertId({ prefix, tokens }: Statement): boolean {

@@ -40,7 +40,7 @@ export interface SessionState {
   prepared: ReadonlyMap<number, PreparedStatement>;
   /** Tokens kept in `prepared`, about 100 bytes each. */
   preparedTokens: number;
-  /** Prepared by PREPARE … FROM, by name in lower case; null: the text is not known. */
+  /** Prepared by PREPARE … FROM, by name (see looseName); null: the text is not known. */
   named: ReadonlyMap<string, NamedStatement | null>;
   /** Temporary tables, as schema.table: they hide tables of that name. */
   temporary: ReadonlySet<string>;
@@ -67,6 +67,8 @@ export interface NamedStatement {
   /** The default schema when it was prepared, in which it runs, and how it was read. */
   readonly schema: string | null;
   readonly mode: SqlMode;
+  /** What it was prepared as: see foldedName. */
+  readonly name?: string;
 }
 
 export interface PreparedStatement {

@@ -5,6 +5,7 @@ import { onlyReads, onlyWrites, type ParsedText, type Statement } from '../sql/c
 import { keyEdit } from '../keys/key-edits';
 import type { ToldDoubt } from '../keys/told-doubt';
 import { setAssignments } from '../sql/set-assignments';
+import { looseName } from '../sql/names';
 import type { TextEdit } from '../sql/text-edit';
 import type { CachedReads } from './cached-reads';
 import type { ClientCommand } from './client-command';
@@ -346,8 +347,7 @@ export class TextHandler {
     if (prepares !== null) {
       state.named = withEntry(state.named, prepares.name, prepares.prepared);
     } else if (statement.kind === 'deallocate') {
-      const name = statement.tokens[statement.body + 2]?.text.toLowerCase() ?? '';
-      state.named = withoutEntry(state.named, name);
+      state.named = withoutEntry(state.named, looseName(statement.tokens[statement.body + 2]?.text ?? ''));
     }
   }
 

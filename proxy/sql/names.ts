@@ -15,8 +15,31 @@ export function quoteName(name: string): string {
   return `\`${name.replace(/`/g, '``')}\``;
 }
 
+/**
+ * Equal for names of columns that the server takes for one: it compares them letter by letter whatever the case, and their
+ * lengths in bytes. (Not as JavaScript does, which knows a final sigma, and an İ of two letters.) `name`: as the catalog has it.
+ */
+export function foldedName(name: string): string {
+  if (isAscii(name)) return name.toLowerCase();
+  let folded = `${Buffer.byteLength(name)} `;
+  for (const letter of name) {
+    const lower = letter.toLowerCase();
+    folded += lower.length === letter.length ? lower : letter;
+  }
+  return folded;
+}
+
+/**
+ * Equal for names of user variables and prepared statements that the server may take for one: whatever their case and accents,
+ * but of equal length. `bytes`: as in SQL text.
+ */
+export function looseName(bytes: string): string {
+  if (isAscii(bytes)) return bytes.toLowerCase();
+  return `${bytes.length} ${nameOf(bytes).normalize('NFKD').replace(/\p{M}/gu, '').toLowerCase().toUpperCase()}`;
+}
+
 /** Nearly all names are, and are the same in both. */
-function isAscii(text: string): boolean {
+export function isAscii(text: string): boolean {
   for (let at = 0; at < text.length; at++) if (text.charCodeAt(at) > 127) return false;
   return true;
 }
