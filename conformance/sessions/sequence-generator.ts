@@ -1,0 +1,112 @@
+import { Chance } from '../fuzz/chance';
+import { type Deed, type Reconnect, scenes, stepOf, type Words } from './session-scenes';
+import { countedWrites, plainReads, reads, writes } from './session-texts';
+import type { Step } from '../wire/exchanges/exchange';
+
+/** One command of one of the sessions, or that this one ends and another one begins in its place. */
+export interface Command {
+  readonly who: number;
+  readonly what: Step | Reconnect;
+}
+
+/** What some sessions do one after another, command by command. */
+export interface Sequence {
+  readonly seed: number;
+  /** Of each session: a name of capabilitySets. */
+  readonly capabilities: readonly string[];
+  /** The tables are replicated: keys come with the statements, or from the site. */
+  readonly replicated: boolean;
+  readonly commands: readonly Command[];
+}
+
+/** Of the texts in `writes`, those that concern what is read most. */
+const FREQUENT_WRITES = 16;
+
+/** What all sessions say first. */
+const beginnings = [
+  null,
+  null,
+  'SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED',
+  "SET SESSION sql_mode = 'STRICT_ALL_TABLES', NAMES utf8mb4",
+  'SET autocommit = 1',
+];
+
+const clients = [
+  'plain',
+  'plain',
+  'eofless',
+  'tracking',
+  'eofless tracking',
+  'found rows',
+  'mariadb',
+  'files, eofless',
+];
+
+/** Equal seeds make equal sequences. */
+export function sequenceOf(seed: number, length: number): Sequence {
+  const chance = new Chance(seed);
+  const replicated = chance.oneIn(2);
+  const repeated = Array.from({ length: 3 + chance.below(5) }, () => chance.of(reads)(chance));
+  const often = Array.from({ length: 3 }, () => chance.of(plainReads)(chance));
+  const read = (): string => chance.of(chance.oneIn(2) ? often : repeated);
+  const favoured = Array.from({ length: 4 }, () => chance.of(writes.slice(0, FREQUENT_WRITES))(chance));
+  const write = (): string => {
+    if (chance.oneIn(2)) return chance.of(favoured);
+    return chance.of(replicated || !chance.oneIn(5) ? writes : countedWrites)(chance);
+  };
+  const words: Words = { chance, read, write };
+  const names = Object.keys(scenes) as (keyof typeof scenes)[];
+  const chosen = Array.from({ length: 1 + chance.below(4) }, () => chance.of(names));
+  if (chance.oneIn(3)) chosen.push('reconnects');
+  const capabilities = Array.from({ length: 2 + chance.below(2) }, () => chance.of(clients));
+  if (!chance.oneIn(4)) capabilities.fill(capabilities[0] ?? 'plain');
+  const first = chance.of(beginnings);
+  const commands = first === null ? [] : capabilities.map((_, who) => command(who, first));
+  while (commands.length < length) {
+    const who = chance.below(capabilities.length);
+    const scene = scenes[chance.oneIn(2) ? 'read' : chance.oneIn(3) ? 'write' : chance.of(chosen)];
+    const deeds = scene(words);
+    if (deeds.some(waitsForOthers)) commands.push(...quiet(capabilities.length, who));
+    else if (chance.oneIn(4) && deeds.length > 1)
+      interleave(chance, words, { deeds, who, others: capabilities.length }, commands);
+    for (const deed of deeds) commands.push(command(who, deed));
+  }
+  return { seed, capabilities, replicated, commands };
+}
+
+/** Half of a scene, in the middle of which another session reads. */
+function interleave(
+  chance: Chance,
+  words: Words,
+  { deeds, who, others }: { readonly deeds: Deed[]; readonly who: number; readonly others: number },
+  commands: Command[],
+): void {
+  const first = deeds.splice(0, 1 + chance.below(deeds.length - 1));
+  for (const deed of first) commands.push(command(who, deed));
+  const other = chance.below(others);
+  for (const deed of scenes.read(words)) commands.push(command(other, deed));
+}
+
+function command(who: number, deed: Deed): Command {
+  return { who, what: typeof deed === 'object' && 'how' in deed ? deed : stepOf(deed) };
+}
+
+/** Definitions change and tables are locked when nobody else uses them: a wait for a lock would end after a second. */
+function waitsForOthers(deed: Deed): boolean {
+  return (
+    typeof deed === 'string' &&
+    /^(ALTER|RENAME|TRUNCATE|CREATE|DROP|LOCK|FLUSH|ANALYZE|OPTIMIZE|EXECUTE IMM)/.test(deed)
+  );
+}
+
+function quiet(sessions: number, who: number): Command[] {
+  const others = Array.from({ length: sessions }, (_, at) => at).filter((at) => at !== who);
+  return others.map((at) => command(at, 'UNLOCK TABLES; ROLLBACK'));
+}
+
+/** Whether the command may leave other tables, views, triggers or routines behind. */
+export function redefines({ what }: Command): boolean {
+  return (
+    !('how' in what) && /ALTER |RENAME |TRUNCATE|(?<!SHOW )CREATE (?!TEMP)|DROP (?!PREP|TEMP)|OPTIMIZE/.test(what.what)
+  );
+}

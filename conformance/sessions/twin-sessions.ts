@@ -1,0 +1,184 @@
+import { type Connection, createConnection, type RowDataPacket } from 'mysql2/promise';
+import { ReadCache } from '../../proxy/cache/read-cache';
+import { TableVersions } from '../../proxy/cache/table-versions';
+import { zeroCounters } from '../../proxy/zero-counters';
+import { InformationSchemaCatalog } from '../../site/catalog';
+import type { ServerBinary } from '../../site/lab/find-server';
+import { until } from '../replication/test-sites';
+import { FIRST_KEY } from '../wire/exchanges/first-key';
+import { SequentialKeys } from '../wire/exchanges/sequential-keys';
+import { type ProxiedServer, startProxiedServer } from '../wire/proxied-server';
+import { redefines, type Sequence } from './sequence-generator';
+import { accountsSql, rowsSql, tables, tablesSql } from './session-tables';
+import { type Heard, PlayedSession } from './played-session';
+
+/** As a site keeps them, but a login is remembered for longer, so that a slow machine remembers it too. */
+const idle = { connectionsMax: 4, idleMs: 600_000, lifeMs: 600_000, rememberMs: 600_000 };
+
+/** All that was heard in a sequence, command by command, and what stood in the tables behind it. */
+export interface Outcome {
+  readonly heard: readonly Heard[];
+  readonly left: string;
+}
+
+/**
+ * One server; what is said to it directly, and then to the proxy before it, begins with equal tables. The proxy has a
+ * cache, and uses connections again. Nothing tells the cache of writes but the proxy.
+ */
+export class TwinSessions {
+  private readonly board: TableVersions;
+  private replicated = false;
+  /** What a sequence did may have made other tables of those that stood there. */
+  private redefined = true;
+
+  private constructor(
+    private readonly site: ProxiedServer,
+    private readonly root: Connection,
+    private readonly parts: Parts,
+  ) {
+    this.board = parts.board;
+    parts.isReplicated = () => this.replicated;
+  }
+
+  static async start(binary: ServerBinary): Promise<TwinSessions> {
+    const board = TableVersions.create();
+    board.setCaptureHealthy(true);
+    const counters = zeroCounters();
+    const keys = new SequentialKeys(FIRST_KEY);
+    const reader: { root: Connection | null } = { root: null };
+    const query = async (sql: string, values: readonly unknown[] = []): Promise<RowDataPacket[]> => {
+      if (reader.root === null) throw new Error('not started');
+      return (await reader.root.query<RowDataPacket[]>(sql, [...values]))[0];
+    };
+    const parts: Parts = { board, counters, keys, catalog: null, isReplicated: () => false };
+    const catalog = new InformationSchemaCatalog({
+      query,
+      isReplicated: (schema) => schema === 'app' && parts.isReplicated(),
+      shared: board,
+    });
+    parts.catalog = catalog;
+    const site = await startProxiedServer(binary, {
+      proxy: {
+        ...{
+          cache: new ReadCache({ board, maxBytes: 4 << 20, counters }),
+          versions: board,
+          catalog,
+          counters,
+          keys,
+          idle,
+        },
+        sharedDefaults: board,
+      },
+      // Whoever meets a lock does not wait for it: one row's not at all, a table's for a second.
+      extra: [
+        ...['--log-bin-trust-function-creators=1', '--innodb-lock-wait-timeout=0', '--lock-wait-timeout=1'],
+        ...['--innodb-stats-auto-recalc=0', '--innodb-stats-persistent=0', '--character-set-server=utf8mb4'],
+      ],
+    });
+    const connect = async (): Promise<Connection> => {
+      const options = { socketPath: site.server.socket, user: 'root', multipleStatements: true };
+      const connection = await createConnection(options);
+      await connection.query('SET lock_wait_timeout = 86400, sql_mode = DEFAULT');
+      return connection;
+    };
+    reader.root = await connect();
+    const root = await connect();
+    await root.query(accountsBefore + accountsSql);
+    return new TwinSessions(site, root, { ...parts, stop: () => reader.root?.destroy() });
+  }
+
+  /** SELECTs answered from memory so far. */
+  get hits(): number {
+    return this.parts.counters.cacheHits;
+  }
+
+  /** Sessions on connections that others left behind. */
+  get reused(): number {
+    return this.site.proxy.backends.counts.reused;
+  }
+
+  /** What the proxy logged as an error. */
+  get errors(): readonly string[] {
+    return this.site.errors;
+  }
+
+  /** What `sequence` hears, said to the server or to the proxy. */
+  async play(sequence: Sequence, proxied: boolean): Promise<Outcome> {
+    await this.renew(sequence.replicated);
+    this.redefined = sequence.commands.some(redefines);
+    const path = proxied ? this.site.proxySocket : this.site.server.socket;
+    const sessions = sequence.capabilities.map((name) => new PlayedSession(path, name));
+    const heard: Heard[] = [];
+    try {
+      for (const { who, what } of sequence.commands) {
+        const session = sessions[who];
+        if (session === undefined) throw new Error(`nobody is session ${who}`);
+        heard.push(await session.does(what));
+        if ('how' in what || !session.stands) await this.gone(sessions);
+      }
+      for (const session of sessions) heard.push(await session.does({ how: 'quit' }));
+    } finally {
+      for (const session of sessions) session.destroy();
+    }
+    await this.gone(sessions);
+    return { heard, left: await this.left() };
+  }
+
+  async stop(): Promise<void> {
+    this.root.destroy();
+    this.parts.stop?.();
+    await this.site.stop();
+  }
+
+  /** The tables as at the beginning. */
+  private async renew(replicated: boolean): Promise<void> {
+    const [prepared] = await this.root.query<RowDataPacket[]>('XA RECOVER');
+    for (const { data } of prepared) await this.root.query(`XA ROLLBACK '${String(data)}'`);
+    const known = !this.redefined && this.replicated === replicated;
+    if (this.redefined) await this.root.query(tablesSql);
+    await this.root.query(rowsSql);
+    this.redefined = false;
+    this.replicated = replicated;
+    this.board.flushAll();
+    if (known) return;
+    this.parts.catalog?.forget();
+    for (const table of tables) await this.parts.catalog?.load('app', table);
+  }
+
+  /** The server is done with sessions that have ended: they hold no locks any more. */
+  private async gone(sessions: readonly PlayedSession[]): Promise<void> {
+    const open = sessions.filter(({ stands }) => stands).length;
+    const threads = async (): Promise<number> => {
+      const [[row]] = await this.root.query<RowDataPacket[]>(
+        "SELECT COUNT(*) AS n FROM information_schema.processlist WHERE user NOT IN ('root', 'system user', 'event_scheduler')",
+      );
+      return Number(row?.['n']);
+    };
+    await until(
+      async () => (await threads()) === open + this.site.proxy.backends.idle,
+      async () =>
+        `${await threads()} threads, where ${open} sessions are open and ${this.site.proxy.backends.idle} idle`,
+    );
+  }
+
+  private async left(): Promise<string> {
+    const [found] = await this.root.query<RowDataPacket[]>(
+      "SELECT table_name AS t FROM information_schema.tables WHERE table_schema = 'app' AND table_type = 'BASE TABLE' ORDER BY 1",
+    );
+    const names = found.map(({ t }) => String(t));
+    if (names.length === 0) return '';
+    const [sums] = await this.root.query(`CHECKSUM TABLE ${names.map((name) => `app.${name}`).join(', ')} EXTENDED`);
+    return JSON.stringify(sums);
+  }
+}
+
+interface Parts {
+  readonly board: TableVersions;
+  readonly counters: ReturnType<typeof zeroCounters>;
+  readonly keys: SequentialKeys;
+  catalog: InformationSchemaCatalog | null;
+  isReplicated: () => boolean;
+  readonly stop?: () => void;
+}
+
+const accountsBefore = 'CREATE DATABASE IF NOT EXISTS second;';
