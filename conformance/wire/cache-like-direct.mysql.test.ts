@@ -141,6 +141,24 @@ const cases: readonly (readonly [name: string, ...steps: Step[]])[] = [
     ['a', between],
     ['a', 'SELECT FOUND_ROWS()'],
   ]),
+  ...['SELECT 1', 'BEGIN', 'SET @a = 1', 'SELECT LAST_INSERT_ID()'].flatMap((between): (typeof cases)[number][] => [
+    [
+      `the SELECT before it has ended warnings, though '${between}' came between`,
+      ['a', words, 'kept'],
+      ['a', 'INSERT IGNORE INTO other VALUES (1, 1)'],
+      ['a', words],
+      ['a', between],
+      ['a', 'SHOW WARNINGS'],
+    ],
+    [
+      `the SELECT before it has ended an error, though '${between}' came between`,
+      ['a', words, 'kept'],
+      ['a', 'SELECT nothing'],
+      ['a', words],
+      ['a', between],
+      ['a', 'SHOW COUNT(*) ERRORS'],
+    ],
+  ]),
   [
     'a view may call a function that writes',
     keptWords,

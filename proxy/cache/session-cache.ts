@@ -157,15 +157,16 @@ export class SessionCache {
 
   /**
    * Before a command is sent to the server: a SELECT to send first, its reply to be swallowed, because this command asks
-   * about the one before it (FOUND_ROWS(), SHOW WARNINGS, …), which the server did not see. null: nothing.
+   * about the one before it (FOUND_ROWS(), SHOW WARNINGS, …), which the server did not see. null: nothing. `warned`: the
+   * server still tells of warnings from before that SELECT, and would go on to behind a command that reads no tables.
    */
-  sendFirst(parsed: ParsedText | null): string | null {
+  sendFirst(parsed: ParsedText | null, warned = false): string | null {
     const { unsent, rowsOwed } = this;
     this.unsent = null;
     if (unsent === null && rowsOwed === null) return null;
     const asks = parsed === null || asksBack(parsed);
     const first =
-      asks && unsent !== null
+      (asks || warned) && unsent !== null
         ? unsent
         : asks && rowsOwed !== null && parsed !== null && asksForRowsOnly(parsed)
           ? selectOf(rowsOwed)

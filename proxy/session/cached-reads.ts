@@ -220,11 +220,15 @@ export class CachedReads {
   /** What is to be sent, with the SELECT before it that the server did not see, if it asks about that. */
   withUnsent(outcome: CommandOutcome): CommandOutcome {
     if (outcome.kind !== 'send' || outcome.parsed === undefined) return outcome;
-    const unsent = this.asked?.sendFirst(outcome.parsed) ?? null;
+    const { state, asked } = this;
+    const owed = asked?.owesSelect === true;
+    const unsent = asked?.sendFirst(outcome.parsed, state.warned) ?? null;
+    // It reads tables, and its reply was without warnings.
+    if (owed && unsent !== null) state.warned = false;
     const first = unsent === null ? this.beforeTheFirst(outcome.parsed) : [unsent];
-    this.state.usedConnection = false;
+    state.usedConnection = false;
     if (first.length === 0) return outcome;
-    const before = first.map((text) => ownQuery(text, queryAttributes(this.state)));
+    const before = first.map((text) => ownQuery(text, queryAttributes(state)));
     return {
       ...outcome,
       bytes: [...before, ...outcome.bytes],

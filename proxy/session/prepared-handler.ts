@@ -18,7 +18,7 @@ import type { ProxyServices } from './proxy-services';
 import { withEntry, withoutEntry } from './sparse';
 import { askExpression } from './sql-mode-question';
 import type { ReplySummary } from './reply-summary';
-import type { PreparedStatement, SessionState } from './session-state';
+import { noteConditions, type PreparedStatement, type SessionState } from './session-state';
 import { planText, type StatementPlan } from './statement-plan';
 import { addedPackets, edited } from './edited-command';
 import type { TextHandler } from './text-handler';
@@ -103,6 +103,7 @@ export class PreparedHandler {
       (summary) => {
         if (summary === null) return;
         const failed = summary.errorCode !== null;
+        noteConditions(this.state, summary);
         const { parameterCount, statementId } = summary;
         this.state.lastPrepared = failed ? noStatement : statementId;
         if (failed) return;

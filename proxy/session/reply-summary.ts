@@ -25,6 +25,8 @@ export interface ReplySummary {
   affectedRows: bigint[];
   /** Of the last OK packet. */
   lastInsertId: bigint;
+  /** It told of warnings. */
+  warned: boolean;
   /** Of a prepare reply. */
   statementId: number;
   parameterCount: number;
@@ -34,7 +36,15 @@ export interface ReplySummary {
 export const nothingSaid: ReplySummary = Object.freeze(emptySummary());
 
 export function emptySummary(): ReplySummary {
-  return { status: null, errorCode: null, affectedRows: [], lastInsertId: 0n, statementId: 0, parameterCount: 0 };
+  return {
+    status: null,
+    errorCode: null,
+    affectedRows: [],
+    lastInsertId: 0n,
+    warned: false,
+    statementId: 0,
+    parameterCount: 0,
+  };
 }
 
 /** What most replies have: making such a number is a call out of compiled code. */
@@ -48,14 +58,16 @@ export function countOf(rows: number): bigint {
 export function noteOk(summary: ReplySummary, head: Buffer, bytes: number): bigint {
   const [rows, id] = [head[1] as number, head[2] as number];
   // What an INSERT of a few rows gets whose key is one of ours: eight bytes, below 2^53.
-  if (bytes >= 13 && rows < fewRows.length && id === 0xfe && head.readUInt16LE(9) < 0x20) {
+  if (bytes >= 15 && rows < fewRows.length && id === 0xfe && head.readUInt16LE(9) < 0x20) {
     summary.lastInsertId = BigInt(head.readUInt32LE(3) + head.readUInt32LE(7) * 2 ** 32);
     summary.status = head.readUInt16LE(11);
+    if (head.readUInt16LE(13) !== 0) summary.warned = true;
     return countOf(rows);
   }
   const reader = new PayloadReader(head.subarray(0, bytes), 1);
   const affectedRows = reader.lenenc();
   summary.lastInsertId = reader.lenenc();
   summary.status = reader.uint16();
+  if (reader.remaining >= 2 && reader.uint16() !== 0) summary.warned = true;
   return affectedRows;
 }

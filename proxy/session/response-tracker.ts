@@ -350,7 +350,9 @@ export class ResponseTracker {
   }
 
   private eofStatus(): void {
-    if (this.payloadLength >= 5) this.summary.status = this.head.readUInt16LE(3);
+    if (this.payloadLength < 5) return;
+    this.summary.status = this.head.readUInt16LE(3);
+    if (this.head.readUInt16LE(1) !== 0) this.summary.warned = true;
   }
 
   private okStatus(): bigint {

@@ -32,6 +32,8 @@ export interface SessionState {
   status: number;
   /** An error in a transaction, since which no reply had any: the transaction may have ended with it. */
   statusDoubtful: boolean;
+  /** The server may still tell of warnings or an error of a statement before. */
+  warned: boolean;
   /** A SET insert_id of the client waits for its next INSERT. */
   ownInsertId: boolean;
   /** A SET TRANSACTION holds for the next transaction, which any statement may be that reads a table. */
@@ -108,6 +110,7 @@ export function newSessionState(): SessionState {
     mode: defaultSqlMode,
     status: 0,
     statusDoubtful: false,
+    warned: false,
     ownInsertId: false,
     nextTransactionSet: false,
     prepared: noEntries,
@@ -166,9 +169,16 @@ export function noteStatus(state: SessionState, status: number): void {
 }
 
 /** What the end of a reply says of the session's status. */
-export function noteSummary(state: SessionState, { status, errorCode }: ReplySummary): void {
+export function noteSummary(state: SessionState, summary: ReplySummary): void {
+  const { status, errorCode } = summary;
+  noteConditions(state, summary);
   if (status !== null) noteStatus(state, status);
   if (errorCode !== null && inTransaction(state)) state.statusDoubtful = true;
+}
+
+/** Warnings and errors stay until a statement that reads tables, or fails. */
+export function noteConditions(state: SessionState, { warned, errorCode }: ReplySummary): void {
+  if (warned || errorCode !== null) state.warned = true;
 }
 
 /** COM_QUERY begins with attributes, and COM_STMT_EXECUTE may have more parameters than its statement. */

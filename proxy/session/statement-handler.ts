@@ -17,7 +17,7 @@ import { serverReply, type ServerReply, swallowedReply } from './pending-reply';
 import { PreparedHandler } from './prepared-handler';
 import { doubtDefaults, freshSqlMode, knownSqlMode, type ProxyServices } from './proxy-services';
 import type { ReplySummary } from './reply-summary';
-import { inTransaction, noteStatus, reset, residueLeft, type SessionState } from './session-state';
+import { inTransaction, noteConditions, noteStatus, reset, residueLeft, type SessionState } from './session-state';
 import { withSqlMode } from './settings';
 import { killOfShown } from './shown-ids';
 import { noEntries } from './sparse';
@@ -264,7 +264,9 @@ export class StatementHandler {
   }
 
   private note(summary: ReplySummary | null): void {
-    if (summary !== null && summary.status !== null) noteStatus(this.state, summary.status);
+    if (summary === null) return;
+    if (summary.status !== null) noteStatus(this.state, summary.status);
+    noteConditions(this.state, summary);
   }
 
   /** `settings`: CachedReads', when the command was sent. */
