@@ -124,7 +124,13 @@ const utf8Texts = [
   beforeAll(async () => {
     if (binary === null) throw new Error('no server');
     site = await KeyedSite.start(binary);
-    root = await createConnection({ socketPath: site.server.socket, user: 'root', multipleStatements: true });
+    root = await createConnection({
+      socketPath: site.server.socket,
+      user: 'root',
+      multipleStatements: true,
+      supportBigNumbers: true,
+      bigNumberStrings: true,
+    });
     for (const schema of ['app', 'direct']) {
       await root.query(
         `CREATE TABLE ${schema}.t (id BIGINT AUTO_INCREMENT PRIMARY KEY, v VARCHAR(200)) CHARSET utf8mb4`,
@@ -193,5 +199,61 @@ const utf8Texts = [
     const [direct, proxied] = await both(utf8[name] as Way, utf8Texts);
     expect(JSON.stringify(direct)).toContain('utf8mb4');
     expect(proxied).toEqual(direct);
+  });
+
+  describe.each(['cp1251', 'koi8r', 'utf8mb3', 'gbk', 'cp932'])('names in %s', (charset) => {
+    const far = String(2n ** 60n);
+    /** `text` in the character set, as the server encodes it; one character a byte. */
+    const encoded = async (sql: string): Promise<string> => {
+      await root.query(`SET NAMES utf8mb4`);
+      const [[row]] = await root.query<RowDataPacket[]>(`SELECT HEX(CONVERT(? USING ${charset})) AS h`, [sql]);
+      return Buffer.from(String(row?.['h']), 'hex').toString('latin1');
+    };
+    let client: SessionClient;
+    beforeAll(async () => {
+      for (const schema of ['app', 'direct']) {
+        await root.query(`USE ${schema}; SET NAMES utf8mb4; DROP TABLE IF EXISTS школа, задача;
+          CREATE TABLE школа (ключ BIGINT AUTO_INCREMENT PRIMARY KEY, имя VARCHAR(90) UNIQUE, счёт INT) CHARSET utf8mb4;
+          CREATE OR REPLACE VIEW вид AS SELECT ключ AS номер, имя AS слово FROM школа;
+          CREATE OR REPLACE FUNCTION app.вставит(v VARCHAR(90)) RETURNS VARCHAR(90) RETURN CONCAT(v, '');
+          CREATE TABLE задача (ключ BIGINT AUTO_INCREMENT PRIMARY KEY, имя VARCHAR(90)) CHARSET utf8mb4`);
+      }
+      await site.schemaChanged();
+    });
+    afterEach(() => client.quit());
+
+    it.each([
+      ["INSERT INTO школа (имя) VALUES ('а'), ('б')", 2],
+      [`INSERT INTO школа (имя, ключ) VALUES ('а', NULL), ('ф', ${far}), ('б', NULL)`, 2],
+      [`INSERT INTO школа (имя, КЛЮЧ) VALUES ('а', NULL), ('ф', @far), ('б', 0)`, 2],
+      ["INSERT INTO школа SET имя = 'а', ключ = NULL", 1],
+      ["INSERT INTO app.`школа` (имя) SELECT 'а' UNION SELECT 'б'", 2],
+      [`INSERT INTO вид (слово, номер) VALUES ('а', NULL), ('ф', @far), ('б', NULL)`, 2],
+      ["INSERT INTO школа (имя) VALUES (вставит('а')), (вставит('б'))", 2],
+      [
+        "INSERT INTO школа (имя) VALUES ('а'), ('а'), ('б') ON DUPLICATE KEY UPDATE счёт = 5, ключ = LAST_INSERT_ID(ключ)",
+        2,
+      ],
+      [`EXECUTE IMMEDIATE 'INSERT INTO школа (имя, ключ) VALUES (''а'', NULL), (''ф'', ${far}), (''б'', NULL)'`, 2],
+      [
+        `EXECUTE IMMEDIATE 'INSERT INTO школа (имя, ключ) VALUES (''а\\\\\\\\'', NULL), (''ф'', ${far}), (''б'', NULL)'`,
+        2,
+      ],
+      [`SET @s = 'INSERT INTO школа (имя, ключ) VALUES (''ф'', ${far}), (''б'', NULL)'; EXECUTE IMMEDIATE @s`, 1],
+      [`PREPARE Ж FROM 'INSERT INTO школа (имя) VALUES (''а'')'; EXECUTE ж`, 1],
+      ['EXECUTE IMMEDIATE @later', 1],
+    ] as const)('%s', async (sql, ours) => {
+      await root.query('DELETE FROM app.школа');
+      client = await SessionClient.open(site.socket);
+      await ask(client, `SET @far = ${far}, NAMES ${charset}`);
+      const later = await encoded(`SET @later = 'INSERT INTO школа (имя, ключ) VALUES (''ф'', ${far}), (''б'', NULL)'`);
+      await ask(client, later);
+      const told = await all(client, await encoded(sql));
+      expect(told.filter((one) => one.includes('error'))).toEqual([]);
+      const [rows] = await root.query<RowDataPacket[]>('SELECT ключ AS k, имя AS v FROM app.школа ORDER BY ключ');
+      const names = rows.map(({ v }) => (v as string).replace('\\', '')).sort();
+      expect(names.every((name) => ['а', 'б', 'ф'].includes(name))).toBe(true);
+      expect(rows.filter(({ k }) => isOwn(KeyedSite.scope, BigInt(k as string)))).toHaveLength(ours);
+    });
   });
 });

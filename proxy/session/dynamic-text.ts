@@ -1,3 +1,4 @@
+import { editsIn, utf8 } from '../sql/client-charset';
 import { setAssignments } from '../sql/set-assignments';
 import { calledFunctions, isBuiltinFunction } from '../sql/builtin-functions';
 import type { Statement } from '../sql/classifier';
@@ -55,14 +56,14 @@ function found(place: Place, state: SessionState, services: ProxyServices): Exec
   const { text, statement, scope } = place;
   const { schema, mode } = scope;
   const read = { text, statements: [statement], schema, mode };
-  const itself: Executed = { kind: 'statements', ...read, prepares: null, edited: sameText };
+  const itself: Executed = { kind: 'statements', ...read, prepares: null, edited: editedIn(mode) };
   const { tokens, body } = statement;
   noteVariables(place);
   if (statement.kind === 'prepare') {
     const source = textOf(tokens.slice(body + 3), place, state);
     if (source.kind === 'ask') return source;
     const name = tokens[body + 1]?.text ?? '';
-    const prepared = parsed(source.text, scope, services);
+    const prepared = parsed(source, scope, services);
     const prepares = { name: looseName(name), prepared: prepared && { ...prepared, name: foldedName(nameOf(name)) } };
     scope.named?.set(prepares.name, prepares.prepared);
     return { ...itself, prepares };
@@ -85,7 +86,7 @@ function found(place: Place, state: SessionState, services: ProxyServices): Exec
   const from = tokens.slice(body + 2, using < 0 ? undefined : using);
   const source = textOf(from, place, state);
   if (source.kind === 'ask') return source;
-  const run = parsed(source.text, scope, services);
+  const run = parsed(source, scope, services);
   if (run === null) return itself;
   return {
     kind: 'statements',
@@ -96,6 +97,9 @@ function found(place: Place, state: SessionState, services: ProxyServices): Exec
 }
 
 export const sameText: EditedThrough = (edits) => edits;
+
+const editedIn = ({ charset }: SqlMode): EditedThrough =>
+  charset === utf8 ? sameText : (edits) => editsIn(edits, charset);
 
 /** The changed text stands as a literal in the place of tokens `first` to `last`. */
 function insteadOf(
@@ -108,12 +112,14 @@ function insteadOf(
 ): EditedThrough | null {
   const again = run.schema === schema ? [] : inItsSchema(run);
   // Its bytes may not be what they look like, or be read as they were not when it was prepared.
-  if (mode.charset.doubleByte !== null || again === null || !isReadAlike(run, mode, services)) return null;
+  const ascii = isAscii(run.text) && isAscii(run.schema ?? '');
+  if (mode.charset.doubleByte === 'unknown' || (mode.charset !== run.mode.charset && !ascii)) return null;
+  if (again === null || !isReadAlike(run, mode, services)) return null;
   if (first === undefined || last === undefined) return null;
   const { text } = run;
   return (edits) => {
     if (edits.length === 0) return [];
-    const changed = withEdits(text, [...again, ...edits]);
+    const changed = withEdits(text, [...editsIn(again, mode.charset), ...editsIn(edits, mode.charset)]);
     return [{ start: first.start, end: last.end, text: before + stringLiteral(changed, mode) }];
   };
 }
@@ -147,12 +153,18 @@ function inItsSchema({ statements, schema }: NamedStatement): readonly TextEdit[
   return start === undefined ? null : [{ start, end: start, text: `${quoteName(schema)}.` }];
 }
 
-function parsed(source: string | null, { schema, mode }: Scope, { statements }: ProxyServices): NamedStatement | null {
-  return source === null ? null : { text: source, statements: statements.parse(source, mode).statements, schema, mode };
+function parsed(
+  { text, inUtf8 }: Exclude<Source, { kind: 'ask' }>,
+  { schema, mode: own }: Scope,
+  { statements }: ProxyServices,
+): NamedStatement | null {
+  const mode = inUtf8 === true ? { ...own, charset: utf8 } : own;
+  return text === null ? null : { text, statements: statements.parse(text, mode).statements, schema, mode };
 }
 
 type Source =
-  { readonly kind: 'text'; readonly text: string | null } | { readonly kind: 'ask'; readonly expression: string };
+  | { readonly kind: 'text'; readonly text: string | null; readonly inUtf8?: boolean }
+  | { readonly kind: 'ask'; readonly expression: string };
 
 function textOf(tokens: readonly Token[], { text, scope, alone }: Place, state: SessionState): Source {
   const [first] = tokens;
@@ -165,7 +177,7 @@ function textOf(tokens: readonly Token[], { text, scope, alone }: Place, state: 
   if (assigned !== undefined) return { kind: 'text', text: assigned };
   const expression = text.slice(first.start, last.end);
   const answer = state.answers.get(expression);
-  if (answer !== undefined) return { kind: 'text', text: answer };
+  if (answer !== undefined) return { kind: 'text', text: answer, inUtf8: true };
   const isQuery = tokens.some(({ upper }) => upper === 'SELECT');
   return alone && !isQuery && isHarmless(tokens) ? { kind: 'ask', expression } : { kind: 'text', text: null };
 }

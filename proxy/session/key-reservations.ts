@@ -3,6 +3,7 @@ import { keyRefused } from '../errors';
 import type { DistantKeySource, KeyReservation, KeyReservations, KeySource, KeyWant, TableLocked } from '../ports';
 import type { TextEdit } from '../sql/text-edit';
 import { notRead } from '../keys/refusals';
+import { type ClientCharset, fromUtf8 } from '../sql/client-charset';
 import { bytesOf, quoteName } from '../sql/names';
 import type { KeyNeed } from './insert-keys';
 import type { SessionState } from './session-state';
@@ -29,14 +30,14 @@ export type Reserved =
 const everything = 1n << 24n;
 
 /** The session that asks; after a wait, or a question, its command asks again. */
-type Asker = Pick<SessionState, 'answers'>;
+type Asker = Pick<SessionState, 'answers' | 'mode'>;
 
 /** Keys for all of a text's statements, or for none. `edits` put them in; not used for prepared statements. */
 export function reserveKeys(needs: readonly KeyNeed[], source: KeySource | DistantKeySource, asker: Asker): Reserved {
   if (needs.length === 0) return noKeys;
   const reserved = reserve(needs, source, asker);
   if (reserved.kind !== 'locked') return reserved;
-  const expression = largestExpression(reserved);
+  const expression = largestExpression(reserved, asker.mode.charset);
   const answer = asker.answers.get(expression);
   if (answer === undefined) return { kind: 'ask', expression };
   const { table, search } = reserved;
@@ -45,7 +46,7 @@ export function reserveKeys(needs: readonly KeyNeed[], source: KeySource | Dista
   const again = reserve(needs, source, asker);
   if (again.kind !== 'locked') return again;
   // Another of its tables.
-  const next = largestExpression(again);
+  const next = largestExpression(again, asker.mode.charset);
   return asker.answers.has(next)
     ? { kind: 'refused', error: keyRefused(notRead(again.table, lockedReason).message) }
     : { kind: 'ask', expression: next };
@@ -54,15 +55,19 @@ export function reserveKeys(needs: readonly KeyNeed[], source: KeySource | Dista
 const lockedReason = 'somebody has locked it, and this account may not read it';
 
 /** 0: there is none. The answer is null if it cannot be asked. */
-function largestExpression({ table: { schema, table, autoIncrement }, search: { from, end } }: TableLocked): string {
-  const column = quotedName(autoIncrement?.name ?? '');
+function largestExpression(
+  { table: { schema, table, autoIncrement }, search: { from, end } }: TableLocked,
+  charset: ClientCharset,
+): string {
+  const column = quotedName(autoIncrement?.name ?? '', charset);
   const where = `${column}>=${from} AND ${column}<${end}`;
-  return `(SELECT IFNULL(MAX(${column}),0) FROM ${quotedName(schema)}.${quotedName(table)} WHERE ${where})`;
+  return `(SELECT IFNULL(MAX(${column}),0) FROM ${quotedName(schema, charset)}.${quotedName(table, charset)} WHERE ${where})`;
 }
 
-/** In a text of ours, whose characters are bytes. */
-export function quotedName(name: string): string {
-  return quoteName(bytesOf(name));
+/** In a text of ours, whose characters are bytes, in a session of this character set. */
+export function quotedName(name: string, charset: ClientCharset): string {
+  const bytes = bytesOf(name);
+  return quoteName(fromUtf8(bytes, charset) ?? bytes);
 }
 
 function reserve(

@@ -1,6 +1,7 @@
 import { ownQuery } from '../wire/command';
 import { readingLost } from '../errors';
-import { quoteName } from '../sql/names';
+import { utf8 } from '../sql/client-charset';
+import { isAscii, quoteName } from '../sql/names';
 import type { SwallowedCommand } from './command-outcome';
 import { swallowedReply } from './pending-reply';
 import { type PreparedStatement, queryAttributes, type SessionState } from './session-state';
@@ -48,8 +49,10 @@ export class PreparedReadings {
     failed: () => void,
   ): { readonly before: readonly SwallowedCommand[]; readonly after: readonly SwallowedCommand[] } | null {
     const own = this.state.schema;
+    // It would have to be named in two character sets.
+    const named = isAscii(schema ?? '') && isAscii(own ?? '');
     const moves = schema !== null && schema !== own;
-    if (reading === null || (moves && own === null)) return null;
+    if (reading === null || (moves && (own === null || (!named && this.state.mode.charset !== utf8)))) return null;
     const all = moves ? [...parts, ofSchema] : parts;
     const now = all.map(([name, variable]) => `${variable}=@@${name}`);
     const then = parts.map(([name, variable]) => `${name}=${variable}${reading}`);

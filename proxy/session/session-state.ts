@@ -1,5 +1,5 @@
 import { Capability, ServerStatus } from '../wire/constants';
-import { charsetOfCollation, utf8 } from '../sql/client-charset';
+import { asUtf8, charsetOfCollation, utf8 } from '../sql/client-charset';
 import { defaultSqlMode, type SqlMode } from '../sql/sql-mode';
 import type { Residue } from '../reuse/residue';
 import { type DeniedUsers, nobodyDenied } from './denied-users';
@@ -8,7 +8,7 @@ import type { ParsedText, Statement } from '../sql/classifier';
 import type { ReplySummary } from './reply-summary';
 import { noEntries, noMembers } from './sparse';
 
-/** What is known of a session. Names are latin1, one character a byte. */
+/** What is known of a session. Names are latin1, one character a byte of UTF-8, whatever the client's character set. */
 export interface SessionState {
   /** The time of what is being handled, from the runner's monotonic clock. */
   nowMs: number;
@@ -138,12 +138,17 @@ export interface ConnectionFacts {
 /** The client has said who it is. */
 export function connected(state: SessionState, facts: ConnectionFacts): void {
   state.user = facts.user;
-  state.schema = facts.schema === '' ? null : facts.schema;
   state.capabilities = facts.capabilities;
   state.multiStatements = (facts.capabilities & Capability.multiStatements) !== 0;
   state.mariaDbCapabilities = facts.mariaDbCapabilities;
   state.charset = facts.charset;
   state.mode = { ...state.mode, charset: charsetOfCollation(facts.charset) ?? utf8 };
+  enterSchema(state, facts.schema);
+}
+
+/** The default schema, as the client's packet names it. */
+export function enterSchema(state: SessionState, bytes: string | null): void {
+  state.schema = bytes === null || bytes === '' ? null : (asUtf8(bytes, state.mode.charset) ?? bytes);
 }
 
 /** COM_RESET_CONNECTION and COM_CHANGE_USER: as after connecting. */

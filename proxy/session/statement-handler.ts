@@ -17,7 +17,15 @@ import { serverReply, type ServerReply, swallowedReply } from './pending-reply';
 import { PreparedHandler } from './prepared-handler';
 import { doubtDefaults, freshSqlMode, knownSqlMode, type ProxyServices } from './proxy-services';
 import type { ReplySummary } from './reply-summary';
-import { inTransaction, noteConditions, noteStatus, reset, residueLeft, type SessionState } from './session-state';
+import {
+  enterSchema,
+  inTransaction,
+  noteConditions,
+  noteStatus,
+  reset,
+  residueLeft,
+  type SessionState,
+} from './session-state';
 import { withSqlMode } from './settings';
 import { killOfShown } from './shown-ids';
 import { noEntries } from './sparse';
@@ -161,7 +169,7 @@ export class StatementHandler {
       case Command.initDb: {
         const schema = payload.toString('latin1', 1);
         const sent = this.send(command, kind, writesNothing, () => {
-          this.state.schema = schema;
+          enterSchema(this.state, schema);
           this.reads.schemaEntered();
         });
         // Later, in another schema, the SELECT before it would mean something else.
@@ -322,6 +330,7 @@ export class StatementHandler {
     }
     Object.assign(state, changed);
     state.mode = { ...state.mode, charset: charsetOfCollation(-1 - state.charset) ?? utf8 };
+    enterSchema(state, changed.schema);
   }
 }
 

@@ -1,6 +1,7 @@
 import { Capability } from '../wire/constants';
 import { ownQuery } from '../wire/command';
 import { givenVariables } from '../keys/key-trigger';
+import type { ClientCharset } from '../sql/client-charset';
 import { asExpressions } from '../keys/row-edits';
 import type { RowKey } from '../keys/row-keys';
 import { runInDoubt, type GivenKeys, keysOfRun, keysOfTrigger, type ToldDoubt } from '../keys/told-doubt';
@@ -171,7 +172,7 @@ export class ToldKeys {
   }
 
   private lookHere({ doubt, bytes, summary, among }: Step & { readonly kind: 'unseen' }): CommandOutcome {
-    const key = smallestOf(doubt.table, among);
+    const key = smallestOf(doubt.table, among, this.state.mode.charset);
     const asBlock = this.keepsRowCount(bytes);
     const behind = asBlock ? 2 : 1;
     // The client's warnings stay where the table is read for a variable. What it may not read leaves none of its own.
@@ -311,9 +312,13 @@ function block(work: string): string {
 }
 
 /** Full names: a variable of the block would be taken for a column of its name. */
-function smallestOf({ schema, table, autoIncrement }: TableInfo, { from, end, also }: KeySearch): string {
-  const name = `${quotedName(schema)}.${quotedName(table)}`;
-  const column = `${name}.${quotedName(autoIncrement?.name ?? '')}`;
+function smallestOf(
+  { schema, table, autoIncrement }: TableInfo,
+  { from, end, also }: KeySearch,
+  charset: ClientCharset,
+): string {
+  const name = `${quotedName(schema, charset)}.${quotedName(table, charset)}`;
+  const column = `${name}.${quotedName(autoIncrement?.name ?? '', charset)}`;
   const others = also.length === 0 ? '' : ` OR ${column} IN (${also.join(',')})`;
   return `(SELECT MIN(${column}) FROM ${name} WHERE ${column}>=${from} AND ${column}<${end}${others})`;
 }

@@ -11,7 +11,7 @@ import {
 } from './tables-touched';
 import { TokenCursor } from './token-cursor';
 import { locksTaken } from './locks-taken';
-import { namesAreUtf8 } from './names-are-utf8';
+import { tokensInUtf8 } from './names-are-utf8';
 import { splitStatements, tokenize, type Token } from './tokenizer';
 
 export type StatementKind =
@@ -79,11 +79,14 @@ export interface ParsedText {
 
 /** Cuts the text of a COM_QUERY (one character a byte) into statements and says what each does. */
 export function parseText(text: string, mode: SqlMode): ParsedText {
-  const { tokens, broken, tooLong } = tokenize(text, mode);
-  if (broken) return { statements: [], broken, tooLong: tooLong && tokens.some(mayInsert) };
+  const { tokens: read, broken, tooLong } = tokenize(text, mode);
+  if (broken) return { statements: [], broken, tooLong: tooLong && read.some(mayInsert) };
+  const named = tokensInUtf8(read, mode.charset);
+  const tokens = named ?? read;
   if (definesRoutine(tokens)) return { statements: [classify(tokens)], broken };
-  const known = namesAreUtf8(tokens);
-  const statements = splitStatements(tokens).map((each) => (known ? classify(each) : withoutTables(classify(each))));
+  const statements = splitStatements(tokens).map((each) =>
+    named !== null ? classify(each) : withoutTables(classify(each)),
+  );
   const locks = locksTaken(tokens);
   return locks === 0 ? { statements, broken } : { statements, broken, locks };
 }

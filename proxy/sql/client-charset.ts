@@ -1,3 +1,6 @@
+import { isAscii } from './names';
+import type { TextEdit } from './text-edit';
+
 /** How the bytes of a client's texts are characters. One object a character set. */
 export interface ClientCharset {
   /** As the server calls it; '' for UTF-8, and for what the server takes for it; '?' when it is not known. */
@@ -102,9 +105,66 @@ export function isDoubleByteCharacter(charset: DoubleByte, first: number, second
   }
 }
 
+/** The length of the character at `at`, in bytes: 2 for those of two, 1 for all others, whose bytes look like nothing else. */
+export function lengthAt(text: string, at: number, { doubleByte }: ClientCharset): 1 | 2 {
+  const code = text.charCodeAt(at);
+  if (code < 0x81 || doubleByte === null || doubleByte === 'unknown') return 1;
+  return isDoubleByteCharacter(doubleByte, code, text.charCodeAt(at + 1)) ? 2 : 1;
+}
+
 const maybeDouble = /[\x81-\xfe][\\`]/;
 
 /** Whether a text is cut into the same words whatever the character set. */
 export function readsAlikeInAll(text: string): boolean {
   return !maybeDouble.test(text);
+}
+
+const decoders = new Map<string, InstanceType<typeof TextDecoder>>();
+const encoders = new Map<ClientCharset, ReadonlyMap<string, string>>();
+
+/** What these bytes (latin1) say, as the bytes of UTF-8 (latin1); null: that is not known. */
+export function asUtf8(bytes: string, { decoder: label }: ClientCharset): string | null {
+  if (isAscii(bytes)) return bytes;
+  if (label === null) return null;
+  let decoder = decoders.get(label);
+  if (decoder === undefined) decoders.set(label, (decoder = new TextDecoder(label)));
+  const text = decoder.decode(Buffer.from(bytes, 'latin1'));
+  return text.includes('\ufffd') ? null : Buffer.from(text, 'utf8').toString('latin1');
+}
+
+/** The other way; null: not all of it is known to have bytes in this character set. */
+export function fromUtf8(bytes: string, charset: ClientCharset): string | null {
+  if (isAscii(bytes) || charset === utf8) return bytes;
+  let letters = encoders.get(charset);
+  if (letters === undefined) encoders.set(charset, (letters = lettersOf(charset)));
+  let encoded = '';
+  for (const letter of Buffer.from(bytes, 'latin1').toString('utf8')) {
+    const own = letter.charCodeAt(0) < 128 ? letter : letters.get(letter);
+    if (own === undefined) return null;
+    encoded += own;
+  }
+  return encoded;
+}
+
+/** Edits of texts in this character set: names beyond ASCII are in UTF-8 until then. */
+export function editsIn(edits: readonly TextEdit[], charset: ClientCharset): readonly TextEdit[] {
+  if (charset === utf8 || edits.every(({ text }) => isAscii(text))) return edits;
+  // Of a name without bytes the server will not hear: it refuses the text.
+  return edits.map((edit) => ({ ...edit, text: fromUtf8(edit.text, charset) ?? edit.text }));
+}
+
+/** Bytes by letter: those of one byte, and of two. */
+function lettersOf({ decoder: label }: ClientCharset): ReadonlyMap<string, string> {
+  const letters = new Map<string, string>();
+  if (label === null) return letters;
+  const decoder = new TextDecoder(label);
+  const learn = (...bytes: number[]): void => {
+    const letter = decoder.decode(Uint8Array.from(bytes));
+    if ([...letter].length !== 1 || letter === '\ufffd' || letters.has(letter)) return;
+    letters.set(letter, String.fromCharCode(...bytes));
+  };
+  for (let first = 0x80; first <= 0xff; first++) learn(first);
+  // A letter of one byte by which every second one is another is no first byte.
+  for (let first = 0x81; first <= 0xfe; first++) for (let second = 0x40; second <= 0xfe; second++) learn(first, second);
+  return letters;
 }

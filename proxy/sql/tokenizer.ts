@@ -1,4 +1,5 @@
-import { type DoubleByte, isDoubleByteCharacter, readsAlikeInAll } from './client-charset';
+import { type DoubleByte, isDoubleByteCharacter, lengthAt, readsAlikeInAll } from './client-charset';
+import { isAscii } from './names';
 import { executesComment, type SqlMode } from './sql-mode';
 
 /**
@@ -310,6 +311,7 @@ export function stringValue(text: string, token: Token, mode: SqlMode): string |
   const quote = text.charAt(token.start);
   if (quote !== "'" && quote !== '"') return null;
   const inner = text.slice(token.start + 1, token.end - 1);
+  if (mode.charset.doubleByte !== null && !isAscii(inner)) return doubleByteValue(inner, quote, mode);
   const single = inner.replaceAll(quote + quote, quote);
   if (mode.noBackslashEscapes || !inner.includes('\\')) return single;
   // One pass, because \\'' holds both kinds of escape.
@@ -317,6 +319,19 @@ export function stringValue(text: string, token: Token, mode: SqlMode): string |
     if (escaped === undefined) return match.charAt(0) === quote ? quote : match;
     return escapes[escaped] ?? escaped;
   });
+}
+
+function doubleByteValue(inner: string, quote: string, { charset, noBackslashEscapes }: SqlMode): string {
+  let value = '';
+  for (let at = 0; at < inner.length;) {
+    const length = lengthAt(inner, at, charset);
+    const char = inner.slice(at, at + length);
+    const escaped = char === '\\' && !noBackslashEscapes ? inner[at + 1] : undefined;
+    if (escaped !== undefined) value += escapes[escaped] ?? escaped;
+    else value += char;
+    at += escaped !== undefined || (char === quote && inner[at + 1] === quote) ? 2 : length;
+  }
+  return value;
 }
 
 /** MySQL: "String Literals", table of special character escape sequences. */
