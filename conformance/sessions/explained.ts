@@ -1,3 +1,5 @@
+import { Chance } from '../fuzz/chance';
+import { failing } from './session-texts';
 import type { Command } from './sequence-generator';
 import type { Finding } from './session-run';
 
@@ -18,10 +20,24 @@ export const explanations: readonly Explanation[] = [
       const asked = sequence.commands[at];
       if (asked === undefined || !countAndMore.test(textOf(asked))) return false;
       const before = sequence.commands.slice(0, at).filter(({ who }) => who === asked.who);
-      return !/^\s*SELECT/.test(textOf(before.at(-1)));
+      return !isRead(textOf(before.at(-1)));
     },
   },
+  {
+    name: 'a lock of a row that is gone',
+    why: 'a row that was deleted stands in the way of an INSERT until the server has got around to it, which is chance',
+    holds: ({ direct, proxied }) => isLockWait(direct) !== isLockWait(proxied),
+  },
 ];
+
+/** One that succeeds. */
+function isRead(text: string): boolean {
+  return /^\s*SELECT/.test(text) && !failing.some((fails) => fails(new Chance(0)) === text);
+}
+
+function isLockWait(heard: readonly string[]): boolean {
+  return heard.some((line) => /^\d+ ffb504/.test(line));
+}
 
 function textOf(command: Command | undefined): string {
   return command === undefined || 'how' in command.what ? '' : command.what.what;

@@ -27,9 +27,21 @@ export function asksForRowsOnly({ statements, broken }: ParsedText): boolean {
   return !broken && !others && asked.includes('FOUND_ROWS');
 }
 
-/** Whether FOUND_ROWS() may be another behind the text. */
-export function mayCountRows({ statements, broken }: ParsedText): boolean {
-  return broken || !statements.every(countsNone);
+/**
+ * Whether FOUND_ROWS() is another behind the text. unlessRefused: yes, but not where it names what is not there, so that
+ * nothing ran.
+ */
+export type Counting = 'no' | 'unlessRefused' | 'perhaps';
+
+/** As measured on MariaDB 10.11. */
+export function countsRows({ statements, broken }: ParsedText): Counting {
+  if (broken) return 'perhaps';
+  if (statements.every(countsNone)) return 'no';
+  const [statement, ...others] = statements;
+  if (statement === undefined || others.length > 0) return 'perhaps';
+  const { kind, tokens, body } = statement;
+  if (kind === 'select') return 'unlessRefused';
+  return kind === 'show' && countedLists.has(tokens[body + 1]?.upper ?? '') ? 'unlessRefused' : 'perhaps';
 }
 
 const countless = new Set<Statement['kind']>([
@@ -44,12 +56,51 @@ const countless = new Set<Statement['kind']>([
   'update',
   'delete',
   'lock',
+  'ddl',
+  'prepare',
+  'deallocate',
+]);
+
+/** Whether it is one that tells of no warnings but its own: a SELECT before it changes nothing that anybody could ask for. */
+export function endsWarnings({ statements, broken }: ParsedText): boolean {
+  const [statement, ...others] = statements;
+  return !broken && others.length === 0 && statement !== undefined && ending.has(statement.kind);
+}
+
+const ending = new Set<Statement['kind']>(['insert', 'replace', 'update', 'delete']);
+
+/** What SHOW reads as rows of a table. */
+const countedLists = new Set([
+  'VARIABLES',
+  'TABLES',
+  'COLUMNS',
+  'FIELDS',
+  'INDEX',
+  'KEYS',
+  'STATUS',
+  'DATABASES',
+  'FULL',
 ]);
 
 function countsNone({ kind, effect, tokens, body }: Statement): boolean {
   if (effect === 'unknown' || (!countless.has(kind) && tokens[body]?.upper !== 'DO')) return false;
-  return !tokens.some(({ upper }) => upper === 'SELECT' || upper === 'RETURNING' || upper === 'TABLE');
+  if ((kind === 'update' || kind === 'delete') && ofSeveral(tokens, body)) return false;
+  return !tokens.some(({ upper }) => upper === 'SELECT' || upper === 'TABLE');
 }
+
+/** An UPDATE or DELETE of several tables reads them as a SELECT does. (Of a view with several it is not seen.) */
+function ofSeveral(tokens: Statement['tokens'], body: number): boolean {
+  for (let at = body + 1; at < tokens.length; at++) {
+    const { upper } = tokens[at] as Statement['tokens'][number];
+    if (upper === 'SET' || upper === 'WHERE') return false;
+    if (upper === ',' || upper === 'USING' || upper.endsWith('JOIN')) return true;
+    if (upper === 'FROM' && tokens[body]?.upper === 'DELETE' && !behindVerb.has(tokens[at - 1]?.upper ?? ''))
+      return true;
+  }
+  return false;
+}
+
+const behindVerb = new Set(['DELETE', 'LOW_PRIORITY', 'QUICK', 'IGNORE', 'HISTORY']);
 
 const ROWS_MAX = 1000;
 

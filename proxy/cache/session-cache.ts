@@ -1,7 +1,7 @@
 import type { BypassReason, Catalog, FullName } from '../ports';
 import type { SessionFingerprint } from '../session/session-fingerprint';
 import type { ParsedText } from '../sql/classifier';
-import { asksBack, asksForRowsOnly, mayCountRows, selectOf } from './looking-back';
+import { asksBack, asksForRowsOnly, countsRows, endsWarnings, selectOf } from './looking-back';
 import { type Cacheability, cacheability, type SessionFacts, sessionReason } from './cacheability';
 import type { CacheKeyParts, CacheSpace } from './cache-space';
 import type { CacheTicket, ReadCache } from './read-cache';
@@ -33,6 +33,8 @@ export class SessionCache {
   private unsent: string | null = null;
   /** Rows of that SELECT, as long as FOUND_ROWS() has to tell of them and the server does not know it; null: it does. */
   private rowsOwed: number | null = null;
+  /** What `rowsOwed` was before a SELECT was sent, of which it is not known yet whether the server refused it. */
+  private rowsBefore: number | null = null;
   /** Where equal sessions look; found anew when one of its parts changes. */
   private joined: CacheSpace | null = null;
 
@@ -58,6 +60,7 @@ export class SessionCache {
     if (reply !== null) {
       this.unsent = text;
       this.rowsOwed = this.cache.rowsFound;
+      this.rowsBefore = null;
     }
     return reply;
   }
@@ -157,25 +160,39 @@ export class SessionCache {
 
   /**
    * Before a command is sent to the server: a SELECT to send first, its reply to be swallowed, because this command asks
-   * about the one before it (FOUND_ROWS(), SHOW WARNINGS, …), which the server did not see. null: nothing. `warned`: the
-   * server still tells of warnings from before that SELECT, and would go on to behind a command that reads no tables.
+   * about the one before it (FOUND_ROWS(), SHOW WARNINGS, …), which the server did not see, or leaves what that SELECT would
+   * have changed. null: nothing.
    */
-  sendFirst(parsed: ParsedText | null, warned = false): string | null {
+  sendFirst(parsed: ParsedText | null, { warned, refused }: Aftermath = nothingLeft): string | null {
+    if (refused) this.rowsOwed ??= this.rowsBefore;
+    this.rowsBefore = null;
     const { unsent, rowsOwed } = this;
     this.unsent = null;
     if (unsent === null && rowsOwed === null) return null;
     const asks = parsed === null || asksBack(parsed);
-    const first =
-      (asks || warned) && unsent !== null
-        ? unsent
-        : asks && rowsOwed !== null && parsed !== null && asksForRowsOnly(parsed)
-          ? selectOf(rowsOwed)
-          : null;
+    const counts = parsed === null ? 'perhaps' : countsRows(parsed);
+    let first: string | null = null;
+    if (unsent !== null) first = asks || warned || counts === 'perhaps' ? unsent : null;
+    else if (rowsOwed !== null && parsed !== null) {
+      const told = asks ? asksForRowsOnly(parsed) : counts === 'perhaps' && endsWarnings(parsed);
+      if (told) first = selectOf(rowsOwed);
+    }
     // Behind other statements FOUND_ROWS() is still that of the SELECT before them.
-    if (first !== null || parsed === null || mayCountRows(parsed)) this.rowsOwed = null;
+    if (first !== null || counts !== 'no') this.rowsOwed = null;
+    if (first === null && counts === 'unlessRefused') this.rowsBefore = rowsOwed;
     return first;
   }
 }
+
+/** What the command before has left. */
+export interface Aftermath {
+  /** The server still tells of warnings from before the SELECT, and would go on to behind a command that reads no tables. */
+  readonly warned: boolean;
+  /** The server did not carry it out. */
+  readonly refused: boolean;
+}
+
+const nothingLeft: Aftermath = { warned: false, refused: false };
 
 function sameTables(some: readonly FullName[], others: readonly FullName[]): boolean {
   return (

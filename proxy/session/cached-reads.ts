@@ -222,7 +222,8 @@ export class CachedReads {
     if (outcome.kind !== 'send' || outcome.parsed === undefined) return outcome;
     const { state, asked } = this;
     const owed = asked?.owesSelect === true;
-    const unsent = asked?.sendFirst(outcome.parsed, state.warned) ?? null;
+    const unsent = asked?.sendFirst(outcome.parsed, state) ?? null;
+    state.refused = false;
     // It reads tables, and its reply was without warnings.
     if (owed && unsent !== null) state.warned = false;
     const first = unsent === null ? this.beforeTheFirst(outcome.parsed) : [unsent];

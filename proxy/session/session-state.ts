@@ -34,6 +34,8 @@ export interface SessionState {
   statusDoubtful: boolean;
   /** The server may still tell of warnings or an error of a statement before. */
   warned: boolean;
+  /** The last reply was an error by which nothing had run. */
+  refused: boolean;
   /** A SET insert_id of the client waits for its next INSERT. */
   ownInsertId: boolean;
   /** A SET TRANSACTION holds for the next transaction, which any statement may be that reads a table. */
@@ -111,6 +113,7 @@ export function newSessionState(): SessionState {
     status: 0,
     statusDoubtful: false,
     warned: false,
+    refused: false,
     ownInsertId: false,
     nextTransactionSet: false,
     prepared: noEntries,
@@ -181,8 +184,12 @@ export function noteSummary(state: SessionState, summary: ReplySummary): void {
   if (errorCode !== null && inTransaction(state)) state.statusDoubtful = true;
 }
 
+/** Of the parser, or about names: no access, no database, unknown or ambiguous columns, tables, functions. */
+const refusals = new Set([1044, 1046, 1049, 1052, 1054, 1064, 1065, 1066, 1109, 1142, 1143, 1146, 1305, 1370]);
+
 /** Warnings and errors stay until a statement that reads tables, or fails. */
-export function noteConditions(state: SessionState, { warned, errorCode }: ReplySummary): void {
+export function noteConditions(state: SessionState, { warned, errorCode, affectedRows }: ReplySummary): void {
+  state.refused = errorCode !== null && affectedRows.length === 0 && refusals.has(errorCode);
   if (warned || errorCode !== null) state.warned = true;
 }
 
