@@ -21,6 +21,10 @@ export interface ServerDefaults {
   readonly isolation: string;
   /** One character a byte. */
   readonly initConnect: string;
+  /** character_set_client of sessions that ask for none that the server knows. */
+  readonly charset: string;
+  /** Sessions that ask for UTF-8 begin with that one too (skip-character-set-client-handshake). */
+  readonly charsetForced: boolean;
   /** Equal as long as all settings are that a reply may depend on. */
   readonly fingerprint: string;
 }

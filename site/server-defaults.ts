@@ -11,13 +11,16 @@ export async function readServerDefaults(query: Query): Promise<ServerDefaults> 
     commandBytesMax: Number(row?.['commandBytesMax']),
     isolation: String(isolation?.['Value'] ?? ''),
     initConnect: bytesOf(String(row?.['initConnect'] ?? '')),
+    charset: String(row?.['charset'] ?? 'utf8mb4'),
+    // Ours asks for it.
+    charsetForced: !String(row?.['own'] ?? 'utf8mb4').startsWith('utf8'),
     fingerprint: JSON.stringify([row, rows]),
   };
 }
 
 const defaultsSql =
   'SELECT @@GLOBAL.sql_mode AS sqlMode, @@GLOBAL.max_allowed_packet AS commandBytesMax, ' +
-  '@@GLOBAL.init_connect AS initConnect';
+  '@@GLOBAL.init_connect AS initConnect, @@GLOBAL.character_set_client AS charset, @@character_set_client AS own';
 /** What may make the reply to a SELECT another one, if sessions begin with it. */
 const inherited = `
   character_set_client character_set_connection character_set_database character_set_results collation_connection

@@ -33,7 +33,8 @@ export class ServerDefaultsReader implements DefaultsReader {
     const { sqlMode, commandBytesMax, isolation, initConnect } = defaults;
     noteFingerprint(services, defaults, `${generation} ${defaultsDoubted}`);
     services.commandBytesMax = commandBytesMax;
-    if (!keepsModes(services.statements.parse(initConnect, defaultSqlMode))) return;
+    if (!keepsModes(initConnect, services.statements.parse(initConnect, defaultSqlMode))) return;
+    services.begins = defaults;
     services.defaultSqlMode = sqlMode;
     services.defaultIsolation = isolationOf(isolation);
     services.defaultsGeneration = generation;

@@ -1,3 +1,4 @@
+import { type BeginningCharset, beginsInUtf8 } from '../sql/client-charset';
 import type { Catalog, DistantKeySource, KeySource, ProxyCounters, SmallestKey, TableVersionBoard } from '../ports';
 import type { Flights } from '../cache/flights';
 import type { ReadCache } from '../cache/read-cache';
@@ -26,6 +27,8 @@ export interface ProxyServices {
   defaultsAskedMs: number;
   /** Isolation level of new sessions, asked together with it. */
   defaultIsolation: Isolation;
+  /** Their character set, read together with it. */
+  begins: BeginningCharset;
   /** max_allowed_packet of new sessions, asked together with it. */
   commandBytesMax: number;
   /** Where other threads relay too: what one of them saw changed. */
@@ -99,6 +102,7 @@ export function unasked(
   | 'defaultSqlMode'
   | 'defaultsAskedMs'
   | 'defaultIsolation'
+  | 'begins'
   | 'defaultsDoubted'
   | 'commandBytesMax'
   | 'readings'
@@ -109,6 +113,7 @@ export function unasked(
     defaultSqlMode: null,
     defaultsAskedMs: 0,
     defaultIsolation: 'unknown',
+    begins: beginsInUtf8,
     defaultsDoubted: 0,
     commandBytesMax,
     readings: 0,

@@ -1,3 +1,4 @@
+import { beginsInUtf8 } from '../sql/client-charset';
 import { Flights } from '../cache/flights';
 import { ReadCache } from '../cache/read-cache';
 import { TableVersions } from '../cache/table-versions';
@@ -26,6 +27,7 @@ export function sampleServices(changes: Partial<ProxyServices> = {}, cacheBytes:
     flights: new Flights(() => {}),
     ...unasked(1 << 26),
     defaultSqlMode: '',
+    begins: beginsInUtf8,
     ...changes,
   };
 }

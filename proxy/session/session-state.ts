@@ -1,5 +1,5 @@
 import { Capability, ServerStatus } from '../wire/constants';
-import { asUtf8, charsetOfCollation, utf8 } from '../sql/client-charset';
+import { asUtf8, type BeginningCharset, beginsInUtf8, charsetAtLogin } from '../sql/client-charset';
 import { defaultSqlMode, type SqlMode } from '../sql/sql-mode';
 import type { Residue } from '../reuse/residue';
 import { type DeniedUsers, nobodyDenied } from './denied-users';
@@ -27,6 +27,7 @@ export interface SessionState {
   multiStatements: boolean;
   /** Character set id of the client's handshake response; negative after a reset, which may have changed it. */
   charset: number;
+  begins: BeginningCharset;
   mode: SqlMode;
   /** ServerStatus flags of the last reply that had some. */
   status: number;
@@ -109,6 +110,7 @@ export function newSessionState(): SessionState {
     mariaDbCapabilities: 0,
     multiStatements: false,
     charset: 0,
+    begins: beginsInUtf8,
     mode: defaultSqlMode,
     status: 0,
     statusDoubtful: false,
@@ -145,7 +147,7 @@ export function connected(state: SessionState, facts: ConnectionFacts): void {
   state.multiStatements = (facts.capabilities & Capability.multiStatements) !== 0;
   state.mariaDbCapabilities = facts.mariaDbCapabilities;
   state.charset = facts.charset;
-  state.mode = { ...state.mode, charset: charsetOfCollation(facts.charset) ?? utf8 };
+  state.mode = { ...state.mode, charset: charsetAtLogin(facts.charset, state.begins) };
   enterSchema(state, facts.schema);
 }
 
@@ -158,7 +160,7 @@ export function enterSchema(state: SessionState, bytes: string | null): void {
 export function reset(state: SessionState, mode: SqlMode): void {
   if (state.charset >= 0) state.charset = -1 - state.charset;
   // Back to what the client connected with, whatever it has SET since.
-  state.mode = { ...mode, charset: charsetOfCollation(-1 - state.charset) ?? utf8 };
+  state.mode = { ...mode, charset: charsetAtLogin(-1 - state.charset, state.begins) };
   state.ownInsertId = false;
   state.nextTransactionSet = false;
   state.prepared = noEntries;

@@ -5,7 +5,7 @@ import { frame } from '../wire/packet-framer';
 import { PayloadReader, PayloadTooShortError } from '../wire/payload-reader';
 import type { Residue } from '../reuse/residue';
 import { accountOfProxy, authenticationRefused } from '../errors';
-import { charsetOfCollation, utf8 } from '../sql/client-charset';
+import { charsetAtLogin } from '../sql/client-charset';
 import { parseServerVersion } from '../sql/sql-mode';
 import { clearTextRefusal } from './authentication-relay';
 import type { ClientCommand } from './client-command';
@@ -77,7 +77,11 @@ export class StatementHandler {
   private takesDefaults(): boolean {
     const known = freshSqlMode(this.services, this.state.nowMs);
     if (known === null) return false;
-    this.state.mode = withSqlMode(this.state.mode, known);
+    const { state } = this;
+    const mode = withSqlMode(state.mode, known);
+    state.begins = this.services.begins;
+    const asked = state.charset < 0 ? -1 - state.charset : state.charset;
+    state.mode = { ...mode, charset: charsetAtLogin(asked, state.begins) };
     this.reads.inherits(this.services.defaultIsolation);
     return true;
   }
@@ -315,7 +319,7 @@ export class StatementHandler {
    */
   private userKept(settings: number): void {
     this.afterReset(settings);
-    this.state.mode = { ...this.state.mode, charset: utf8 };
+    this.state.mode = { ...this.state.mode, charset: charsetAtLogin(0, this.state.begins) };
     // Whether the default schema stays depends on the server, and so may more.
     this.reads.lose();
   }
@@ -329,7 +333,7 @@ export class StatementHandler {
       return this.reads.lose();
     }
     Object.assign(state, changed);
-    state.mode = { ...state.mode, charset: charsetOfCollation(-1 - state.charset) ?? utf8 };
+    state.mode = { ...state.mode, charset: charsetAtLogin(-1 - state.charset, state.begins) };
     enterSchema(state, changed.schema);
   }
 }

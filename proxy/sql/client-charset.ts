@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import { isAscii } from './names';
 import type { TextEdit } from './text-edit';
 
@@ -9,6 +10,8 @@ export interface ClientCharset {
   readonly doubleByte: DoubleByte | 'unknown' | null;
   /** For `TextDecoder`; null: what bytes beyond ASCII mean is not known. */
   readonly decoder: string | null;
+  /** It is the one that the client asked for when it logged in: a server may take all clients for UTF-8, and does not tell. */
+  readonly perhapsUtf8?: boolean;
 }
 
 /** Character sets by their first bytes: gbk (gb18030 too), big5, sjis (cp932 too). */
@@ -68,9 +71,11 @@ const byName = new Map<string, ClientCharset>(
   ['utf8', 'utf8mb3', 'utf8mb4', 'binary'].map((name) => [name, utf8] as const),
 );
 const byCollation = new Map<number, ClientCharset>();
+const atLogin = new Map<ClientCharset, ClientCharset>();
 for (const [name, decoder, ids] of others) {
   const charset = { name, decoder, doubleByte: doubleBytes[name] ?? null };
   byName.set(name, charset);
+  atLogin.set(charset, { ...charset, name: `${name}?`, perhapsUtf8: true });
   for (const id of ids) byCollation.set(id, charset);
 }
 
@@ -86,6 +91,20 @@ export function charsetNamed(name: string): ClientCharset {
 export function charsetOfCollation(id: number): ClientCharset | null {
   return byCollation.get(id) ?? (id === 0 || (id >= 251 && id < 576) ? null : utf8);
 }
+
+/** What sessions begin with whose clients ask for this collation; `fallback`: where the server does not know it. */
+export function charsetAtLogin(id: number, { charset: fallback, charsetForced }: BeginningCharset): ClientCharset {
+  const asked = charsetForced ? null : charsetOfCollation(id);
+  return asked === null ? charsetNamed(fallback) : (atLogin.get(asked) ?? asked);
+}
+
+/** See ServerDefaults. */
+export interface BeginningCharset {
+  readonly charset: string;
+  readonly charsetForced: boolean;
+}
+
+export const beginsInUtf8: BeginningCharset = { charset: 'utf8mb4', charsetForced: false };
 
 /**
  * Whether the server takes these two bytes for one character. A first byte before anything else, a quote above all, stands
@@ -123,8 +142,9 @@ const decoders = new Map<string, InstanceType<typeof TextDecoder>>();
 const encoders = new Map<ClientCharset, ReadonlyMap<string, string>>();
 
 /** What these bytes (latin1) say, as the bytes of UTF-8 (latin1); null: that is not known. */
-export function asUtf8(bytes: string, { decoder: label }: ClientCharset): string | null {
+export function asUtf8(bytes: string, { decoder: label, perhapsUtf8 }: ClientCharset): string | null {
   if (isAscii(bytes)) return bytes;
+  if (perhapsUtf8 === true && isUtf8(Buffer.from(bytes, 'latin1'))) return bytes;
   if (label === null) return null;
   let decoder = decoders.get(label);
   if (decoder === undefined) decoders.set(label, (decoder = new TextDecoder(label)));
