@@ -5,6 +5,7 @@ import { parseText } from '../sql/classifier';
 import { defaultSqlMode } from '../sql/sql-mode';
 import { Capability } from '../wire/constants';
 import { frame } from '../wire/packet-framer';
+import { selectOf } from './looking-back';
 import { ReadCache } from './read-cache';
 import { SessionCache } from './session-cache';
 import { TableVersions } from './table-versions';
@@ -133,6 +134,11 @@ test.each([
   ['CALL p()', SELECT],
   ['SELECT 1', null],
   ["INSERT INTO post VALUES ('FOUND_ROWS')", null],
+  ['UPDATE post SET subject = 1', null],
+  // FOUND_ROWS() behind it would be that of the SELECT before it, or its own: it depends.
+  ['UPDATE post JOIN other USING (id) SET subject = 1', SELECT],
+  ['INSERT INTO post SELECT 1', SELECT],
+  ['SHOW CREATE TABLE post', SELECT],
 ])('after a hit, %s sends first: %s', (text, expected) => {
   const { cache, session } = setUp();
   const { ask, own } = session();
@@ -143,6 +149,22 @@ test.each([
   expect(own.sendFirst(parse(text))).toBe(expected);
   // Once the server has seen another command there is nothing to repeat.
   expect(own.sendFirst(parse(text))).toBeNull();
+});
+
+test('warnings of before a hit end with it, too, and what the server refuses leaves its count', () => {
+  const { cache, session } = setUp();
+  const { ask, own } = session();
+  const miss = ask(SELECT);
+  if (miss.kind === 'unsure') cache.store(miss.ticket, Buffer.from(reply));
+  expect(ask(SELECT).kind).toBe('hit');
+  expect(own.sendFirst(parse('BEGIN'), { warned: true, refused: false })).toBe(SELECT);
+  expect(ask(SELECT).kind).toBe('hit');
+  const rows = cache.rowsFound;
+  expect(own.sendFirst(parse('SELECT nothing'))).toBeNull();
+  expect(own.sendFirst(parse('SELECT FOUND_ROWS()'), { warned: true, refused: true })).toBe(selectOf(rows));
+  expect(ask(SELECT).kind).toBe('hit');
+  expect(own.sendFirst(parse('SELECT 1'))).toBeNull();
+  expect(own.sendFirst(parse('SELECT FOUND_ROWS()'))).toBeNull();
 });
 
 test('what a table was before another thread changed it says nothing of what a reply depends on', async () => {
