@@ -1,6 +1,6 @@
 import { Chance } from '../fuzz/chance';
 import { failing } from './session-texts';
-import type { Command } from './sequence-generator';
+import { textOf } from './sequence-generator';
 import type { Finding } from './session-run';
 
 /** A difference that the proxy is meant to make, or cannot help. */
@@ -20,7 +20,8 @@ export const explanations: readonly Explanation[] = [
       const asked = sequence.commands[at];
       if (asked === undefined || !countAndMore.test(textOf(asked))) return false;
       const before = sequence.commands.slice(0, at).filter(({ who }) => who === asked.who);
-      return !isRead(textOf(before.at(-1)));
+      const last = before.at(-1);
+      return last === undefined || !isRead(textOf(last));
     },
   },
   {
@@ -37,10 +38,6 @@ function isRead(text: string): boolean {
 
 function isLockWait(heard: readonly string[]): boolean {
   return heard.some((line) => /^\d+ ffb504/.test(line));
-}
-
-function textOf(command: Command | undefined): string {
-  return command === undefined || 'how' in command.what ? '' : command.what.what;
 }
 
 export function explanationOf(finding: Finding): Explanation | null {

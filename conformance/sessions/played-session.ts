@@ -5,6 +5,7 @@ import type { Step } from '../wire/exchanges/exchange';
 import { unmasked } from '../wire/exchanges/masks';
 import { ConnectionEnded, ReplyReader } from '../wire/exchanges/reply-reader';
 import { NoReplyError, query, RawClient, type ReceivedPacket } from '../wire/raw-client';
+import type { Said } from './sequence-generator';
 import type { Reconnect } from './session-scenes';
 
 /** What was heard of one command: a line for each packet. */
@@ -40,10 +41,10 @@ export class PlayedSession {
     return this.open !== null;
   }
 
-  async does(what: Step | Reconnect): Promise<Heard> {
+  async does(what: Said | Reconnect): Promise<Heard> {
     if ('how' in what) return this.ends(what);
     const begun = this.open === null ? await this.begin() : [];
-    return [...begun, ...(await this.says(what))];
+    return [...begun, ...(await this.say(what))];
   }
 
   destroy(): void {
@@ -79,8 +80,8 @@ export class PlayedSession {
   }
 
   /** What FOUND_ROWS() tells on a new connection is what the server's thread has counted last, for anybody. */
-  private async count(step: Step, open: Open): Promise<void> {
-    const asks = /FOUND_ROWS/.test(step.what);
+  private async count(steps: Said, open: Open): Promise<void> {
+    const asks = steps.some((step) => /FOUND_ROWS/.test(step.what));
     if (asks && !open.counted) {
       for (const sql of ['SELECT 1', 'SET @counted = 1']) {
         open.client.send(query(sql));
@@ -90,13 +91,23 @@ export class PlayedSession {
     open.counted ||= asks;
   }
 
-  private async says(step: Step): Promise<Heard> {
+  private async say(steps: Said): Promise<Heard> {
     const { open } = this;
     if (open === null) return ['nobody is there'];
-    const { client, reader, ids } = open;
-    await this.count(step, open);
-    const payload = step.payload(ids);
-    client.send(frame(payload));
+    await this.count(steps, open);
+    const payloads = steps.map((step) => step.payload(open.ids));
+    open.client.send(...payloads.map((payload) => frame(payload)));
+    const heard: string[] = [];
+    for (const [at, step] of steps.entries()) {
+      heard.push(...(await this.hear(step, payloads[at]?.[0] ?? 0, open)));
+      if (!this.stands) break;
+    }
+    // What was not asked for would be taken for the reply to what comes next.
+    return open.client.packets.length > 0 ? [...heard, '(more than the replies)'] : heard;
+  }
+
+  private async hear(step: Step, code: number, open: Open): Promise<Heard> {
+    const { reader, ids } = open;
     let end: string[] = [];
     try {
       await reader.read(step.reply, step.files);
@@ -113,14 +124,11 @@ export class PlayedSession {
     }
     const isRows = first !== undefined && first.payload[0] !== 0xff && first.payload[0] !== 0;
     if (isRows && /^SELECT /.test(step.what)) open.counted = true;
-    const code = payload[0] ?? 0;
     if (forgetting.has(code) && end.length === 0) ids.length = 0;
     if (code === 0x19) ids.pop();
-    // What was not asked for would be taken for the reply to what comes next.
-    const stray = client.packets.length > 0 ? ['(more than the reply)'] : [];
     const steady = packets.map(withoutIndexFlags);
     const lines = step.mask?.apply(steady) ?? unmasked(steady);
-    return [...lines.map((line) => withoutIds(line, this.known)), ...stray, ...end];
+    return [...lines.map((line) => withoutIds(line, this.known)), ...end];
   }
 }
 

@@ -3,10 +3,13 @@ import { type Deed, type Reconnect, scenes, stepOf, type Words } from './session
 import { countedWrites, plainReads, reads, writes } from './session-texts';
 import type { Step } from '../wire/exchanges/exchange';
 
-/** One command of one of the sessions, or that this one ends and another one begins in its place. */
+/** Commands that go out in one segment: mostly one. */
+export type Said = readonly Step[];
+
+/** What one of the sessions says, or that this one ends and another one begins in its place. */
 export interface Command {
   readonly who: number;
-  readonly what: Step | Reconnect;
+  readonly what: Said | Reconnect;
 }
 
 /** What some sessions do one after another, command by command. */
@@ -69,7 +72,8 @@ export function sequenceOf(seed: number, length: number): Sequence {
     if (deeds.some(waitsForOthers)) commands.push(...quiet(capabilities.length, who));
     else if (chance.oneIn(4) && deeds.length > 1)
       interleave(chance, words, { deeds, who, others: capabilities.length }, commands);
-    for (const deed of deeds) commands.push(command(who, deed));
+    if (deeds.length > 1 && chance.oneIn(8) && deeds.every(isText)) commands.push({ who, what: deeds.map(stepOf) });
+    else for (const deed of deeds) commands.push(command(who, deed));
   }
   return { seed, capabilities, replicated, commands };
 }
@@ -88,7 +92,7 @@ function interleave(
 }
 
 function command(who: number, deed: Deed): Command {
-  return { who, what: typeof deed === 'object' && 'how' in deed ? deed : stepOf(deed) };
+  return { who, what: typeof deed === 'object' && 'how' in deed ? deed : [stepOf(deed)] };
 }
 
 /** Definitions change and tables are locked when nobody else uses them: a wait for a lock would end after a second. */
@@ -105,8 +109,15 @@ function quiet(sessions: number, who: number): Command[] {
 }
 
 /** Whether the command may leave other tables, views, triggers or routines behind. */
-export function redefines({ what }: Command): boolean {
-  return (
-    !('how' in what) && /ALTER |RENAME |TRUNCATE|(?<!SHOW )CREATE (?!TEMP)|DROP (?!PREP|TEMP)|OPTIMIZE/.test(what.what)
-  );
+export function redefines(command: Command): boolean {
+  return /ALTER |RENAME |TRUNCATE|(?<!SHOW )CREATE (?!TEMP)|DROP (?!PREP|TEMP)|OPTIMIZE/.test(textOf(command));
+}
+
+/** For people. */
+export function textOf({ what }: Command): string {
+  return 'how' in what ? `(${what.how}, and connects again)` : what.map((step) => step.what).join(' | ');
+}
+
+function isText(deed: Deed): deed is string {
+  return typeof deed === 'string';
 }

@@ -1,5 +1,5 @@
 import { caseSeed } from '../fuzz/chance';
-import { type Command, sequenceOf, type Sequence } from './sequence-generator';
+import { type Command, sequenceOf, type Sequence, textOf } from './sequence-generator';
 import type { Outcome, TwinSessions } from './twin-sessions';
 import { explanationOf, type Explanation } from './explained';
 
@@ -105,9 +105,9 @@ async function shrunk(twins: TwinSessions, finding: Finding): Promise<Finding> {
 /** For people: who says what, and how the last one differs. */
 export function toldOf({ sequence, at, direct, proxied }: Finding): string {
   const { seed, capabilities, replicated, commands } = sequence;
-  const lines = commands.map(({ who, what }) => {
-    const said = 'how' in what ? `(${what.how}, and connects again)` : what.what;
-    return `  ${'abc'[who] ?? who} ${capabilities[who]}: ${said}`;
+  const lines = commands.map((command) => {
+    const { who } = command;
+    return `  ${'abc'[who] ?? who} ${capabilities[who]}: ${textOf(command)}`;
   });
   const where = at >= commands.length ? 'what is left in the tables' : 'the last reply';
   return [
