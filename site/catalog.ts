@@ -1,4 +1,5 @@
 import type { Catalog, TableInfo } from '../proxy/ports';
+import { foldedTable } from '../proxy/sql/names';
 import { DefinitionReader, type DefinitionReaderOptions } from './definition-reader';
 import { ReadAhead } from './read-ahead';
 
@@ -156,6 +157,6 @@ export class InformationSchemaCatalog implements Catalog {
 
   private key(schema: string, table: string): string {
     const key = `${schema}\0${table}`;
-    return this.lowerCase === true ? key.toLowerCase() : key;
+    return this.lowerCase === true ? foldedTable(key) : key;
   }
 }

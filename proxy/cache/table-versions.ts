@@ -1,4 +1,5 @@
 import type { TableVersionBoard } from '../ports';
+import { foldedTable } from '../sql/names';
 
 const TABLES = 4096;
 const ROWS = 65_536;
@@ -244,7 +245,7 @@ export class TableVersions implements TableVersionBoard {
 const ROWS_KNOWN_MAX = 256;
 
 function tableHash(schema: string, table: string): number {
-  return hashed(0x811c9dc5, `${schema.toLowerCase()}\0${table.toLowerCase()}`);
+  return hashed(0x811c9dc5, `${foldedTable(schema)}\0${foldedTable(table)}`);
 }
 
 /** FNV-1a, going on from `hash`. */

@@ -1,3 +1,4 @@
+import { foldedTable } from '../sql/names';
 import { isPlausible } from './key-ranges';
 
 const SLOTS = 4096;
@@ -88,7 +89,7 @@ function raise(words: BigInt64Array, index: number, value: bigint): void {
 /** FNV-1a over both names. */
 function slotOf(schema: string, table: string): number {
   let hash = 0x811c9dc5;
-  for (const name of [schema.toLowerCase(), table.toLowerCase()]) {
+  for (const name of [foldedTable(schema), foldedTable(table)]) {
     for (let i = 0; i < name.length; i++) hash = Math.imul(hash ^ name.charCodeAt(i), 0x01000193);
     hash = Math.imul(hash ^ 0x1ff, 0x01000193);
   }

@@ -181,6 +181,8 @@ export class SessionFingerprint {
       if (lasting.length > 1) this.lose();
       return false;
     }
+    // In one list names mean what they meant before it.
+    if (lasting.length > 1 && lasting.some(({ name }) => meanings.includes(name))) this.lose();
     for (const assignment of assignments) this.assign(text, assignment, globals);
     return lasting.some(({ scope }) => scope === 'global');
   }
@@ -212,7 +214,14 @@ export class SessionFingerprint {
     for (const other of alsoSets.get(name) ?? []) this.forget(other);
     const isDefault = value.some(({ upper }) => upper === 'DEFAULT');
     if (isDefault && Number.isNaN(globals)) return this.lose();
-    this.set(name, isDefault ? `${text.slice(start, end)} ${globals}` : text.slice(start, end));
+    const written = isDefault ? `${text.slice(start, end)} ${globals}` : text.slice(start, end);
+    this.set(name, decidesReading.test(name) && !meanings.includes(name) ? written + this.meaning : written);
+  }
+
+  /** What decides at the time of a SET which character set (`utf8`) and which collation a name stands for. */
+  private get meaning(): string {
+    const before = meanings.flatMap((name) => this.settings.get(name) ?? []);
+    return before.length === 0 ? '' : ` ${before.join()}`;
   }
 
   private forget(name: string): void {
@@ -241,6 +250,8 @@ export class SessionFingerprint {
 function isLiteral(kind: string): boolean {
   return kind === 'word' || kind === 'string' || kind === 'number' || kind === 'symbol' || kind === 'name';
 }
+
+const meanings = ['old_mode', 'character_set_collations'];
 
 /** SET CHARACTER SET is called `names` too. */
 const decidesReading = /^(names$|character_set_|collation_|sql_mode$)/;

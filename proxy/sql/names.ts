@@ -21,12 +21,21 @@ export function quoteName(name: string): string {
  */
 export function foldedName(name: string): string {
   if (isAscii(name)) return name.toLowerCase();
-  let folded = `${Buffer.byteLength(name)} `;
+  return `${Buffer.byteLength(name)} ${inLowerCase(name)}`;
+}
+
+/** Equal for names of tables that a server may take for one (lower_case_table_names). */
+export function foldedTable(name: string): string {
+  return isAscii(name) ? name.toLowerCase() : inLowerCase(name).replaceAll('İ', 'i');
+}
+
+function inLowerCase(name: string): string {
+  let lower = '';
   for (const letter of name) {
-    const lower = letter.toLowerCase();
-    folded += lower.length === letter.length ? lower : letter;
+    const one = letter.toLowerCase();
+    lower += one.length === letter.length ? one : letter;
   }
-  return folded;
+  return lower;
 }
 
 /**
