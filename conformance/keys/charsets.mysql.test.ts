@@ -35,12 +35,12 @@ const executes =
   };
 
 const changesUser =
-  (charset: number): Way['say'] =>
+  (charset: number, database?: Buffer): Way['say'] =>
   async ({ raw }, schema) => {
     const change = {
       user: Buffer.from('app'),
       authResponse: nativePasswordAnswer('secret', scrambleOf(decodeGreeting(raw.greeting).authData)),
-      database: Buffer.from(schema),
+      database: database ?? Buffer.from(schema),
       charset,
       authPlugin: 'mysql_native_password',
       connectAttributes: null,
@@ -254,6 +254,54 @@ const utf8Texts = [
       const names = rows.map(({ v }) => (v as string).replace('\\', '')).sort();
       expect(names.every((name) => ['а', 'б', 'ф'].includes(name))).toBe(true);
       expect(rows.filter(({ k }) => isOwn(KeyedSite.scope, BigInt(k as string)))).toHaveLength(ours);
+    });
+  });
+
+  describe('a default schema beyond ASCII', () => {
+    const cp1251 = Buffer.from([0xf1, 0xea, 0xeb, 0xe0, 0xe4]);
+    const entered: Record<string, Way> = {
+      login: { say: asks() },
+      'USE in cp1251': { say: asks('SET NAMES cp1251', `USE ${cp1251.toString('latin1')}`) },
+      'COM_INIT_DB in cp1251': { charset: 51, say: (client) => client.say(2, cp1251) },
+      'COM_INIT_DB in UTF-8': { say: (client) => client.say(2, Buffer.from('склад')) },
+      'COM_CHANGE_USER in cp1251': { say: changesUser(51, cp1251) },
+      'COM_CHANGE_USER in UTF-8': { charset: 51, say: changesUser(45, Buffer.from('склад')) },
+    };
+    beforeAll(async () => {
+      await root.query('SET NAMES utf8mb4');
+      await root.query('CREATE TABLE склад.ящик (id INT AUTO_INCREMENT PRIMARY KEY, v INT)');
+      await root.query('CREATE TABLE склад.box (id BIGINT AUTO_INCREMENT PRIMARY KEY, v INT)');
+      await site.schemaChanged();
+    });
+
+    it.each(Object.keys(entered))('%s', async (name) => {
+      const { charset = 45, say } = entered[name] as Way;
+      await root.query('DELETE FROM склад.box');
+      const client = await SessionClient.open(site.socket, { charset, database: name === 'login' ? 'склад' : 'app' });
+      await say(client, 'app');
+      expect(await ask(client, 'INSERT INTO box (v) VALUES (1), (2)')).toMatch(/^ok 2/);
+      expect(await ask(client, `INSERT INTO box (id, v) VALUES (${2n ** 60n}, 0), (NULL, 3)`)).toMatch(/^ok 2/);
+      await client.quit();
+      const [rows] = await root.query<RowDataPacket[]>('SELECT id, v FROM склад.box ORDER BY v');
+      const own = rows.filter(({ id }) => isOwn(KeyedSite.scope, BigInt(id as string)));
+      expect(own.map(({ v }) => v as number)).toEqual([1, 2, 3]);
+    });
+
+    it('keys of narrow columns, behind a restart too', async () => {
+      for (const how of ['clean', 'crash'] as const) {
+        const client = await SessionClient.open(site.socket, { database: 'склад' });
+        expect(await client.ask('INSERT INTO ящик (v) VALUES (1), (2)')).toMatch(/^ok 2/);
+        await client.quit();
+        await site.restart(how);
+      }
+      const client = await SessionClient.open(site.socket, { database: 'склад' });
+      expect(await client.ask('INSERT INTO ящик (v) VALUES (1), (2)')).toMatch(/^ok 2/);
+      await client.quit();
+      const [rows] = await root.query<RowDataPacket[]>('SELECT id FROM склад.ящик ORDER BY id');
+      const blocks = site.whiteboard.granted.get('склад.ящик') ?? [];
+      const ids = rows.map(({ id }) => BigInt(id as string));
+      expect(ids).toHaveLength(6);
+      expect(ids.filter((id) => !blocks.some(({ from, to }) => id >= from && id < to))).toEqual([]);
     });
   });
 });

@@ -55,7 +55,7 @@ export interface KeyedSiteOptions {
 
 /**
  * One server and what a site puts before it for keys: the real catalog, key source with marks on disk, key triggers and
- * proxy. Clients are `app`; schema `app` is replicated. The clock can be set; everything of ours can be started again.
+ * proxy. Clients are `app`; schemas `app` and `склад` are replicated. The clock can be set; everything of ours can be started again.
  */
 export class KeyedSite {
   static readonly scope = 7;
@@ -85,10 +85,16 @@ export class KeyedSite {
     await site.server.start();
     const root = await createConnection({ socketPath: site.server.socket, user: 'root', multipleStatements: true });
     await root.query(
-      `CREATE DATABASE app; CREATE DATABASE direct; CREATE DATABASE duara; CREATE DATABASE elsewhere; CREATE USER app@localhost IDENTIFIED BY 'secret';
-       GRANT ALL ON app.* TO app@localhost; GRANT ALL ON direct.* TO app@localhost; GRANT ALL ON elsewhere.* TO app@localhost`,
+      `CREATE DATABASE app; CREATE DATABASE склад; CREATE DATABASE direct; CREATE DATABASE duara; CREATE DATABASE elsewhere; CREATE USER app@localhost IDENTIFIED BY 'secret';
+       GRANT ALL ON app.* TO app@localhost; GRANT ALL ON склад.* TO app@localhost; GRANT ALL ON direct.* TO app@localhost; GRANT ALL ON elsewhere.* TO app@localhost`,
     );
-    const account = { user: 'duara', host: 'localhost', password: 'secret', schemas: ['app'], flavour: binary.flavour };
+    const account = {
+      user: 'duara',
+      host: 'localhost',
+      password: 'secret',
+      schemas: ['app', 'склад'],
+      flavour: binary.flavour,
+    };
     for (const statement of duaraAccountSql(account)) await root.query(statement);
     await root.end();
     await site.restart();
@@ -164,7 +170,7 @@ export class KeyedSite {
     });
     const catalog = new InformationSchemaCatalog({
       query: (sql, values) => database.rows(sql, values),
-      isReplicated: (schema) => schema === 'app',
+      isReplicated: (schema) => schema === 'app' || schema === 'склад',
       shared: versions,
     });
     const { leaseKeys } = this.options;
@@ -186,7 +192,7 @@ export class KeyedSite {
     const triggers = new KeyTriggers({
       query: (sql, values) => database.rows(sql, values),
       catalog,
-      schemas: ['app'],
+      schemas: ['app', 'склад'],
       scope: KeyedSite.scope,
       board,
       leases: this.whiteboard,
