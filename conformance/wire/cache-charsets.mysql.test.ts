@@ -84,6 +84,30 @@ describe.each([
     });
   }
 
+  whenRun('hears of writes to a table behind whose name a blank stands that is none in UTF-8', async () => {
+    await root.query('CREATE TABLE app.plain (v VARCHAR(9)); INSERT INTO app.plain VALUES (0)');
+    const [reader, writer] = [await connect(), await connect('SET NAMES latin1')];
+    for (const all of [2, 3]) {
+      await keep(reader, 'SELECT v FROM plain');
+      expect(await writer.say(3, Buffer.from('INSERT INTO plain\xa0(v) VALUES (1)', 'latin1'))).toMatch(/^ok 1/);
+      expect(await reader.ask('SELECT v FROM plain')).toHaveLength(all);
+    }
+  });
+
+  whenRun('knows names of equal bytes in two character sets apart', async () => {
+    await root.query(
+      "CREATE TABLE app.é (v VARCHAR(9)); CREATE TABLE app.Ã© (v VARCHAR(9)); INSERT INTO app.é VALUES ('')",
+    );
+    await root.query("INSERT INTO app.Ã© VALUES ('')");
+    const [reader, utf8, latin1] = [await connect(), await connect(), await connect('SET NAMES latin1')];
+    for (const v of ['a', 'b', 'c']) {
+      await keep(reader, 'SELECT v FROM `Ã©`');
+      expect(await utf8.ask(`UPDATE \`é\` SET v = '${v}'`)).toMatch(/^ok 1/);
+      expect(await latin1.say(3, Buffer.from(`UPDATE \`é\` SET v = '${v}'`))).toMatch(/^ok 1/);
+      expect(await reader.ask('SELECT v FROM `Ã©`')).toEqual([[v]]);
+    }
+  });
+
   whenRun('knows what utf8 stood for when it was set', async () => {
     const sql = 'SELECT v FROM face';
     const four = await connect("SET old_mode = ''", 'SET NAMES utf8');

@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import { asUtf8, type ClientCharset, utf8 } from './client-charset';
-import { isAscii } from './names';
+import { isAscii, nameOf } from './names';
 import type { Token } from './tokenizer';
 
 /**
@@ -26,7 +26,8 @@ export function tokensInUtf8(tokens: readonly Token[], charset: ClientCharset): 
   for (const [at, token] of tokens.entries()) {
     if (isAscii(token.text)) continue;
     const text = asUtf8(token.text, charset);
-    if (text === null) return null;
+    // A sign that is none of a name's, as a blank of latin1, ends the word for the server.
+    if (text === null || (token.kind === 'word' && /[^\p{L}\p{M}\p{N}_$]/u.test(nameOf(text)))) return null;
     changed ??= [...tokens];
     changed[at] = { ...token, text, upper: token.kind === 'word' ? text.toUpperCase() : text };
   }

@@ -1,6 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import { onlyReads, onlyWrites, type ParsedText, parseText, type Statement } from './classifier';
 import type { SqlMode } from './sql-mode';
+import { utf8 } from './client-charset';
 import { SHAPE_BYTES_MAX, textShape } from './text-shape';
 
 /** Longer texts hold data more often than they come again. */
@@ -31,12 +32,14 @@ export class StatementCache {
   parseByShape(text: string, mode: SqlMode): ParsedText {
     const shape = text.length > TEXT_BYTES_MAX ? null : textShape(text, mode);
     if (shape === null) return this.parse(text, mode);
-    const known = this.shapes.get(shape.key);
+    // Of equal bytes, names may be others in another character set.
+    const key = mode.charset === utf8 ? shape.key : `${mode.charset.name} ${shape.key}`;
+    const known = this.shapes.get(key);
     if (known !== undefined) return known;
-    if (shape.whole) return this.keep(this.shapes, shape.key, parseText(text, mode));
+    if (shape.whole) return this.keep(this.shapes, key, parseText(text, mode));
     const parsed = this.parse(text, mode);
     if (!onlyReads(parsed) && !onlyWrites(parsed)) return parsed;
-    this.keep(this.shapes, shape.key, { ...parsed, statements: parsed.statements.map(asShape) });
+    this.keep(this.shapes, key, { ...parsed, statements: parsed.statements.map(asShape) });
     return parsed;
   }
 
