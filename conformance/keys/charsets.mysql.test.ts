@@ -257,6 +257,30 @@ const utf8Texts = [
     });
   });
 
+  describe.each([
+    ['latin1', '\xa0'],
+    ['greek', '\xa0'],
+    ['cp866', '\xff'],
+  ])('a blank beyond ASCII, of %s', (charset, blank) => {
+    it.each([
+      ['INSERT_INTO_spaced_(v)_VALUES_(1),_(2)', 2],
+      ['INSERT INTO spaced(v)VALUES(1),(2)--_,(3)', 2],
+      ['INSERT INTO spaced (id, v) VALUES (5_, 1), (NULL_, 2)', 1],
+      ['INSERT INTO spaced (id, v) VALUES (NULL, 1), (@far_, 2), (0_, 3)', 2],
+      ['INSERT_INTO_spaced_SET_v_=_1', 1],
+    ])('%s', async (sql, ours) => {
+      await root.query('CREATE TABLE IF NOT EXISTS app.spaced (id BIGINT AUTO_INCREMENT PRIMARY KEY, v INT)');
+      await root.query('DELETE FROM app.spaced');
+      await site.schemaChanged();
+      const client = await SessionClient.open(site.socket);
+      await ask(client, `SET @far = ${2n ** 60n}, NAMES ${charset}`);
+      expect((await all(client, sql.replaceAll('_', blank))).join()).not.toContain('error');
+      const [rows] = await root.query<RowDataPacket[]>('SELECT id FROM app.spaced');
+      expect(rows.filter(({ id }) => isOwn(KeyedSite.scope, BigInt(id as string)))).toHaveLength(ours);
+      await client.quit();
+    });
+  });
+
   describe('a default schema beyond ASCII', () => {
     const cp1251 = Buffer.from([0xf1, 0xea, 0xeb, 0xe0, 0xe4]);
     const entered: Record<string, Way> = {

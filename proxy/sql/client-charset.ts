@@ -8,6 +8,8 @@ export interface ClientCharset {
   readonly name: string;
   /** Characters of two bytes whose second may look like a backslash or a backtick; 'unknown': there may be such. */
   readonly doubleByte: DoubleByte | 'unknown' | null;
+  /** A byte beyond ASCII that the server takes for a blank; -1: there is none. */
+  readonly blank: number;
   /** For `TextDecoder`; null: what bytes beyond ASCII mean is not known. */
   readonly decoder: string | null;
   /** It is the one that the client asked for when it logged in: a server may take all clients for UTF-8, and does not tell. */
@@ -18,8 +20,8 @@ export interface ClientCharset {
 export type DoubleByte = 'gbk' | 'big5' | 'sjis';
 
 /** utf8mb3, utf8mb4, and binary, whose names the server takes as they are. */
-export const utf8: ClientCharset = { name: '', doubleByte: null, decoder: 'utf-8' };
-export const unknownCharset: ClientCharset = { name: '?', doubleByte: 'unknown', decoder: null };
+export const utf8: ClientCharset = { name: '', doubleByte: null, blank: -1, decoder: 'utf-8' };
+export const unknownCharset: ClientCharset = { name: '?', doubleByte: 'unknown', blank: -1, decoder: null };
 
 /** Name, decoder, collations by number (MariaDB 11.4: information_schema.collation_character_set_applicability). */
 const others: readonly (readonly [name: string, decoder: string | null, ids: readonly number[]])[] = [
@@ -67,15 +69,21 @@ const doubleBytes: Readonly<Record<string, DoubleByte>> = {
   sjis: 'sjis',
   cp932: 'sjis',
 };
+/** As measured on MariaDB 10.11. */
+const noBreakSpaces: Readonly<Record<string, number>> = Object.fromEntries([
+  ...'dec8 latin1 latin2 hebrew greek cp1250 latin5 armscii8 latin7 geostd8'.split(' ').map((name) => [name, 0xa0]),
+  ...'cp866 keybcs2 cp852'.split(' ').map((name) => [name, 0xff]),
+]);
 const byName = new Map<string, ClientCharset>(
   ['utf8', 'utf8mb3', 'utf8mb4', 'binary'].map((name) => [name, utf8] as const),
 );
 const byCollation = new Map<number, ClientCharset>();
 const atLogin = new Map<ClientCharset, ClientCharset>();
 for (const [name, decoder, ids] of others) {
-  const charset = { name, decoder, doubleByte: doubleBytes[name] ?? null };
+  const charset = { name, decoder, doubleByte: doubleBytes[name] ?? null, blank: noBreakSpaces[name] ?? -1 };
   byName.set(name, charset);
-  atLogin.set(charset, { ...charset, name: `${name}?`, perhapsUtf8: true });
+  // In UTF-8 such a byte may be part of a name.
+  atLogin.set(charset, { ...charset, name: `${name}?`, blank: -1, perhapsUtf8: true });
   for (const id of ids) byCollation.set(id, charset);
 }
 

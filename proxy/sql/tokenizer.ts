@@ -88,6 +88,7 @@ class Scanner {
   readonly tokens: Token[] = [];
   private at = 0;
   private readonly doubleByte: DoubleByte | null;
+  private readonly blank: number;
   /** Inside a versioned comment whose contents the server executes: its end mark is to be skipped. */
   private inExecutedComment = false;
 
@@ -95,7 +96,8 @@ class Scanner {
     private readonly text: string,
     private readonly mode: SqlMode,
   ) {
-    const { doubleByte } = mode.charset;
+    const { doubleByte, blank } = mode.charset;
+    this.blank = blank;
     this.doubleByte = doubleByte === 'unknown' ? null : doubleByte;
   }
 
@@ -104,7 +106,7 @@ class Scanner {
     while (this.at < this.text.length) {
       if (this.tokens.length >= TOKENS_MAX) return false;
       const code = this.text.charCodeAt(this.at);
-      if (code <= 32) this.at += 1;
+      if (code <= 32 || code === this.blank) this.at += 1;
       else if (isWordChar(code)) this.wordOrNumber();
       else if (!this.other(code)) return false;
     }
@@ -134,7 +136,8 @@ class Scanner {
       case Char.minus: {
         // "--" starts a comment only before a space or control character: 5--3 is a sum.
         const after = this.at + 2 < this.text.length ? this.peek(2) : 32;
-        return this.peek(1) === Char.minus && after <= 32 ? this.lineComment() : this.symbol();
+        const blank = after <= 32 || after === this.blank;
+        return this.peek(1) === Char.minus && blank ? this.lineComment() : this.symbol();
       }
       case Char.slash:
         return this.peek(1) === Char.star ? this.blockComment() : this.symbol();
@@ -183,7 +186,7 @@ class Scanner {
     const start = this.at;
     const previous = this.tokens[this.tokens.length - 1];
     const afterDot = previous !== undefined && previous.upper === '.' && previous.end === start;
-    const number = afterDot ? null : numberAt(text, start);
+    const number = afterDot ? null : numberAt(text, start, this.blank);
     if (number !== null) {
       this.at = start + number;
       return this.add('number', text.slice(start, this.at), start);
@@ -204,10 +207,10 @@ class Scanner {
 
   /** Offset behind the word's characters from `at` on. */
   private wordEnd(at: number): number {
-    const { text, doubleByte } = this;
+    const { text, doubleByte, blank } = this;
     for (; at < text.length; at++) {
       const code = text.charCodeAt(at);
-      if (!isWordChar(code)) break;
+      if (!isWordChar(code) || code === blank) break;
       const double = code >= 0x81 && doubleByte !== null;
       if (double && isDoubleByteCharacter(doubleByte, code, text.charCodeAt(at + 1))) at += 1;
     }
@@ -280,13 +283,16 @@ class Scanner {
       return this.add(kind, name, start);
     }
     const nameStart = this.at;
-    while (isWordChar(this.peek(0)) || (!system && this.peek(0) === Char.dot)) this.at += 1;
+    for (let code = this.peek(0); code !== this.blank; code = this.peek(0)) {
+      if (!isWordChar(code) && (system || code !== Char.dot)) break;
+      this.at += 1;
+    }
     return this.add(kind, this.text.slice(nameStart, this.at), start);
   }
 }
 
 /** Length of the number at `start`, or null when it is a name, which may start with digits too (`2fa`). */
-function numberAt(text: string, start: number): number | null {
+function numberAt(text: string, start: number, blank: number): number | null {
   const first = text.charCodeAt(start);
   if (!isDigit(first) && first !== Char.dot) return null;
   // Sticky, so that a long text is not copied.
@@ -294,7 +300,8 @@ function numberAt(text: string, start: number): number | null {
   const match = numberPattern.exec(text);
   if (match === null) return null;
   const end = start + match[0].length;
-  if (end < text.length && isWordChar(text.charCodeAt(end)) && !match[0].includes('.')) return null;
+  const next = end < text.length ? text.charCodeAt(end) : blank;
+  if (next !== blank && isWordChar(next) && !match[0].includes('.')) return null;
   return match[0].length;
 }
 
