@@ -45,8 +45,8 @@ describe('any bytes from either side', () => {
 describe('the fuzzer finds', () => {
   afterEach(() => jest.restoreAllMocks());
 
-  const found = async (phase: FuzzPhase = 'session', count = 60_000): Promise<string | undefined> => {
-    const result = await fuzz({ phase, seed: 3, count, from: 0 }, () => {});
+  const found = async (phase: FuzzPhase = 'session', count = 60_000, seed = 3): Promise<string | undefined> => {
+    const result = await fuzz({ phase, seed, count, from: 0 }, () => {});
     return result.finding?.message;
   };
 
@@ -92,7 +92,12 @@ describe('the fuzzer finds', () => {
     expect(await found('relogin')).toMatch(/known of old|wrong password|a login is known that|another login is taken/);
   });
 
-  const foundInLogins = (): Promise<string | undefined> => found('logins', 20_000);
+  /** Over sockets no two runs are alike, and a proxy that a mutant has led to a false reply pauses for ten seconds. */
+  const foundInLogins = async (): Promise<string | undefined> => {
+    let message: string | undefined;
+    for (let seed = 3; seed < 23 && message === undefined; seed++) message = await found('logins', 3_000, seed);
+    return message;
+  };
 
   it('a client that is let in with a wrong password', async () => {
     jest.spyOn(rememberedLogin, 'recalls').mockImplementation(() => true);
