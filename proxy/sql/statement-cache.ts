@@ -2,6 +2,7 @@ import { LRUCache } from 'lru-cache';
 import { onlyReads, onlyWrites, type ParsedText, parseText, type Statement } from './classifier';
 import type { SqlMode } from './sql-mode';
 import { utf8 } from './client-charset';
+import { isAscii } from './names';
 import { SHAPE_BYTES_MAX, textShape } from './text-shape';
 
 /** Longer texts hold data more often than they come again. */
@@ -32,8 +33,8 @@ export class StatementCache {
   parseByShape(text: string, mode: SqlMode): ParsedText {
     const shape = text.length > TEXT_BYTES_MAX ? null : textShape(text, mode);
     if (shape === null) return this.parse(text, mode);
-    // Of equal bytes, names may be others in another character set.
-    const key = mode.charset === utf8 ? shape.key : `${mode.charset.name} ${shape.key}`;
+    // Of equal bytes, names beyond ASCII may be others in another character set.
+    const key = mode.charset === utf8 || isAscii(shape.key) ? shape.key : `${mode.charset.name} ${shape.key}`;
     const known = this.shapes.get(key);
     if (known !== undefined) return known;
     if (shape.whole) return this.keep(this.shapes, key, parseText(text, mode));
