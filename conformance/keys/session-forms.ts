@@ -81,12 +81,13 @@ export function inWideText(words: Words, table: TwinTable): Step {
     "SET collation_connection = 'ucs2_unicode_ci', character_set_results = NULL",
     "SET collation_connection = 'utf32_bin'",
   ]);
-  const insert = chance.of([
-    () => words.values(table, null),
-    () => words.select(table),
-    () => `${words.set(table, null)}; ${words.values(table, null)}`,
+  const step = chance.of([
+    () => words.text('in wide text', table, words.values(table, null)),
+    () => words.text('in wide text', table, words.select(table)),
+    () => words.text('in wide text', table, `${words.set(table, null)}; ${words.values(table, null)}`),
+    () => words.prepared(table),
   ])();
-  return { ...words.text('in wide text', table, insert), before: [settings], after: ['SET NAMES utf8mb4'] };
+  return { ...step, before: [settings, ...step.before], after: [...step.after, 'SET NAMES utf8mb4'] };
 }
 
 /** The session has come to another schema, or reads texts otherwise, when what it has prepared runs. */

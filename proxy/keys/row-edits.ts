@@ -47,7 +47,8 @@ export function rowEdits(
 export function asExpressions(written: readonly RowKey[]): readonly RowKey[] {
   return written.map((row): RowKey => {
     if (row.kind !== 'parameter') return row;
-    return { kind: 'unknown', expression: { ...placeOf(row.token), zeroGenerates: row.zeroGenerates } };
+    const { token, zeroGenerates, wideText } = row;
+    return { kind: 'unknown', expression: { ...placeOf(token), zeroGenerates, wideText } };
   });
 }
 
@@ -56,8 +57,9 @@ function givenEdits(row: RowKey, key: string): TextEdit[] {
   if (row.kind === 'generated' && row.literal !== null) return [{ ...placeOf(row.literal), text: key }];
   if (!isExpression(row)) return [];
   const { expression } = row;
+  const kept = keeping(expression);
   return expression.zeroGenerates === true
-    ? wrapped(expression, `IF(ROUND((${valueVariable}:=`, `))<>0,${broughtValue},${key})`)
+    ? wrapped(expression, `IF(ROUND(${kept.before}`, `${kept.behind})<>0,${broughtValue},${key})`)
     : wrapped(expression, 'IFNULL(', `,${key})`);
 }
 
@@ -67,16 +69,27 @@ function givenEdits(row: RowKey, key: string): TextEdit[] {
  */
 function lookedAt(expression: KeyExpression, key: string, count: CountedOn): TextEdit[] {
   const { zeroGenerates = false } = expression;
+  const { before: keep, behind } = keeping(expression);
   const kept = count.kept();
   count.looked(zeroGenerates);
   // An assignment that gives a NULL of a numeric type is refused (1265) where the column's own NULL is not (MariaDB 10.11).
-  if (kept === null) return wrapped(expression, `IFNULL((${valueVariable}:=`, '),NULL)');
+  if (kept === null) return wrapped(expression, `IFNULL(${keep}`, `${behind},NULL)`);
   // A test the server cannot foresee keeps it from folding.
-  const before = `IF((${kept})<3,(${valueVariable}:=`;
+  const before = `IF((${kept})<3,${keep}`;
   const given = key === 'NULL' ? key : `IF(${courseVariable}=2,${key},NULL)`;
   return zeroGenerates && key !== 'NULL'
-    ? wrapped(expression, `IF(ROUND(${before}`, `),NULL))<>0,${broughtValue},${given})`)
-    : wrapped(expression, `IFNULL(${before}`, `),NULL),${given})`);
+    ? wrapped(expression, `IF(ROUND(${before}`, `${behind},NULL))<>0,${broughtValue},${given})`)
+    : wrapped(expression, `IFNULL(${before}`, `${behind},NULL),${given})`);
+}
+
+/**
+ * What keeps the value. The server reads a text in a variable as a number byte by byte, so that one of two or four bytes a
+ * character would be none (MariaDB 10.11).
+ */
+function keeping({ wideText = false }: KeyExpression): { readonly before: string; readonly behind: string } {
+  return wideText
+    ? { before: `(${valueVariable}:=CONVERT(`, behind: ' USING utf8mb4))' }
+    : { before: `(${valueVariable}:=`, behind: ')' };
 }
 
 function placeOf({ start, end }: { readonly start: number; readonly end: number }): { start: number; end: number } {
@@ -106,7 +119,13 @@ export function rowVariableEdits(rows: readonly RowKey[], anyKeyJumps = false): 
   if (!usesRowVariables(rows)) return [];
   return rows.flatMap((row, at): TextEdit[] => {
     const key = rowVariable(at);
-    if (row.kind === 'parameter') return [{ ...placeOf(row.token), text: `IF(${key} IS NULL,?,${key})` }];
+    if (row.kind === 'parameter')
+      return [
+        {
+          ...placeOf(row.token),
+          text: `IF(${key} IS NULL,?,${row.wideText === true ? `CONVERT(${key} USING utf8mb4)` : key})`,
+        },
+      ];
     if (row.kind !== 'generated' || row.literal === null) return [];
     // By the sql_mode of its execution a zero may be a key.
     return [{ ...placeOf(row.literal), text: row.literal.kind === 'word' ? key : `IFNULL(${key},0)` }];

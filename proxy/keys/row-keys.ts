@@ -11,15 +11,21 @@ export type RowKey =
   | { readonly kind: 'generated'; readonly literal: Token | null }
   | { readonly kind: 'explicit'; readonly key: bigint }
   /** It depends on a parameter: its number, from 0. */
-  | { readonly kind: 'parameter'; readonly number: number; readonly token: Token; readonly zeroGenerates: boolean }
+  | ({ readonly kind: 'parameter'; readonly number: number; readonly token: Token } & Reading)
   /** Known only to the server. `expression`: where it stands in the text; null: in a parameter. */
   | { readonly kind: 'unknown'; readonly expression: KeyExpression | null };
 
-export interface KeyExpression {
+/** What a value is to the server. */
+interface Reading {
+  /** Zero would be no key. Absent: it is none, or a key. */
+  readonly zeroGenerates?: boolean | undefined;
+  /** See SqlMode. */
+  readonly wideText?: boolean | undefined;
+}
+
+export interface KeyExpression extends Reading {
   readonly start: number;
   readonly end: number;
-  /** A value of zero would be no key. Absent: it is none, or a key. */
-  readonly zeroGenerates?: boolean;
 }
 
 const absent: RowKey = { kind: 'generated', literal: null };
@@ -58,7 +64,8 @@ class RowReader {
 
   read(start: number): RowKey {
     const token = this.tokens[start];
-    const zeroGenerates = !this.mode.noAutoValueOnZero;
+    const { noAutoValueOnZero, wideText } = this.mode;
+    const reading = { zeroGenerates: !noAutoValueOnZero, wideText };
     const value = valueAt(this.tokens, start);
     if (token === undefined) return absent;
     switch (value.kind) {
@@ -73,10 +80,10 @@ class RowReader {
       }
       case 'parameter':
         this.numbers ??= parameterNumbers(this.tokens);
-        return { kind: 'parameter', number: this.numbers.get(start) ?? 0, token, zeroGenerates };
+        return { kind: 'parameter', number: this.numbers.get(start) ?? 0, token, ...reading };
       case 'expression': {
         const end = expressionEnd(this.tokens, start);
-        return { kind: 'unknown', expression: { start: token.start, end, zeroGenerates } };
+        return { kind: 'unknown', expression: { start: token.start, end, ...reading } };
       }
     }
   }

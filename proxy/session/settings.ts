@@ -30,6 +30,8 @@ export interface SettingChanges {
   readonly global: boolean;
   /** 'ask': only the server knows it; undefined: the client's character set stays. */
   readonly charset: ClientCharset | 'ask' | undefined;
+  /** See SqlMode; undefined: that stays. */
+  readonly wideText: boolean | undefined;
   readonly insertId: boolean;
 }
 
@@ -40,6 +42,7 @@ export const noChanges: SettingChanges = {
   globalSqlMode: false,
   global: false,
   charset: undefined,
+  wideText: undefined,
   insertId: false,
 };
 
@@ -77,12 +80,20 @@ function lastingChanges(text: string, assignments: readonly Assignment[], mode: 
       const value = literal(text, assignment, mode);
       // SET NAMES takes no expressions.
       if (value !== null || name !== 'names') changes = { ...changes, charset: charsetIn(value) };
+      // A client's own character set has no such texts.
+      if (name === 'names') changes = { ...changes, wideText: false };
+    } else if (scope === 'session' && ofConnection.has(name)) {
+      changes = { ...changes, wideText: !narrow.test(literal(text, assignment, mode) ?? '') };
     } else if (scope === 'session' && name === 'insert_id') {
       changes = { ...changes, insertId: literal(text, assignment, mode) !== '0' };
     }
   }
   return changes;
 }
+
+const ofConnection = new Set(['collation_connection', 'character_set_connection']);
+/** Character sets and collations by name whose ASCII is one byte a character. */
+const narrow = /^(?!UCS2|UTF16|UTF32)[A-Z][A-Z0-9_]*$/;
 
 /** What new sessions begin with, as far as the first of them asks for it. */
 const inherited = new Set(['sql_mode', 'tx_isolation', 'transaction_isolation', 'max_allowed_packet', 'init_connect']);
@@ -116,9 +127,13 @@ export function statusTellsMode({ flavour, number }: ServerVersion): boolean {
 /** What is asked for the rest. */
 export const sqlModeExpression = '@@SESSION.sql_mode';
 
-/** `mode` with the client's character set; what it is, is asked for behind the SET. */
-export function withCharset(mode: SqlMode, charset: ClientCharset | 'ask'): SqlMode {
-  return { ...mode, charset: charset === 'ask' ? unknownCharset : charset };
+type TextChanges = Pick<SettingChanges, 'charset'> & Partial<Pick<SettingChanges, 'wideText'>>;
+
+/** `mode` with the character sets that change; what is to be asked for is asked behind the SET. */
+export function withTexts(mode: SqlMode, { charset, wideText = mode.wideText }: TextChanges): SqlMode {
+  if (charset === undefined && wideText === mode.wideText) return mode;
+  const client = charset === 'ask' ? unknownCharset : (charset ?? mode.charset);
+  return { ...mode, charset: client, ...(wideText === undefined ? {} : { wideText }) };
 }
 
 /** `mode` with what these flags say; the rest of it is asked for when it matters. */
@@ -140,8 +155,7 @@ let last: { readonly value: string; readonly modes: TextModes } | null = null;
 export function withSqlMode(mode: SqlMode, value: string): SqlMode {
   if (last?.value !== value) last = { value, modes: textModes(value) };
   const { ansiQuotes, noBackslashEscapes, noAutoValueOnZero } = last.modes;
-  const { charset, server } = mode;
-  return { ansiQuotes, noBackslashEscapes, noAutoValueOnZero, charset, server };
+  return { ...mode, ansiQuotes, noBackslashEscapes, noAutoValueOnZero };
 }
 
 function textModes(value: string): TextModes {

@@ -10,7 +10,7 @@ import { type EditedThrough, executed, type PreparedText } from './dynamic-text'
 import { type ByTrigger, keyNeed, type KeyNeed, keysFor } from './insert-keys';
 import type { ProxyServices } from './proxy-services';
 import type { NamedStatement, SessionState } from './session-state';
-import { noChanges, type SettingChanges, settingChanges, withCharset, withSqlMode } from './settings';
+import { noChanges, type SettingChanges, settingChanges, withTexts, withSqlMode } from './settings';
 import { definitionChanges } from './table-definitions';
 import { fullName, type Scope } from './table-lookup';
 import { redefine } from './table-redefinition';
@@ -130,7 +130,7 @@ export function planText(source: StatementSource, state: SessionState, services:
     if (refused !== null) return { kind: 'refused', error: settingRefused(refused) };
     effects.push({ ...effect, prepares: run.prepares });
     edits.push(...effect.settings.edits);
-    if (effect.settings.sqlMode !== null || effect.settings.charset !== undefined) {
+    if (setsReading(effect.settings)) {
       statements = [
         ...statements.slice(0, index + 1),
         ...readAnew(text, statements, index, effect.settings, scope, services),
@@ -209,21 +209,26 @@ function readAnew(
   text: string,
   statements: readonly Statement[],
   index: number,
-  { sqlMode, charset }: SettingChanges,
+  settings: SettingChanges,
   scope: Scope,
   services: ProxyServices,
 ): readonly Statement[] {
   const { mode } = scope;
+  const { sqlMode } = settings;
   // What only the server knows: a zero that may be a key is given one, which it does not use then.
   if (sqlMode === 'ask') scope.mode = { ...mode, noAutoValueOnZero: false };
   else if (sqlMode !== null) scope.mode = withSqlMode(mode, sqlMode);
-  if (charset !== undefined) scope.mode = withCharset(scope.mode, charset);
+  scope.mode = withTexts(scope.mode, settings);
   const rest = statements.slice(index + 1);
   const same = readAlike(scope.mode, mode);
   const from = statements[index]?.tokens.at(-1)?.end;
   if (same || rest.length === 0 || from === undefined) return rest;
   // Blanks in place of what was read, so that offsets stay those of the text.
   return services.statements.parse(' '.repeat(from) + text.slice(from), scope.mode).statements;
+}
+
+function setsReading({ sqlMode, charset, wideText }: SettingChanges): boolean {
+  return sqlMode !== null || charset !== undefined || wideText !== undefined;
 }
 
 const none: readonly never[] = [];

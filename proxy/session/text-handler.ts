@@ -24,7 +24,7 @@ import type { ReplyCollector } from './reply-collector';
 import { emptySummary, type ReplySummary } from './reply-summary';
 import { inTransaction, noteSummary, queryAttributes, type SessionState } from './session-state';
 import { transactionSetting } from './session-fingerprint';
-import { type SettingChanges, statusTellsMode, withCharset, withSqlMode, withStatus } from './settings';
+import { type SettingChanges, statusTellsMode, withTexts, withSqlMode, withStatus } from './settings';
 import { askExpression, askSqlMode, sqlModeReply } from './sql-mode-question';
 import type { PreparedText } from './dynamic-text';
 import { knownSetting, learnSetting } from './known-settings';
@@ -267,7 +267,7 @@ export class TextHandler {
     const all = summary.errorCode === null && !plan.parsed.broken;
     const ran = all ? plan.statements.length : summary.affectedRows.length;
     if (plan.parsed.broken) this.reads.lose();
-    if (plan.parsed.broken && ran > 0) this.state.mode = withCharset(this.state.mode, 'ask');
+    if (plan.parsed.broken && ran > 0) this.state.mode = withTexts(this.state.mode, { charset: 'ask' });
     plan.statements.forEach((statement, index) => this.reads.note(text, statement, index < ran));
     // A procedure gives results of its own: nobody can tell how far the text came.
     if (summary.errorCode !== null && plan.statements.length > 1 && plan.statements.some(givesManyResults)) {
@@ -334,7 +334,7 @@ export class TextHandler {
     if (change.sqlMode === 'ask') {
       if (statusTellsMode(state.mode.server)) state.mode = withStatus(state.mode, state.status);
     } else if (change.sqlMode !== null) state.mode = withSqlMode(state.mode, change.sqlMode);
-    if (change.charset !== undefined) state.mode = withCharset(state.mode, change.charset);
+    state.mode = withTexts(state.mode, change);
     if (change.globalSqlMode) forgetDefaults(this.services);
     // Also from inside an EXECUTE.
     if (change.global) this.services.versions.settingsChanged();
