@@ -111,9 +111,20 @@ export class Writers {
     const history = rows[row];
     await history?.alone(async () => {
       const n = history.propose();
-      await write(row, n);
+      await unlessDeadlocked(() => write(row, n));
       history.acknowledged(n);
       this.done(kind);
     });
+  }
+}
+
+/** Writers of other rows meet in gaps of the indexes; who is chosen to give way (1213) has written nothing. */
+async function unlessDeadlocked(write: () => Promise<unknown>): Promise<void> {
+  for (;;) {
+    try {
+      return void (await write());
+    } catch (error) {
+      if ((error as { errno?: number }).errno !== 1213) throw error;
+    }
   }
 }
