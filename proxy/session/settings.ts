@@ -130,10 +130,10 @@ export const sqlModeExpression = '@@SESSION.sql_mode';
 type TextChanges = Pick<SettingChanges, 'charset'> & Partial<Pick<SettingChanges, 'wideText'>>;
 
 /** `mode` with the character sets that change; what is to be asked for is asked behind the SET. */
-export function withTexts(mode: SqlMode, { charset, wideText = mode.wideText }: TextChanges): SqlMode {
-  if (charset === undefined && wideText === mode.wideText) return mode;
+export function withTexts(mode: SqlMode, { charset, wideText: wide }: TextChanges): SqlMode {
+  const wideText = wide ?? mode.wideText;
   const client = charset === 'ask' ? unknownCharset : (charset ?? mode.charset);
-  return { ...mode, charset: client, ...(wideText === undefined ? {} : { wideText }) };
+  return client === mode.charset && wideText === mode.wideText ? mode : { ...mode, charset: client, wideText };
 }
 
 /** `mode` with what these flags say; the rest of it is asked for when it matters. */

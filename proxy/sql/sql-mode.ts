@@ -9,8 +9,8 @@ export interface SqlMode {
   /** sql_mode NO_AUTO_VALUE_ON_ZERO: a 0 in the key column is a key. null: to be asked before it matters. */
   readonly noAutoValueOnZero: boolean | null;
   readonly charset: ClientCharset;
-  /** Texts, and numbers as text, may have two or four bytes a character (collation_connection). Absent: they have not. */
-  readonly wideText?: boolean;
+  /** Texts, and numbers as text, may have two or four bytes a character (collation_connection). */
+  readonly wideText: boolean;
   readonly server: ServerVersion;
 }
 
@@ -25,6 +25,7 @@ export const defaultSqlMode: SqlMode = {
   noBackslashEscapes: false,
   noAutoValueOnZero: false,
   charset: utf8,
+  wideText: false,
   server: { flavour: 'mariadb', number: 101100 },
 };
 
