@@ -11,7 +11,7 @@ import {
 } from './tables-touched';
 import { TokenCursor } from './token-cursor';
 import { locksTaken } from './locks-taken';
-import { tokensInUtf8 } from './names-are-utf8';
+import { tokensInUtf8 } from './tokens-in-utf8';
 import { splitStatements, tokenize, type Token } from './tokenizer';
 
 export type StatementKind =
