@@ -1,5 +1,4 @@
 import type { Duplex } from 'node:stream';
-import { setTimeout as delay } from 'node:timers/promises';
 import { createPool, type Pool, type PoolConnection, type RowDataPacket } from 'mysql2/promise';
 import { type DatabaseAddress, leanConnection } from '../replicator/io/database-connection';
 
@@ -47,13 +46,11 @@ export class DatabasePool {
     return Array.isArray(first) ? (first as RowDataPacket[]) : rows;
   }
 
-  /** What a server that hangs does not answer is given up: it must not keep the process. */
-  async close(): Promise<void> {
-    const patience = new AbortController();
+  /** What a server that hangs has not answered when `hurry` is aborted is given up. */
+  async close(hurry: AbortSignal = AbortSignal.timeout(CLOSE_WAIT_MS)): Promise<void> {
     const ended = this.pool.end().catch(() => undefined);
-    const { signal } = patience;
-    await Promise.race([ended, delay(CLOSE_WAIT_MS, undefined, { signal }).catch(() => undefined)]);
-    patience.abort();
+    const late = new Promise<void>((resolve) => hurry.addEventListener('abort', () => resolve()));
+    if (!hurry.aborted) await Promise.race([ended, late]);
     // mysql2's own destroy() waits for the server to end its side.
     for (const { stream } of this.connections as ReadonlySet<unknown> as ReadonlySet<WithStream>) stream.destroy();
   }

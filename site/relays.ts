@@ -79,7 +79,7 @@ export class Relays {
       else failures.push(outcome.reason);
     }
     if (failures.length === 0) return relays;
-    await relays.close();
+    await relays.close(AbortSignal.timeout(0));
     throw failures[0];
   }
 
@@ -118,8 +118,9 @@ export class Relays {
     return (await Promise.all(all)).reduce((sum, cut) => sum + cut, 0);
   }
 
-  async close(): Promise<void> {
-    await Promise.all([this.own, ...this.others].map((each) => each.close()));
+  /** See RelayHost.close. */
+  async close(hurry: AbortSignal): Promise<void> {
+    await Promise.all([this.own.close(), ...this.others.map((other) => other.close(hurry))]);
   }
 
   private async another(

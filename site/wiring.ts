@@ -34,6 +34,7 @@ import { version } from './version';
 
 /** How long an INSERT waits for the ring to let a new site in. */
 const scopeWaitMs = 5_000;
+const closeWaitMs = 10_000;
 const keysRetryMs = 2_000;
 const keepAheadEveryMs = 30_000;
 const sequencesEveryMs = 250;
@@ -169,14 +170,17 @@ export class Site {
     return (await this.relays?.drain(this.config.proxy.drainSeconds * 1000)) ?? 0;
   }
 
-  /** Ends in order: clients first, then replication, which writes down how far it came. */
-  async close(): Promise<void> {
+  /**
+   * Ends in order: clients first, then replication, which writes down how far it came. Once `hurry` is aborted nothing waits
+   * any longer for a database or a thread that does not answer: replication ends as in a crash, and reads the log again.
+   */
+  async close(hurry: AbortSignal = AbortSignal.timeout(closeWaitMs)): Promise<void> {
     this.socketAccount?.close();
     for (const timer of this.timers) clearInterval(timer);
     await this.admin?.close();
     this.certificates?.close();
-    await this.relays?.close();
-    await this.host.close();
+    await this.relays?.close(hurry);
+    await Promise.all([this.host.close(hurry), this.database.close(hurry)]);
     await this.opening;
     clearTimeout(this.keysRetry);
     try {
@@ -185,7 +189,6 @@ export class Site {
       // A full disk, perhaps. The marks stand above what was used, so that no key comes twice.
       this.log.warn({ err: error }, 'the key marks stay as they were: some keys will never be used');
     }
-    await this.database.close();
     this.unlock();
   }
 

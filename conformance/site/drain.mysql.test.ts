@@ -103,4 +103,24 @@ interface Serve {
     expect(await again.ended).toBe(0);
     expect(again.log()).toContain('a second signal');
   });
+
+  test('a second signal ends it at once though the database hangs', async () => {
+    const run = await serve({ DUARA_PROXY_DRAIN_SECONDS: '3600' });
+    const db = await inTransaction();
+    process.kill(one?.database.pid ?? 0, 'SIGSTOP');
+    try {
+      db.query('INSERT INTO post (v) VALUES (4)').catch(() => undefined);
+      run.child.kill('SIGTERM');
+      await until(
+        () => run.log().includes('a second signal ends all at once'),
+        20_000,
+        () => run.log(),
+      );
+      run.child.kill('SIGTERM');
+      expect(await run.ended).toBe(0);
+      expect(run.log()).toContain('"msg":"ended"');
+    } finally {
+      process.kill(one?.database.pid ?? 0, 'SIGCONT');
+    }
+  });
 });

@@ -5,6 +5,8 @@ import { startupProblems } from '../server-requirements';
 import { Site } from '../wiring';
 
 const KEPT_LOG_BYTES_MAX = 1 << 20;
+/** Beyond the time that clients have: for the end of what lies behind them. */
+const CLOSE_MS = 2_000;
 
 /** `duara serve`: runs one site until it is told to end. */
 export function serveCommand(): Command {
@@ -27,13 +29,20 @@ async function serve(file: string): Promise<void> {
   site = await Site.start(config, log);
   const signal = await nextSignal();
   const { drainSeconds } = config.proxy;
-  log.info({ signal, drainSeconds }, 'ending: clients may finish what they are at; a second signal ends them at once');
-  const again = nextSignal();
-  const cut = await Promise.race([site.drain(), again.then(() => null)]);
-  if (cut === null) log.warn({}, 'a second signal: sessions are ended where they stand');
-  else if (cut > 0) log.warn({ sessions: cut }, 'sessions had not finished in time, and were cut');
-  await site.close();
+  log.info({ signal, drainSeconds }, 'ending: clients may finish what they are at; a second signal ends all at once');
+  const timeUp = AbortSignal.timeout(drainSeconds * 1000 + CLOSE_MS);
+  const second = new AbortController();
+  const again = nextSignal().then(() => {
+    log.warn({}, 'a second signal: all is ended where it stands');
+    second.abort();
+    return 0;
+  });
+  const cut = await Promise.race([site.drain(), again]);
+  if (cut > 0) log.warn({ sessions: cut }, 'sessions had not finished in time, and were cut');
+  await site.close(AbortSignal.any([timeUp, second.signal]));
   log.info({}, 'ended');
+  // Who still tries to reach a database that does not answer would keep the process.
+  process.exit();
 }
 
 /** What ends the process. One more than is waited for ends it as the system does. */

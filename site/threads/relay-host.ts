@@ -7,6 +7,7 @@ import { threadLimits } from '../node-flags';
 import type { ProxyNumbers } from '../proxy-tally';
 import { KeyDesk } from './key-desk';
 import type { FromRelay, RelayStart, ToRelay } from './relay-messages';
+import { endedOrForced } from './thread-end';
 
 export interface RelayHostOptions {
   readonly start: RelayStart;
@@ -85,13 +86,11 @@ export class RelayHost {
     await this.worker.terminate();
   }
 
-  /** Ends its sessions and the thread; by force if it does not end in time. */
-  async close(): Promise<void> {
+  /** Ends its sessions and the thread; by force once `hurry` is aborted. */
+  async close(hurry: AbortSignal = AbortSignal.timeout(CLOSE_WAIT_MS)): Promise<void> {
     this.closing = true;
-    const force = setTimeout(() => void this.terminate(), CLOSE_WAIT_MS);
     this.tell({ kind: 'close' });
-    await this.ended;
-    clearTimeout(force);
+    await endedOrForced(this.ended, () => void this.terminate(), hurry);
   }
 
   private receive(message: FromRelay): void {

@@ -3,6 +3,7 @@ import { Worker } from 'node:worker_threads';
 import type { LeaseRequest, LeaseSource } from '../../proxy/keys/key-leases';
 import { threadLimits } from '../node-flags';
 import type { FromWorker, LeaseAnswer, ReplicationStatus, ToWorker, WorkerStart } from './messages';
+import { endedOrForced } from './thread-end';
 
 export interface ReplicationHostOptions {
   readonly start: WorkerStart;
@@ -17,7 +18,6 @@ const backoffMsMax = 15_000;
 /** A thread that ran this long had started well. */
 const settledAfterMs = 60_000;
 const statusWaitMs = 2_000;
-const closeWaitMs = 10_000;
 
 /** The worker with replicator and ring, seen from the main thread. It is started again whenever it dies. */
 export class ReplicationHost implements LeaseSource {
@@ -48,17 +48,15 @@ export class ReplicationHost implements LeaseSource {
     return reply?.kind === 'lease' ? reply.answer : { refused: 'the replication thread is not running' };
   }
 
-  /** Ends the thread in order; by force if it does not end in time. */
-  async close(): Promise<void> {
+  /** Ends the thread in order; where it stands, as a crash would, once `hurry` is aborted. */
+  async close(hurry: AbortSignal): Promise<void> {
     this.closing = true;
     if (this.timer !== null) clearTimeout(this.timer);
     const worker = this.worker;
     if (worker === null) return;
     const ended = new Promise<void>((resolve) => worker.once('exit', () => resolve()));
-    const force = setTimeout(() => void worker.terminate(), closeWaitMs);
     worker.postMessage({ kind: 'close' } satisfies ToWorker);
-    await ended;
-    clearTimeout(force);
+    await endedOrForced(ended, () => void worker.terminate(), hurry);
   }
 
   private launch(): void {

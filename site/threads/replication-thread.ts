@@ -39,8 +39,8 @@ async function handle(message: ToWorker): Promise<void> {
       return;
     case 'close':
       await replication.close();
-      port?.close();
-      return;
+      // What a database that hangs has not answered would keep the thread.
+      process.exit();
   }
 }
 
