@@ -88,7 +88,7 @@ export async function fuzzSockets(run: FuzzRun, watch: MemoryWatch, progress: Pr
 }
 
 export async function until(condition: () => boolean, problem: () => string): Promise<void> {
-  const deadline = performance.now() + 60_000;
+  const deadline = performance.now() + 240_000;
   while (!condition()) {
     if (performance.now() > deadline) throw new Error(problem());
     await new Promise((resolve) => setImmediate(resolve));

@@ -11,7 +11,6 @@ const binary = findServer();
     if (binary === null) throw new Error('no server');
     return runInserts(binary, { seed, statements, restartEvery: 60, ...(wrapKeys === undefined ? {} : { wrapKeys }) });
   };
-  jest.setTimeout(240_000);
 
   const said = ({ findings }: InsertResult): string => findings.map(({ wrong }) => wrong.join('\n')).join('\n');
 

@@ -37,7 +37,7 @@ class Writer {
     for (let n = 0; this.running; n++) {
       const token = `${this.name}-${n}`;
       try {
-        client ??= await lab.connect(this.name, { connectTimeout: 5_000 });
+        client ??= await lab.connect(this.name, { connectTimeout: 60_000 });
         await client.beginTransaction();
         this.attempted.add(token);
         await client.query('INSERT INTO ledger (token, part) VALUES (?, 1)', [token]);

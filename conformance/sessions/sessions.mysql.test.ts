@@ -10,7 +10,6 @@ const seed = Number(process.env['SEED'] ?? 4);
 /** A short slice of `npm run conformance:sessions`. */
 (binary?.flavour === 'mariadb' ? describe : describe.skip)('random sessions, direct and proxied', () => {
   let twins: TwinSessions;
-  jest.setTimeout(240_000);
 
   beforeAll(async () => {
     if (binary === null) throw new Error('no server');
