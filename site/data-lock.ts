@@ -1,77 +1,92 @@
-import { readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { createServer, type Server } from 'node:net';
+import { spawnSync } from 'node:child_process';
+import { closeSync, constants, ftruncateSync, openSync, readFileSync, writeSync } from 'node:fs';
+import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 
 /** Another process uses the data folder. */
 export class DataInUseError extends Error {
   readonly code = 'DUARA_DATA_IN_USE';
 }
 
-/** Keeps two processes from one data folder. Resolves with the way to give it up; a process that dies gives it up too. */
-export async function lockData(data: string): Promise<() => void> {
-  const turn = await takeTurn(data);
-  try {
-    return takeOver(data);
-  } finally {
-    turn?.close();
-  }
+interface Holder {
+  readonly pid: number;
+  readonly host: string;
+  readonly started: string | null;
 }
-
-const TURN_WAIT_MS = 5_000;
-const TURN_RETRY_MS = 10;
 
 /**
- * One process at a time looks who holds the folder: two that find one who died would both put themselves in its place, each
- * removing what the other wrote. The kernel gives the turn, a socket without a file, back when a process dies. Null where
- * there are no such sockets (other systems than Linux), or somebody keeps it: then nobody is kept from starting by it.
+ * Keeps two processes from one data folder, be they in containers that share nothing else: the kernel keeps the lock with the
+ * open file, and drops it when the process dies. Returns the way to give it up. Throws DataInUseError.
  */
-async function takeTurn(data: string): Promise<Server | null> {
-  if (process.platform !== 'linux') return null;
-  const { dev, ino } = statSync(data);
-  const path = `\0duara-data-${dev}-${ino}`;
-  for (const end = Date.now() + TURN_WAIT_MS; Date.now() < end; await delay(TURN_RETRY_MS)) {
-    const turn = await listening(path);
-    if (turn !== null) return turn;
-  }
-  return null;
-}
-
-function listening(path: string): Promise<Server | null> {
-  const server = createServer();
-  return new Promise((resolve) => {
-    server.once('error', () => resolve(null));
-    server.listen({ path }, () => resolve(server));
-  });
-}
-
-function takeOver(data: string): () => void {
+export function lockData(data: string): () => void {
   const path = join(data, 'duara.pid');
-  const mine = JSON.stringify({ pid: process.pid, started: startOf(process.pid) });
-  for (let attempt = 0; ; attempt++) {
-    try {
-      writeFileSync(path, mine, { flag: 'wx' });
-      return () => rmSync(path, { force: true });
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EEXIST' || attempt > 0) throw error;
-    }
+  const file = openLockFile(path);
+  try {
     const holder = holderOf(path);
-    if (holder !== null) {
-      throw new DataInUseError(`${data} is in use by process ${holder} (if that is no Duara, remove ${path})`);
-    }
-    rmSync(path, { force: true });
+    const held = tryLock(file) ?? (holder !== null && runsHere(holder));
+    if (held) throw new DataInUseError(`${data} is in use by ${described(holder)}`);
+    note(file);
+  } catch (error) {
+    closeSync(file);
+    throw error;
+  }
+  return () => closeSync(file);
+}
+
+function openLockFile(path: string): number {
+  try {
+    return openSync(path, constants.O_RDWR | constants.O_CREAT, 0o644);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EACCES') throw error;
+    throw new DataInUseError(`${path} belongs to another user, as whom Duara ran on this folder before`, {
+      cause: error,
+    });
   }
 }
 
-function holderOf(path: string): number | null {
+/** flock(1) says 1 when somebody else has the lock; anything else is its own trouble. */
+const HELD = 1;
+
+/**
+ * Whether another process holds the lock of the open file; if not, it is this one's now. Node has no flock(2), but a lock
+ * belongs to the open file, not to the process that asks for it: a child may. Null: no such program, or a file system
+ * without locks.
+ */
+function tryLock(file: number): boolean | null {
+  const { status } = spawnSync('flock', ['-xn', '3'], {
+    stdio: ['ignore', 'ignore', 'ignore', file],
+  });
+  if (status === 0) return false;
+  return status === HELD ? true : null;
+}
+
+/** For people, and for where there are no locks. */
+function note(file: number): void {
+  const mine: Holder = { pid: process.pid, host: hostname(), started: startOf(process.pid) };
   try {
-    const { pid, started } = JSON.parse(readFileSync(path, 'utf8')) as { pid: number; started: string | null };
-    if (pid === process.pid || !isRunning(pid)) return null;
-    // A pid is used again after a restart of the machine; its starting time then differs.
-    return started === startOf(pid) ? pid : null;
+    ftruncateSync(file);
+    writeSync(file, JSON.stringify(mine), 0);
+  } catch {
+    // A full disk: the lock is what counts.
+  }
+}
+
+function holderOf(path: string): Holder | null {
+  try {
+    const { pid, host, started } = JSON.parse(readFileSync(path, 'utf8')) as Partial<Holder>;
+    return pid === undefined ? null : { pid, host: host ?? '', started: started ?? null };
   } catch {
     return null;
   }
+}
+
+function described(holder: Holder | null): string {
+  return holder === null ? 'another process' : `process ${holder.pid} of ${holder.host}`;
+}
+
+/** A pid is used again after a restart of the machine; its starting time then differs. */
+function runsHere({ pid, started }: Holder): boolean {
+  return pid !== process.pid && isRunning(pid) && started === startOf(pid);
 }
 
 function isRunning(pid: number): boolean {

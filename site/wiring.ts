@@ -97,7 +97,7 @@ export class Site {
   static async start(config: ConfigFile, log: Logger): Promise<Site> {
     // The spool holds rows, which not everybody on this machine may read.
     mkdirSync(config.data, { recursive: true, mode: 0o700 });
-    const unlock = await lockData(config.data);
+    const unlock = lockData(config.data);
     let site: Site;
     try {
       site = new Site(config, log, unlock);
