@@ -1,5 +1,5 @@
 import { coalesced } from './coalesced';
-import { isKeyTrigger, keyTrigger, type KeyTrigger, placeOfSecond } from '../proxy/keys/key-trigger';
+import { keyTrigger, type KeyTrigger, placeOfSecond } from '../proxy/keys/key-trigger';
 import { decomposeKey, type KeyRange, keySeconds, searchedRange } from '../proxy/keys/key-ranges';
 import type { KeyBoard } from '../proxy/keys/key-board';
 import type { LeaseSource } from '../proxy/keys/key-leases';
@@ -9,10 +9,17 @@ import type { Alarm } from '../replicator/ports';
 import type { Query } from './database-pool';
 import { bodyKey, type InsertingBodies, insertingBodies } from './inserting-bodies';
 import { KeySequences } from './key-sequences';
+import {
+  hasLostItsKeys,
+  type KeyedTable,
+  keyedTables,
+  type PresentTrigger,
+  presentKeyTriggers,
+} from './present-key-triggers';
 
 export interface KeyTriggersOptions {
   readonly query: Query;
-  readonly catalog: Catalog;
+  readonly catalog: Pick<Catalog, 'replicates' | 'forget'>;
   /** Schemas whose tables replicate. */
   readonly schemas: readonly string[];
   readonly scope: number;
@@ -20,12 +27,12 @@ export interface KeyTriggersOptions {
   readonly leases: LeaseSource;
   readonly leaseKeys?: Readonly<Record<number, bigint>>;
   /** The largest key of the table within the range; null: there is none. */
-  largestKey(table: TableInfo, range: KeyRange): Promise<bigint | null>;
+  largestKey(table: KeyedTable, range: KeyRange): Promise<bigint | null>;
   alarm(alarm: Alarm): void;
 }
 
 interface Keyed {
-  readonly info: TableInfo;
+  readonly info: KeyedTable;
   readonly trigger: KeyTrigger;
   /** Triggers, routines or events insert into it; else it is served for the sake of INSERTs that call functions. */
   readonly needed: boolean;
@@ -96,7 +103,7 @@ export class KeyTriggers {
     });
   }
 
-  private due(info: TableInfo, trigger: KeyTrigger, now: number): { name: string; second: number }[] {
+  private due(info: KeyedTable, trigger: KeyTrigger, now: number): { name: string; second: number }[] {
     const [name] = trigger.sequences;
     if (name === undefined || isNarrow(info)) return [];
     const moved = this.moved.get(name) ?? 0;
@@ -113,69 +120,69 @@ export class KeyTriggers {
     return this.running;
   }
 
+  /**
+   * A trigger that is there stays, whatever its table needs: statements that count on it may be under way, and without it the
+   * table's own counter would give the keys that it gives next. It goes when its table has no keys to give, and gives way only
+   * to one in its place (OR REPLACE: nothing runs between).
+   */
   private async install(): Promise<void> {
-    const { query, catalog, schemas } = this.options;
+    const { query, schemas } = this.options;
     const bodies = await insertingBodies(query);
     if (bodies.dynamic.length > 0) this.options.alarm(dynamicAlarm(bodies.dynamic));
-    // Nobody knows any more which were made for a client's INSERT.
-    const keepsAll = bodies.functions || this.functionsInsert === null;
-    const found = await query(
-      'SELECT trigger_schema AS s, trigger_name AS name, action_statement AS body, event_object_table AS t ' +
-        'FROM information_schema.triggers WHERE trigger_schema IN (?)',
-      [schemas],
-    );
-    const ours = found.filter(({ name }) => isKeyTrigger(String(name)));
-    for (const { s, t } of keepsAll ? ours : []) this.served.add(bodyKey(String(s), String(t)));
     this.functionsInsert = bodies.functions;
-    const wanted = await this.wanted(bodies);
-    const present = new Set<string>();
-    for (const row of ours) {
-      const [schema, name, body] = [String(row['s']), String(row['name']), String(row['body'])];
-      const keyed = wanted.find(({ info, trigger }) => info.schema === schema && trigger.name === name);
-      const stays = keyed?.trigger.body === body || !(await this.tryToDrop(schema, name));
-      if (stays) present.add(`${schema}.${name}`);
-      else catalog.forget(schema, String(row['t']));
-    }
-    const missing = wanted.filter(({ info, trigger }) => !present.has(`${info.schema}.${trigger.name}`));
-    const held: Keyed[] = [];
+    const present = await presentKeyTriggers(query, schemas);
+    const wanted = await this.wanted(bodies, present);
+    const astray = await this.astray(present, wanted);
+    const missing = wanted.filter((each) => !present.some((trigger) => isAsWanted(trigger, each)));
+    const nameIsTaken = ({ info, trigger }: Keyed): boolean =>
+      astray.some(({ schema, name }) => schema === info.schema && name === trigger.name);
+    const held = new Set<Keyed>();
     const failed: unknown[] = [];
-    for (const each of missing.filter(({ needed }) => needed)) {
-      await this.create(each.info, each.trigger).catch((error: unknown) => {
-        held.push(each);
-        failed.push(error);
-      });
-    }
-    for (const each of missing.filter(({ needed }) => !needed)) if (!(await this.tryToCreate(each))) held.push(each);
-    this.keyed = wanted.filter((each) => !held.includes(each));
+    const make = async (each: Keyed): Promise<void> => {
+      try {
+        await this.create(each.info, each.trigger);
+      } catch (error) {
+        const gives = present.some(({ schema, table }) => schema === each.info.schema && table === each.info.table);
+        if (!gives) held.add(each);
+        if (gives || each.needed) failed.push(error);
+        else this.options.alarm({ code: 'DUARA_KEYS_NESTED', message: nestedMessage(each.info, messageOf(error)) });
+      }
+    };
+    for (const each of missing) if (!nameIsTaken(each)) await make(each);
+    for (const trigger of astray) await this.tryToDrop(trigger);
+    for (const each of missing) if (nameIsTaken(each)) await make(each);
+    this.keyed = wanted.filter((each) => !held.has(each));
     if (failed.length > 0) throw failed[0];
   }
 
+  /** Those whose table has another name now, does not replicate or has lost its keys: none that was only not seen. */
+  private async astray(present: readonly PresentTrigger[], wanted: readonly Keyed[]): Promise<PresentTrigger[]> {
+    const { query, catalog } = this.options;
+    const astray: PresentTrigger[] = [];
+    for (const trigger of present) {
+      const { schema, table, name } = trigger;
+      const own = wanted.find(({ info }) => info.schema === schema && info.table === table);
+      if (own?.trigger.name === name) continue;
+      const goes = own !== undefined || catalog.replicates?.(schema, table) === false;
+      if (goes || (await hasLostItsKeys(query, trigger))) astray.push(trigger);
+    }
+    return astray;
+  }
+
   /** An open transaction may hold the table: the next round tries again, and the trigger gives keys for as long. */
-  private async tryToDrop(schema: string, name: string): Promise<boolean> {
+  private async tryToDrop({ schema, table, name }: PresentTrigger): Promise<void> {
     const trigger = `${quoteName(schema)}.${quoteName(name)}`;
     try {
       await this.options.query(`SET STATEMENT lock_wait_timeout=2 FOR DROP TRIGGER IF EXISTS ${trigger}`);
-      return true;
+      this.options.catalog.forget(schema, table);
     } catch (error) {
-      const { errno, message = String(error) } = error as { errno?: number; message?: string };
-      this.options.alarm({ code: 'DUARA_KEY_TRIGGERS', message: cureOf(errno, `${trigger}: ${message}`) });
-      return false;
+      const { errno } = error as { errno?: number };
+      const message = cureOf(errno, `${trigger}: ${messageOf(error)}`);
+      this.options.alarm({ code: 'DUARA_KEY_TRIGGERS', message });
     }
   }
 
-  /** For a client that waits: its own transaction may hold the table. */
-  private async tryToCreate({ info, trigger }: Keyed): Promise<boolean> {
-    try {
-      await this.create(info, trigger);
-      return true;
-    } catch (error) {
-      const { message = String(error) } = error as { message?: string };
-      this.options.alarm({ code: 'DUARA_KEYS_NESTED', message: nestedMessage(info, message) });
-      return false;
-    }
-  }
-
-  private async create(info: TableInfo, trigger: KeyTrigger): Promise<void> {
+  private async create(info: KeyedTable, trigger: KeyTrigger): Promise<void> {
     const { query, catalog } = this.options;
     if (isNarrow(info)) {
       if (!(await this.fill(info, trigger))) return;
@@ -186,14 +193,14 @@ export class KeyTriggers {
     }
     const [schema, table] = [quoteName(info.schema), quoteName(info.table)];
     await query(
-      `SET STATEMENT lock_wait_timeout=2, sql_mode='' FOR CREATE TRIGGER ${schema}.${quoteName(trigger.name)} ` +
+      `SET STATEMENT lock_wait_timeout=2, sql_mode='' FOR CREATE OR REPLACE TRIGGER ${schema}.${quoteName(trigger.name)} ` +
         `BEFORE INSERT ON ${schema}.${table} FOR EACH ROW ${trigger.body}`,
     );
     catalog.forget(info.schema, info.table);
   }
 
-  private async fill(info: TableInfo, trigger: KeyTrigger): Promise<boolean> {
-    const { bits, unsigned } = info.autoIncrement ?? { bits: 64, unsigned: false };
+  private async fill(info: KeyedTable, trigger: KeyTrigger): Promise<boolean> {
+    const { bits, unsigned } = info.autoIncrement;
     const table = { schema: info.schema, table: info.table, bits, unsigned };
     const trouble = await this.sequences.blocks(trigger.sequences, table, () => this.largest(info));
     if (trouble === null) return true;
@@ -202,29 +209,24 @@ export class KeyTriggers {
     return false;
   }
 
-  private async largest(info: TableInfo): Promise<bigint> {
-    const column = info.autoIncrement ?? { bits: 64, unsigned: false };
-    return (await this.options.largestKey(info, searchedRange(column, this.options.board.hybridMs()))) ?? 0n;
+  private async largest(info: KeyedTable): Promise<bigint> {
+    return (
+      (await this.options.largestKey(info, searchedRange(info.autoIncrement, this.options.board.hybridMs()))) ?? 0n
+    );
   }
 
-  /** The tables that need a trigger, with it. */
-  private async wanted(bodies: InsertingBodies): Promise<Keyed[]> {
+  /** The tables that need a trigger, or have one, with it. */
+  private async wanted(bodies: InsertingBodies, present: readonly PresentTrigger[]): Promise<Keyed[]> {
     const { query, catalog, schemas, scope } = this.options;
-    const rows = await query(
-      "SELECT table_schema AS s, table_name AS t FROM information_schema.columns WHERE table_schema IN (?) AND extra LIKE '%auto_increment%'",
-      [schemas],
-    );
+    const has = new Set(present.map(({ schema, table }) => bodyKey(schema, table)));
     const keyed: Keyed[] = [];
-    for (const row of rows) {
-      const [schema, table] = [String(row['s']), String(row['t'])];
+    for (const info of await keyedTables(query, schemas)) {
+      const { schema, table, autoIncrement } = info;
       const key = bodyKey(schema, table);
       const needed = bodies.targets.has(key) || bodies.sources.has(key);
-      if (!needed && !this.served.has(key)) continue;
-      await catalog.load(schema, table);
-      const info = catalog.find(schema, table);
-      if (info?.autoIncrement === null || info?.autoIncrement === undefined) continue;
-      if (!info.replicated || info.kind !== 'base') continue;
-      const { name: column, bits } = info.autoIncrement;
+      if (!needed && !this.served.has(key) && !has.has(key)) continue;
+      if (catalog.replicates?.(schema, table) === false) continue;
+      const { name: column, bits } = autoIncrement;
       const nested = bodies.nested.has(key) || !needed;
       keyed.push({ info, needed, trigger: keyTrigger({ schema, table, column, bits }, scope, nested) });
     }
@@ -232,8 +234,17 @@ export class KeyTriggers {
   }
 }
 
-function isNarrow(info: TableInfo): boolean {
-  return (info.autoIncrement?.bits ?? 64) < 64;
+function isAsWanted({ schema, table, name, body, last }: PresentTrigger, { info, trigger }: Keyed): boolean {
+  return last && schema === info.schema && table === info.table && name === trigger.name && body === trigger.body;
+}
+
+function messageOf(error: unknown): string {
+  const { message = String(error) } = error as { message?: string };
+  return message;
+}
+
+function isNarrow(info: KeyedTable): boolean {
+  return info.autoIncrement.bits < 64;
 }
 
 function cureOf(errno: number | undefined, message: string): string {
@@ -244,7 +255,7 @@ function cureOf(errno: number | undefined, message: string): string {
   return what;
 }
 
-function nestedMessage({ schema, table }: TableInfo, reason: string): string {
+function nestedMessage({ schema, table }: KeyedTable, reason: string): string {
   return (
     `INSERTs into ${schema}.${table} call stored functions, which may insert and take the keys of its rows, or read keys for some ` +
     `of their rows from a query; the trigger that would give the others their keys could not be made (${reason}): for as long, ` +

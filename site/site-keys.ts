@@ -8,6 +8,7 @@ import type { TableInfo } from '../proxy/ports';
 import { quoteName } from '../proxy/sql/names';
 import type { DatabasePool } from './database-pool';
 import { rememberedScope, rememberScope } from './incarnation';
+import type { KeyedTable } from './present-key-triggers';
 
 export interface SiteKeysOptions {
   readonly data: string;
@@ -58,7 +59,7 @@ export async function largestKey(
 /** As `largestKey`, waiting a while for the lock of somebody else; rejects with the server's error. */
 export async function patientLargestKey(
   database: Pick<DatabasePool, 'rows'>,
-  table: TableInfo,
+  table: KeyedTable,
   range: KeyRange,
 ): Promise<bigint | null> {
   return read(database, table, range, 2);
@@ -67,7 +68,13 @@ export async function patientLargestKey(
 /** The bound is for MariaDB only: no connection of the site's waits for a client. */
 async function read(
   database: Pick<DatabasePool, 'rows'>,
-  { schema, table, autoIncrement }: TableInfo,
+  {
+    schema,
+    table,
+    autoIncrement,
+  }: Pick<TableInfo, 'schema' | 'table'> & {
+    readonly autoIncrement: { readonly name: string } | null;
+  },
   { from, end }: KeyRange,
   waitSeconds: number,
 ): Promise<bigint | null> {

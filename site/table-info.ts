@@ -86,7 +86,8 @@ const integerBits: Readonly<Record<string, AutoIncrementColumn['bits']>> = {
   bigint: 64,
 };
 
-function autoIncrementColumn(columns: readonly SqlRow[]): AutoIncrementColumn | null {
+/** The one among a table's columns (all, and in order, if its `index` is to be right); null: there is none. */
+export function autoIncrementColumn(columns: readonly SqlRow[]): AutoIncrementColumn | null {
   const column = columns.find(({ extra }) => /\bauto_increment\b/i.test(String(extra)));
   const bits = integerBits[String(column?.['type']).toLowerCase()];
   if (column === undefined || bits === undefined) return null;

@@ -47,6 +47,8 @@ export const OffsetSign = {
 } as const;
 
 const PREFIX = 'duara_keys_';
+/** Which table's trigger was the last to set insert_id, in this session. */
+const setLast = '@duara_w';
 
 export function isKeyTrigger(name: string): boolean {
   return name.startsWith(PREFIX);
@@ -118,7 +120,7 @@ function sameStatement(id: string, nested: boolean): string {
   const mayBeWiped = signed(OffsetSign.nested);
   return nested
     ? `@duara_s_${id} = NOW(6)`
-    : `@duara_s_${id} = NOW(6) AND (@@insert_id = @duara_f_${id} OR ${mayBeWiped})`;
+    : `@duara_s_${id} = NOW(6) AND (@@insert_id = @duara_f_${id} AND ${setLast} = '${id}' OR ${mayBeWiped})`;
 }
 
 function signed(sign: number): string {
@@ -137,18 +139,21 @@ function drawLeased(next: readonly string[], { schema, table, bits }: TriggerTab
  * Where they do not, the row gets its key as a value of its own, and so do all behind it: a duplicate among them would set
  * the server's count back to where it stood before.
  *
+ * Where the server would count on in other steps than one, it is not left to (the increment of a routine or an event is the
+ * session's own).
+ *
  * Whether a row belongs to the same statement as the one before: its NOW(6) is the same, and insert_id is still what was
- * set for it. An INSERT that runs between two rows of this statement wipes insert_id: where that may happen (`nested`, or
+ * set for it, by this trigger: another table's sequence may have come to the same key. An INSERT that runs between two rows of this statement wipes insert_id: where that may happen (`nested`, or
  * OffsetSign.nested), NOW(6) must do, and the first row of a statement that is run for each row of another may not count as first.
  */
 function giveKey(column: string, id: string, nested: boolean): string[] {
   const [first, last, since, jumped, given] = ['f', 'l', 's', 'x', 'g'].map((letter) => `@duara_${letter}_${id}`);
   const same = sameStatement(id, nested);
   return [
-    `IF ${same} AND (${jumped} <=> NOW(6) OR NOT (k <=> ${last} + 1)) THEN`,
+    `IF ${same} AND (${jumped} <=> NOW(6) OR NOT (k <=> ${last} + 1) OR @@auto_increment_increment <> 1) THEN`,
     // Told only where some were left out (see givenVariables): a list that grew for ever would cost more than it tells.
     `  SET ${column} = k, ${jumped} = NOW(6), ${given} = IF(LENGTH(${given}) < ${GIVEN_CHARS_MAX}, CONCAT(${given}, ',', k), ${given});`,
-    `ELSE IF NOT (${same}) IS TRUE THEN SET ${given} = k; END IF; SET insert_id = k, ${first} = k; END IF;`,
+    `ELSE IF NOT (${same}) IS TRUE THEN SET ${given} = k; END IF; SET insert_id = k, ${first} = k, ${setLast} = '${id}'; END IF;`,
     `SET ${last} = k, ${since} = NOW(6);`,
   ];
 }
