@@ -11,8 +11,9 @@ import {
 } from './tables-touched';
 import { TokenCursor } from './token-cursor';
 import { locksTaken } from './locks-taken';
+import { beginsTransaction, splitStatements } from './statement-ends';
 import { tokensInUtf8 } from './tokens-in-utf8';
-import { splitStatements, tokenize, type Token } from './tokenizer';
+import { tokenize, type Token } from './tokenizer';
 
 export type StatementKind =
   | 'select'
@@ -83,7 +84,6 @@ export function parseText(text: string, mode: SqlMode): ParsedText {
   if (broken) return { statements: [], broken, tooLong: tooLong && read.some(mayInsert) };
   const named = tokensInUtf8(read, mode.charset);
   const tokens = named ?? read;
-  if (definesRoutine(tokens)) return { statements: [classify(tokens)], broken };
   const statements = splitStatements(tokens).map((each) =>
     named !== null ? classify(each) : withoutTables(classify(each)),
   );
@@ -109,18 +109,6 @@ export function onlyWrites({ statements, broken, tooLong, locks }: ParsedText): 
 
 function mayInsert({ kind, upper }: Token): boolean {
   return kind === 'word' && (upper === 'INSERT' || upper === 'REPLACE' || upper === 'EXECUTE');
-}
-
-/** The body of a routine holds `;` that do not end the statement. */
-function definesRoutine(tokens: readonly Token[]): boolean {
-  const cursor = new TokenCursor(tokens);
-  if (cursor.upper() === 'BEGIN') return cursor.upper(1) === 'NOT';
-  if (!cursor.accept('CREATE', 'ALTER')) return false;
-  for (let ahead = 0; ahead < 20; ahead++) {
-    if (/^(PROCEDURE|FUNCTION|TRIGGER|EVENT|PACKAGE)$/.test(cursor.upper(ahead))) return true;
-    if (/^(TABLE|VIEW|INDEX|DATABASE|SCHEMA|USER)$/.test(cursor.upper(ahead))) return false;
-  }
-  return false;
 }
 
 /** Says what one statement does. */
@@ -222,7 +210,7 @@ function administrative(cursor: TokenCursor): Parameters<Make> {
     case 'USE':
       return ['use', 'session'];
     case 'BEGIN':
-      return cursor.upper(1) === 'NOT' ? ['other', 'unknown', touchesUnknown] : ['begin', 'session'];
+      return beginsTransaction(cursor) ? ['begin', 'session'] : ['other', 'unknown', touchesUnknown];
     case 'START':
       return cursor.upper(1) === 'TRANSACTION' ? ['begin', 'session'] : ['other', 'unknown', touchesUnknown];
     case 'COMMIT':

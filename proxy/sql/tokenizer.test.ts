@@ -1,6 +1,6 @@
 import { charsetNamed } from './client-charset';
 import { defaultSqlMode, parseServerVersion, type SqlMode } from './sql-mode';
-import { splitStatements, stringValue, tokenize } from './tokenizer';
+import { stringValue, tokenize } from './tokenizer';
 
 const texts = (sql: string, mode: Partial<SqlMode> = {}): string[] =>
   tokenize(sql, { ...defaultSqlMode, ...mode }).tokens.map(({ kind, text, start, end }) =>
@@ -63,11 +63,6 @@ const strings: [literal: string, value: string | null, why: string][] = [
 it.each(strings)('value of %j', (literal, value) => {
   const [token] = tokenize(literal, defaultSqlMode).tokens;
   expect(token && stringValue(literal, token, defaultSqlMode)).toBe(value);
-});
-
-it('splits at semicolons outside quotes', () => {
-  const { tokens } = tokenize("a ';' ; ; b; ", defaultSqlMode);
-  expect(splitStatements(tokens).map((part) => part.length)).toEqual([2, 1]);
 });
 
 it.each([

@@ -352,15 +352,3 @@ const escapes: Readonly<Record<string, string>> = {
   '%': '\\%',
   _: '\\_',
 };
-
-/** The tokens of each statement of a text, cut at `;`. Empty statements are left out. */
-export function splitStatements(tokens: readonly Token[]): (readonly Token[])[] {
-  const statements: (readonly Token[])[] = [];
-  let from = 0;
-  for (let at = 0; at <= tokens.length; at++) {
-    if (at < tokens.length && tokens[at]?.kind !== 'separator') continue;
-    if (at > from) statements.push(tokens.slice(from, at));
-    from = at + 1;
-  }
-  return statements;
-}
