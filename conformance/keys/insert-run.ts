@@ -6,6 +6,7 @@ import { Chance } from '../fuzz/chance';
 import { type Explanation, explanations } from './explained';
 import { InsertGenerator, type Step } from './insert-generator';
 import { idleTriggersSql, schemaSql, tableNames } from './insert-tables';
+import { KeyTaker } from './key-taker';
 import { KeyedSite } from './keyed-site';
 import { differences, KeyMap, Side } from './twins';
 
@@ -18,6 +19,8 @@ export interface InsertRun {
   readonly wrapKeys?: (keys: KeySource) => KeySource;
   /** Clients are relayed by another thread than the one that gives the keys. */
   readonly otherThread?: boolean;
+  /** Another session takes keys meanwhile: see KeyTaker. */
+  readonly jumps?: boolean;
   readonly progress?: (done: number, keys: number) => void;
 }
 
@@ -57,7 +60,12 @@ export async function runInserts(binary: ServerBinary, run: InsertRun): Promise<
     await direct.query(idleTriggersSql('direct'));
     await direct.end();
     await site.schemaChanged();
-    return await new Runner(site, run).go();
+    const taker = run.jumps === true ? await KeyTaker.start(site) : null;
+    try {
+      return await new Runner(site, run).go();
+    } finally {
+      await taker?.stop();
+    }
   } finally {
     await site.stop();
   }

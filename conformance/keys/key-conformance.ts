@@ -14,6 +14,7 @@ interface Flags {
   readonly count?: number;
   readonly quick?: boolean;
   readonly otherThread?: boolean;
+  readonly jumps?: boolean;
   readonly json?: string;
 }
 
@@ -38,8 +39,8 @@ async function main(flags: Flags): Promise<boolean> {
     else if (done % 5_000 === 0) process.stderr.write(`${told}\n`);
   };
   const restartEvery = Math.max(100, Math.floor(statements / 40));
-  const { seed, otherThread = false } = flags;
-  const result = await runInserts(binary, { seed, statements, restartEvery, otherThread, progress });
+  const { seed, otherThread = false, jumps = false } = flags;
+  const result = await runInserts(binary, { seed, statements, restartEvery, otherThread, jumps, progress });
   const rows = [...result.forms].sort(([a], [b]) => (a < b ? -1 : 1));
   const seconds = Math.round((performance.now() - started) / 1000);
   report(
@@ -62,7 +63,7 @@ async function main(flags: Flags): Promise<boolean> {
   );
   if (result.findings.length > 0)
     process.stdout.write(
-      `rerun: npm run conformance:keys -- --seed ${seed} --count ${statements}${otherThread ? ' --other-thread' : ''}\n`,
+      `rerun: npm run conformance:keys -- --seed ${seed} --count ${statements}${otherThread ? ' --other-thread' : ''}${jumps ? ' --jumps' : ''}\n`,
     );
   return result.findings.length === 0;
 }
@@ -75,6 +76,7 @@ const command = new Command('conformance:keys')
   .option('--seed <n>', 'seed of the statements', wholeNumber, 1)
   .option('--count <n>', `how many statements (${FULL})`, wholeNumber)
   .option('--other-thread', 'clients are relayed by another thread than the one that gives the keys')
+  .option('--jumps', 'another session takes keys of the triggers meanwhile: those of a statement jump')
   .option('--quick', `${QUICK} statements, under a minute`)
   .option('--json <file>', 'the table as JSON')
   .action(async (flags: Flags) => {

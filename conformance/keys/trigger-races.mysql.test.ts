@@ -141,4 +141,18 @@ const binary = findServer();
     const joined = await rows('SELECT COUNT(*) AS n FROM post JOIN log ON log.id = log_id AND log.v = post.v');
     expect(joined).toEqual([{ n: '600' }]);
   });
+
+  it('is told its first key within functions that a statement calls for each row', async () => {
+    await direct.query(`
+      CREATE TABLE lent (id BIGINT AUTO_INCREMENT PRIMARY KEY, v VARCHAR(50) UNIQUE, log_id BIGINT);
+      CREATE FUNCTION logged(x VARCHAR(50)) RETURNS BIGINT
+        BEGIN INSERT INTO log (v) VALUES (x); RETURN LAST_INSERT_ID(); END`);
+    await site.schemaChanged();
+    await db.query(
+      "INSERT IGNORE INTO lent (v, log_id) SELECT CONCAT('r', seq), logged(CONCAT('r', seq)) FROM seq_1_to_600",
+    );
+    const found = await rows('SELECT COUNT(*) AS n FROM lent JOIN log ON log.id = log_id AND log.v = lent.v');
+    expect(found).toEqual([{ n: '600' }]);
+    expect((await rows('SELECT id FROM lent')).filter(({ id }) => !isOurs(id))).toEqual([]);
+  });
 });

@@ -1,5 +1,6 @@
+import type { FullName } from '../ports';
 import type { TextEdit } from '../sql/text-edit';
-import { OffsetSign } from './key-trigger';
+import { signedOffset, type StatementSigns } from './key-trigger';
 
 /** User variable that carries the first key of a prepared INSERT: a literal would be frozen when it is prepared. */
 export const keyVariable = '@duara_nid';
@@ -17,19 +18,19 @@ export interface KeyPlace {
   readonly start: number;
   /** Byte offset of the first assignment of its own SET STATEMENT list; null without one. */
   readonly listStart: number | null;
-  /** Its table's trigger gives the keys, and must know that other inserts may run between its rows. */
-  readonly nested?: boolean;
-  /** Besides, that the server's count cannot be trusted behind a row that brings a key. */
-  readonly anyKeyJumps?: boolean;
+}
+
+/** Of a statement whose table's trigger gives the keys. */
+export interface SignedPlace extends KeyPlace, StatementSigns {
+  readonly table: FullName;
 }
 
 /**
  * The edit that makes the statement take `key` (a number, or `keyVariable`) for its first generated row. 0n: no key; what
  * its table's trigger sets is forgotten behind it.
  */
-export function keyEdit(place: KeyPlace, key: bigint | typeof keyVariable): TextEdit {
-  const { nested = false, anyKeyJumps = false } = place;
-  const offset = 1 + (nested ? OffsetSign.nested : 0) + (anyKeyJumps ? OffsetSign.anyKeyJumps : 0);
+export function keyEdit(place: KeyPlace | SignedPlace, key: bigint | typeof keyVariable): TextEdit {
+  const offset = 'table' in place ? signedOffset(place.table, place) : 1;
   const list = assignments(String(key), offset);
   // An outer SET STATEMENT around the client's own would be lost: both go into one list.
   if (place.listStart !== null) return { start: place.listStart, end: place.listStart, text: `${list},` };

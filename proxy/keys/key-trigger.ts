@@ -35,16 +35,18 @@ export interface KeyTrigger {
   readonly body: string;
 }
 
-/**
- * What the proxy says of a statement by auto_increment_offset: 1, and what of these holds. The server does not look at it when
- * the key is given.
- */
-export const OffsetSign = {
+/** What the proxy says to the trigger of the table that a statement inserts into. */
+export interface StatementSigns {
   /** It calls stored functions: inserts may run between its rows. */
-  nested: 1,
+  readonly nested?: boolean;
   /** The server's count cannot be trusted any more behind a row that brings a key, however small. */
-  anyKeyJumps: 2,
-} as const;
+  readonly anyKeyJumps?: boolean;
+}
+
+const NESTED = 1;
+const ANY_KEY_JUMPS = 2;
+/** Marks of tables in the 16 bits of auto_increment_offset, which is not 0, above the two signs. */
+const MARKS = 16_383;
 
 const PREFIX = 'duara_keys_';
 /** Which table's trigger was the last to set insert_id, in this session. */
@@ -52,6 +54,20 @@ const setLast = '@duara_w';
 
 export function isKeyTrigger(name: string): boolean {
   return name.startsWith(PREFIX);
+}
+
+/**
+ * The auto_increment_offset of a statement that inserts into the table: 1, and what holds of it. The server does not look at it
+ * when the key is given. It says which table it speaks of: what triggers and functions insert on the way goes elsewhere.
+ */
+export function signedOffset(table: Pick<TriggerTable, 'schema' | 'table'>, signs: StatementSigns): number {
+  const { nested = false, anyKeyJumps = false } = signs;
+  if (!nested && !anyKeyJumps) return 1;
+  return 1 + signOf(idOf(table), (nested ? NESTED : 0) | (anyKeyJumps ? ANY_KEY_JUMPS : 0));
+}
+
+function signOf(id: string, signs: number): number {
+  return ((parseInt(id.slice(0, 8), 16) % MARKS) << 2) | signs;
 }
 
 /** The place that a sequence has to reach so that keys lie in second `t` or after it. */
@@ -96,7 +112,7 @@ export function keyTrigger(table: TriggerTable, scope: number, nested: boolean):
     ...draw.map((line) => `    ${line}`),
     ...giveKey(column, id, nested).map((line) => `    ${line}`),
     // A client's key above ours makes the server count on from there: the rest of the statement gets its keys one by one.
-    `  ELSEIF @duara_s_${id} = NOW(6) AND (${column} > @duara_l_${id} OR ${signed(OffsetSign.anyKeyJumps)}) THEN SET @duara_x_${id} = NOW(6);`,
+    `  ELSEIF @duara_s_${id} = NOW(6) AND (${column} > @duara_l_${id} OR ${signed(id, ANY_KEY_JUMPS)}) THEN SET @duara_x_${id} = NOW(6);`,
     '  END IF;',
     'END',
   ].join('\n');
@@ -117,14 +133,16 @@ function drawPlace(next: string, scope: number, same: string): string[] {
 
 /** True for a row that is not the first of its statement; see `giveKey`. */
 function sameStatement(id: string, nested: boolean): string {
-  const mayBeWiped = signed(OffsetSign.nested);
+  const mayBeWiped = signed(id, NESTED);
   return nested
     ? `@duara_s_${id} = NOW(6)`
     : `@duara_s_${id} = NOW(6) AND (@@insert_id = @duara_f_${id} AND ${setLast} = '${id}' OR ${mayBeWiped})`;
 }
 
-function signed(sign: number): string {
-  return `(@@auto_increment_offset - 1 & ${sign}) <> 0`;
+/** The statement that runs says so of this table. */
+function signed(id: string, sign: number): string {
+  const mask = 0xffff ^ (sign === NESTED ? ANY_KEY_JUMPS : NESTED);
+  return `(@@auto_increment_offset - 1 & ${mask}) = ${signOf(id, sign)}`;
 }
 
 function drawLeased(next: readonly string[], { schema, table, bits }: TriggerTable): string[] {
@@ -144,7 +162,7 @@ function drawLeased(next: readonly string[], { schema, table, bits }: TriggerTab
  *
  * Whether a row belongs to the same statement as the one before: its NOW(6) is the same, and insert_id is still what was
  * set for it, by this trigger: another table's sequence may have come to the same key. An INSERT that runs between two rows of this statement wipes insert_id: where that may happen (`nested`, or
- * OffsetSign.nested), NOW(6) must do, and the first row of a statement that is run for each row of another may not count as first.
+ * StatementSigns.nested), NOW(6) must do, and the first row of a statement that is run for each row of another may not count as first.
  */
 function giveKey(column: string, id: string, nested: boolean): string[] {
   const [first, last, since, jumped, given] = ['f', 'l', 's', 'x', 'g'].map((letter) => `@duara_${letter}_${id}`);

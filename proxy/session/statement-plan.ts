@@ -1,7 +1,7 @@
 import type { ErrorPacket } from '../wire/response';
 import { keyRefused, settingRefused } from '../errors';
 import { asksBack } from '../cache/looking-back';
-import type { KeyPlace } from '../keys/key-edits';
+import type { SignedPlace } from '../keys/key-edits';
 import type { TableInfo } from '../ports';
 import { onlyReads, type ParsedText, type Statement } from '../sql/classifier';
 import { readAlike } from '../sql/sql-mode';
@@ -31,7 +31,7 @@ export interface StatementEffects {
 }
 
 /** Where a statement starts whose table gets its keys from a trigger of Duara's. */
-export interface TriggeredPlace extends KeyPlace {
+export interface TriggeredPlace extends SignedPlace {
   /** Index of the statement in its text. */
   readonly statement: number;
   readonly table: TableInfo;
