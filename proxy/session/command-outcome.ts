@@ -26,6 +26,8 @@ export interface SendOutcome {
   readonly doubt?: ToldDoubt;
   /** What is to follow then, of the same text. */
   readonly rest?: readonly SentPart[];
+  /** So many results come before the one in doubt. */
+  readonly shown?: number;
 }
 
 /** A part of a text, as a command of its own. */
@@ -33,6 +35,8 @@ export interface SentPart {
   readonly bytes: Buffer;
   readonly packets: number;
   readonly doubt: ToldDoubt | null;
+  /** See TextPart. */
+  readonly results: number;
 }
 
 /** A command that the client did not send. */

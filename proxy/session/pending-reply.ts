@@ -14,9 +14,11 @@ export interface ServerReply {
   readonly kind: ReplyKind;
   /** The client did not ask for it. */
   readonly swallowed: boolean;
+  /** Swallowed, but for so many results that it begins with. */
+  readonly shown?: number;
   /** Later commands may only be judged when this one's outcome is known (USE, DDL, PREPARE, …). */
   readonly barrier: boolean;
-  /** Gets the reply's bytes, when they are wanted. */
+  /** Gets the reply's bytes, when they are wanted; not those of what is `shown`. */
   readonly collected: ReplySink | null;
   /** See ResponseTracker.expect. */
   readonly sequenceShift: number;

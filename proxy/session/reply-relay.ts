@@ -97,7 +97,7 @@ export class ReplyRelay {
     for (let head = this.pending[0]; head?.from === 'proxy'; head = this.pending[0]) {
       this.pending.shift();
       head.ended();
-      this.to.toClient(head.bytes);
+      if (head.bytes.length > 0) this.to.toClient(head.bytes);
       if (this.framed) this.to.replyProgress?.(head.goesOn === true ? 'part' : 'end');
     }
   }
@@ -128,9 +128,10 @@ export class ReplyRelay {
         continue;
       }
       if (!this.expecting) {
-        tracker.expect(head.kind, head.sequenceShift);
+        tracker.expect(head.kind, head.sequenceShift, head.shown);
         this.expecting = true;
       }
+      const hidden = head.swallowed && tracker.results >= (head.shown ?? 0);
       const end = pushed(tracker, chunk, at);
       if (end === null) {
         this.counters.unclassified += 1;
@@ -145,9 +146,12 @@ export class ReplyRelay {
           return true;
         }
       }
-      head.collected?.push(at === 0 && end === chunk.length ? chunk : chunk.subarray(at, end));
-      if (head.swallowed) unsent = end;
+      if (hidden || !head.swallowed)
+        head.collected?.push(at === 0 && end === chunk.length ? chunk : chunk.subarray(at, end));
+      if (hidden) unsent = end;
       at = end;
+      // What comes next may be hidden.
+      if (head.swallowed) send(at);
       if (tracker.ended) {
         over?.delivered?.();
         over = head;
@@ -161,9 +165,9 @@ export class ReplyRelay {
         // What comes next is kept apart when it is ours or not for the client.
         if (next !== undefined && (next.from === 'proxy' || next.swallowed)) send(at);
       }
-      if (this.framed && !head.swallowed && (this.tracker.ended || this.tracker.atPart || this.tracker.wantsFile)) {
+      if (this.framed && !hidden && (this.tracker.ended || this.tracker.atPart || this.tracker.wantsFile)) {
         send(at);
-        this.to.replyProgress?.(this.tracker.ended ? 'end' : 'part');
+        this.to.replyProgress?.(this.tracker.ended && !head.swallowed ? 'end' : 'part');
       }
     }
     send(chunk.length);

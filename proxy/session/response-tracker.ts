@@ -27,6 +27,8 @@ export class ResponseTracker {
   /** `push` stops also where the server sends what it has so far; `atPart` says then that it did. */
   stopsAtParts = false;
   atPart = false;
+  /** As `stopsAtParts`, behind so many results. */
+  private stopsBehind = 0;
   private kind: ReplyKind = 'result';
   private phase: ReplyPhase = endedPhase;
   private columnsAfterParameters = 0;
@@ -58,8 +60,9 @@ export class ResponseTracker {
    * The next bytes belong to the reply to a command of this kind. `sequenceShift` is taken from the number of each packet,
    * in place: the command went out in that many packets more than the client sent.
    */
-  expect(kind: ReplyKind, sequenceShift = 0): void {
+  expect(kind: ReplyKind, sequenceShift = 0, stopsBehind = 0): void {
     this.kind = kind;
+    this.stopsBehind = stopsBehind;
     this.sequenceShift = sequenceShift;
     this.summary = emptySummary();
     this.switchesTo = null;
@@ -85,6 +88,11 @@ export class ResponseTracker {
     const { summary } = this;
     this.summary = nothingSaid;
     return summary;
+  }
+
+  /** Results that have ended. */
+  get results(): number {
+    return this.summary.affectedRows.length;
   }
 
   get ended(): boolean {
@@ -373,7 +381,7 @@ export class ResponseTracker {
       ((this.summary.status ?? 0) & ServerStatus.moreResultsExist) !== 0 &&
       (this.kind === 'result' || this.kind === 'cursor');
     this.phase = more ? firstPhase : endedPhase;
-    if (more) this.atPart = this.stopsAtParts;
+    if (more) this.atPart = this.stopsAtParts || this.results === this.stopsBehind;
   }
 
   private error(): void {

@@ -100,8 +100,7 @@ export class TextHandler {
       plan.edits.length === 0 && plan.keyedByTrigger.length === 0
         ? reserved.edits
         : [...plan.edits, ...plan.keyedByTrigger.map((place) => keyEdit(place, 0n)), ...reserved.edits];
-    const parts =
-      plan.statements.length === 1 ? null : this.parts(command, { textAt, text, edits }, plan, reserved.keys);
+    const parts = this.parts(command, { textAt, text, edits }, plan, reserved.keys);
     const part = parts?.[0];
     const bytes =
       part !== undefined
@@ -111,7 +110,8 @@ export class TextHandler {
           : [editedCommand(command.payload, textAt, text, edits)];
     const sequenceShift = addedPackets(command, bytes);
     const outcome = this.send(text, { bytes, sequenceShift, collected, setting }, plan, reserved.keys);
-    if (parts !== null && part?.doubt) return { ...outcome, doubt: part.doubt, rest: parts.slice(1) };
+    if (parts !== null && part?.doubt)
+      return { ...outcome, doubt: part.doubt, shown: part.results, rest: parts.slice(1) };
     const doubt = plan.statements.length === 1 ? doubtOf(plan, reserved.keys, this.services) : null;
     return doubt === null ? outcome : { ...outcome, doubt };
   }
@@ -124,7 +124,8 @@ export class TextHandler {
     keys: readonly HeldKeys[],
   ): readonly SentPart[] | null {
     const { state, services } = this;
-    if (!state.multiStatements) return null;
+    const [first] = plan.statements;
+    if (!state.multiStatements || (plan.statements.length === 1 && !first?.end)) return null;
     const doubts = new Map<number, ToldDoubt>();
     for (const { statement, mayLeaveOut } of [...plan.needs, ...plan.keyedByTrigger]) {
       const doubt = mayLeaveOut ? doubtOf(plan, keys, services, statement) : null;
@@ -135,7 +136,7 @@ export class TextHandler {
     return (
       parts?.map((part) => {
         const bytes = edited(head, part.text, []);
-        return { bytes, packets: packetsOf(bytes), doubt: part.doubt };
+        return { bytes, packets: packetsOf(bytes), doubt: part.doubt, results: part.results };
       }) ?? null
     );
   }

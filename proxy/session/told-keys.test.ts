@@ -31,7 +31,7 @@ async function answers(doubt: ToldDoubt, killedReply: number, goesOn: boolean) {
   const ended: (ReplySummary | null)[] = [];
   const sent: string[] = [];
   const text = (name: string): Buffer => frame(Buffer.from(`\x03${name}`));
-  const rest = goesOn ? [{ bytes: text('the rest'), packets: 1, doubt: null }] : [];
+  const rest = goesOn ? [{ bytes: text('the rest'), packets: 1, doubt: null, results: 0 }] : [];
   const reply = serverReply('result', (summary) => ended.push(summary));
   let outcome: CommandOutcome = told.hold({ kind: 'send', bytes: [text('INSERT')], replies: [reply], rest }, doubt);
   for (let at = 0; outcome.kind === 'ask' || outcome.kind === 'wait'; outcome = told.next()) {

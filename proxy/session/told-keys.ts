@@ -1,20 +1,20 @@
 import { Capability } from '../wire/constants';
 import { ownQuery } from '../wire/command';
 import { givenVariables } from '../keys/key-trigger';
-import type { ClientCharset } from '../sql/client-charset';
 import { asExpressions } from '../keys/row-edits';
 import type { RowKey } from '../keys/row-keys';
 import { runInDoubt, type GivenKeys, keysOfRun, keysOfTrigger, type ToldDoubt } from '../keys/told-doubt';
-import type { KeySearch, TableInfo } from '../ports';
+import type { KeySearch } from '../ports';
 import type { CommandOutcome, SendOutcome, SentPart } from './command-outcome';
 import { type OwnReply, type PendingReply, type ServerReply, swallowedReply } from './pending-reply';
 import type { KeyNeed } from './insert-keys';
-import { type HeldKeys, quotedName } from './key-reservations';
+import type { HeldKeys } from './key-reservations';
 import type { ProxyServices } from './proxy-services';
 import type { ReplySummary } from './reply-summary';
 import type { StatementPlan } from './statement-plan';
 import { endsStatement } from './sql-mode-question';
 import { rowOf } from './text-row';
+import { block, inAnyMode, smallestOf } from './told-questions';
 import { isOk, lastPacket, withErrorBehind, withInsertId, withMoreResults } from './told-reply';
 import { queryAttributes, type SessionState } from './session-state';
 
@@ -24,8 +24,6 @@ interface Answer {
   readonly reply: ServerReply;
   /** What the text goes on with. */
   readonly rest: readonly SentPart[];
-  /** To the parts before the one at hand, put right. */
-  readonly before: readonly Buffer[];
   readonly affectedRows: readonly bigint[];
 }
 
@@ -69,17 +67,21 @@ export class ToldKeys {
     return this.step !== null;
   }
 
-  /** Sends the command, and holds its reply back. */
-  hold({ bytes, replies, rest = [] }: SendOutcome, doubt: ToldDoubt): CommandOutcome {
+  /** Sends the command, and holds its reply back, or the last result of it. */
+  hold({ bytes, replies, rest = [], shown = 0 }: SendOutcome, doubt: ToldDoubt): CommandOutcome {
     const held = replies.map((reply) =>
       reply.from === 'server' && !reply.swallowed
-        ? this.held({ reply, rest, before: [], affectedRows: [] }, doubt, reply.sequenceShift)
+        ? this.held({ reply, rest, affectedRows: [] }, doubt, reply.sequenceShift, shown)
         : reply,
     );
     return this.asked(bytes, held, doubt);
   }
 
-  private asked(bytes: readonly Buffer[], replies: readonly PendingReply[], doubt: ToldDoubt): CommandOutcome {
+  private asked(
+    bytes: readonly Buffer[],
+    replies: readonly PendingReply[],
+    doubt: ToldDoubt,
+  ): Extract<CommandOutcome, { kind: 'ask' }> {
     this.step = { kind: 'sent' };
     this.stopped = null;
     if (doubt.kind === 'run') return { kind: 'ask', bytes, replies };
@@ -115,7 +117,7 @@ export class ToldKeys {
     if (answering !== null && answering.rest.length > 0) answering.reply.ended(null);
   }
 
-  private held(answering: Answer, doubt: ToldDoubt, sequenceShift: number): PendingReply {
+  private held(answering: Answer, doubt: ToldDoubt, sequenceShift: number, shown: number): PendingReply {
     const { reply, rest, affectedRows } = answering;
     this.answering = answering;
     const parts: Buffer[] = [];
@@ -133,7 +135,7 @@ export class ToldKeys {
     };
     // Bytes of a chunk are lent for the call only.
     const collected = { push: (bytes: Buffer) => parts.push(Buffer.from(bytes)) };
-    return { from: 'server', kind: reply.kind, swallowed: true, barrier: true, collected, sequenceShift, ended };
+    return { from: 'server', kind: reply.kind, swallowed: true, shown, barrier: true, collected, sequenceShift, ended };
   }
 
   private replied(step: Step & { readonly kind: 'replied' }): CommandOutcome {
@@ -150,7 +152,7 @@ export class ToldKeys {
     const select = `SELECT ${given},${last} LIMIT 1`;
     const asBlock = this.keepsRowCount(reply.bytes);
     const behind = asBlock ? 2 : 1;
-    return this.ask(asBlock ? block(`${select};`) : select, (bytes) => {
+    return this.ask(asBlock ? inAnyMode(block(`${select};`)) : select, (bytes) => {
       const [first, second] = rowOf(bytes, behind);
       this.step = { ...reply, kind: 'listed', keys: keysOfTrigger(first ?? null, second ?? null) };
     });
@@ -172,14 +174,14 @@ export class ToldKeys {
   }
 
   private lookHere({ doubt, bytes, summary, among }: Step & { readonly kind: 'unseen' }): CommandOutcome {
-    const key = smallestOf(doubt.table, among, this.state.mode.charset);
+    const key = smallestOf(doubt.table, among);
     const asBlock = this.keepsRowCount(bytes);
     const behind = asBlock ? 2 : 1;
     // The client's warnings stay where the table is read for a variable. What it may not read leaves none of its own.
     const refused = 'DECLARE CONTINUE HANDLER FOR 1100,1142,1143,1146,1205 BEGIN END;';
     const work = `BEGIN DECLARE k BIGINT UNSIGNED; ${refused} SET k=${key}; SELECT k LIMIT 1; END;`;
     // Somebody may have locked the table behind the statement.
-    const sql = `SET STATEMENT lock_wait_timeout=1 FOR ${asBlock ? block(work) : `SELECT ${key} LIMIT 1`}`;
+    const sql = inAnyMode(asBlock ? block(work) : `SELECT ${key} LIMIT 1`, ',lock_wait_timeout=1');
     return this.ask(sql, (answer) => {
       const [found] = rowOf(answer, behind);
       const known = found !== undefined && found !== null && /^\d+$/.test(found);
@@ -190,18 +192,14 @@ export class ToldKeys {
   private tell(reply: Reply, key: bigint): CommandOutcome {
     const told = `LAST_INSERT_ID(${key})`;
     const text = this.keepsRowCount(reply.bytes)
-      ? block(`IF ${told} THEN BEGIN END; END IF;`)
+      ? inAnyMode(block(`IF ${told} THEN BEGIN END; END IF;`))
       : `SELECT ${told} LIMIT 1`;
     return this.ask(text, () => (this.step = { ...reply, kind: 'told', key }));
   }
 
-  /**
-   * What is asked leaves ROW_COUNT() as it is. Not behind rows (RETURNING), where it is -1 as behind any SELECT; the rest by
-   * what the server would refuse: blocks are written otherwise in sql_mode ORACLE (which brings ANSI_QUOTES).
-   */
+  /** What is asked leaves ROW_COUNT() as it is. Not behind rows (RETURNING), where it is -1 as behind any SELECT. */
   private keepsRowCount(reply: Buffer): boolean {
-    const { capabilities, mode } = this.state;
-    return isOk(reply, lastPacket(reply)) && (capabilities & Capability.multiResults) !== 0 && !mode.ansiQuotes;
+    return isOk(reply, lastPacket(reply)) && (this.state.capabilities & Capability.multiResults) !== 0;
   }
 
   private ask(sql: string, answered: (reply: Buffer) => void): CommandOutcome {
@@ -227,7 +225,7 @@ export class ToldKeys {
     if (answering === null || next === undefined) {
       this.step = null;
       this.answering = null;
-      return { kind: 'answer', bytes: Buffer.concat([...(answering?.before ?? []), bytes]), ended: () => {} };
+      return { kind: 'answer', bytes, ended: () => {} };
     }
     const { stopped } = this;
     if (stopped !== null) {
@@ -235,22 +233,23 @@ export class ToldKeys {
       this.answering = null;
       const { affectedRows } = answering;
       answering.reply.ended({ ...stopped.summary, affectedRows: [...affectedRows] });
-      const all = Buffer.concat([...answering.before, withErrorBehind(bytes, stopped.reply)]);
-      return { kind: 'answer', bytes: all, ended: () => {} };
+      return { kind: 'answer', bytes: withErrorBehind(bytes, stopped.reply), ended: () => {} };
     }
-    const before = [...answering.before, withMoreResults(bytes)];
+    const own: OwnReply = { from: 'proxy', bytes: withMoreResults(bytes), ended: () => {}, goesOn: true };
     // Its packets are numbered on.
     const sequence = (bytes[lastPacket(bytes) + 3] ?? 0) + 1;
     const sequenceShift = (next.packets - sequence) & 0xff;
-    const { doubt } = next;
-    if (doubt !== null)
-      return this.asked([next.bytes], [this.held({ ...answering, rest, before }, doubt, sequenceShift)], doubt);
+    const { doubt, results } = next;
+    if (doubt !== null) {
+      const held = this.held({ ...answering, rest }, doubt, sequenceShift, results);
+      const asked = this.asked([next.bytes], [held], doubt);
+      return { ...asked, replies: [own, ...asked.replies] };
+    }
     this.step = null;
     this.answering = null;
     const { reply, affectedRows } = answering;
     const ended = (summary: ReplySummary | null): void =>
       reply.ended(summary === null ? null : { ...summary, affectedRows: [...affectedRows, ...summary.affectedRows] });
-    const own: OwnReply = { from: 'proxy', bytes: Buffer.concat(before), ended: () => {}, goesOn: true };
     const { kind, barrier } = reply;
     const last: ServerReply = {
       from: 'server',
@@ -301,24 +300,4 @@ export function variantDoubt(
   { smallestKey }: ProxyServices,
 ): ToldDoubt | null {
   return smallestKey === undefined ? null : runInDoubt({ ...need, mayLeaveOut: true }, seen, first);
-}
-
-/** ROW_COUNT() behind a block is how many rows its statements wrote, or read INTO variables. No table, so warnings stay. */
-function block(work: string): string {
-  return (
-    'BEGIN NOT ATOMIC DECLARE n BIGINT DEFAULT ROW_COUNT(); DECLARE d INT; ' +
-    `${work} WHILE n > 0 DO SELECT 1 INTO d; SET n = n - 1; END WHILE; END`
-  );
-}
-
-/** Full names: a variable of the block would be taken for a column of its name. */
-function smallestOf(
-  { schema, table, autoIncrement }: TableInfo,
-  { from, end, also }: KeySearch,
-  charset: ClientCharset,
-): string {
-  const name = `${quotedName(schema, charset)}.${quotedName(table, charset)}`;
-  const column = `${name}.${quotedName(autoIncrement?.name ?? '', charset)}`;
-  const others = also.length === 0 ? '' : ` OR ${column} IN (${also.join(',')})`;
-  return `(SELECT MIN(${column}) FROM ${name} WHERE ${column}>=${from} AND ${column}<${end}${others})`;
 }

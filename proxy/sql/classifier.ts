@@ -60,6 +60,8 @@ export interface Statement {
   readonly insert: InsertShape | null;
   readonly prefix: SetStatementPrefix | null;
   readonly tokens: readonly Token[];
+  /** Byte offset of the `;` behind it; null: there is none, or it stands in an executable comment, where the server refuses it. */
+  readonly end: number | null;
   /** Index of the token where the statement itself starts, behind a prefix. */
   readonly body: number;
   /** The tokens are those of another text of the same shape: see textShape. */
@@ -84,9 +86,10 @@ export function parseText(text: string, mode: SqlMode): ParsedText {
   if (broken) return { statements: [], broken, tooLong: tooLong && read.some(mayInsert) };
   const named = tokensInUtf8(read, mode.charset);
   const tokens = named ?? read;
-  const statements = splitStatements(tokens).map((each) =>
-    named !== null ? classify(each) : withoutTables(classify(each)),
-  );
+  const statements = splitStatements(tokens).map(({ tokens: own, separator }) => {
+    const statement = classify(own, separator?.text === ';' ? separator.start : null);
+    return named !== null ? statement : withoutTables(statement);
+  });
   const locks = locksTaken(tokens);
   return locks === 0 ? { statements, broken } : { statements, broken, locks };
 }
@@ -112,7 +115,7 @@ function mayInsert({ kind, upper }: Token): boolean {
 }
 
 /** Says what one statement does. */
-export function classify(tokens: readonly Token[]): Statement {
+export function classify(tokens: readonly Token[], end: number | null = null): Statement {
   const prefix = setStatementPrefix(tokens);
   const body = prefix === null ? 0 : prefix.to + 1;
   const cursor = new TokenCursor(tokens, body);
@@ -128,6 +131,7 @@ export function classify(tokens: readonly Token[]): Statement {
     insert,
     prefix,
     tokens,
+    end,
     body,
   });
   while (cursor.upper() === '(') cursor.at += 1;

@@ -75,6 +75,6 @@ const cases: [text: string, statements: string[], why: string][] = [
 ];
 it.each(cases)('%s', (text, statements) => {
   const { tokens } = tokenize(text, defaultSqlMode);
-  const found = splitStatements(tokens).map((each) => text.slice(each[0]?.start, each.at(-1)?.end));
+  const found = splitStatements(tokens).map(({ tokens: own }) => text.slice(own[0]?.start, own.at(-1)?.end));
   expect(found).toEqual(statements);
 });

@@ -1,16 +1,23 @@
 import { TokenCursor } from './token-cursor';
 import type { Token } from './tokenizer';
 
+/** A statement of a text. */
+export interface StatementTokens {
+  readonly tokens: readonly Token[];
+  /** The `;` behind it. */
+  readonly separator: Token | null;
+}
+
 /**
- * The tokens of each statement of a text, cut at `;`. Empty statements are left out. One that holds statements (a block, the body
+ * The statements of a text, cut at `;`. Empty ones are left out. One that holds statements (a block, the body
  * of a routine) ends behind its last END: an INSERT in a routine must not get a key of its own, which every call would use again.
  * Where the end is not certain it is taken to be later rather than sooner.
  */
-export function splitStatements(tokens: readonly Token[]): (readonly Token[])[] {
-  const statements: (readonly Token[])[] = [];
+export function splitStatements(tokens: readonly Token[]): StatementTokens[] {
+  const statements: StatementTokens[] = [];
   for (let from = 0; from < tokens.length;) {
     const end = holdsStatements(tokens, from) ? endOfBlocks(tokens, from) : nextSeparator(tokens, from);
-    if (end > from) statements.push(tokens.slice(from, end));
+    if (end > from) statements.push({ tokens: tokens.slice(from, end), separator: tokens[end] ?? null });
     from = end + 1;
   }
   return statements;

@@ -14,7 +14,8 @@ export interface Token {
   readonly kind: TokenKind;
   /**
    * word: as written; name: unquoted; symbol: its characters; userVariable, systemVariable: the name.
-   * string: empty, so that large values are not copied (see `stringValue`).
+   * string: empty, so that large values are not copied (see `stringValue`). separator: empty within an executable comment, where
+   * the server does not come to it.
    */
   readonly text: string;
   /** word: in upper case; otherwise the same as `text`. */
@@ -147,7 +148,7 @@ class Scanner {
         this.at += 2;
         return true;
       case Char.semicolon:
-        return this.single('separator');
+        return this.separator();
       case Char.question:
         return this.single('parameter');
       case Char.at:
@@ -157,6 +158,11 @@ class Scanner {
       default:
         return this.symbol();
     }
+  }
+
+  private separator(): true {
+    const start = this.at++;
+    return this.add('separator', this.inExecutedComment ? '' : ';', start);
   }
 
   private single(kind: TokenKind): boolean {
