@@ -83,6 +83,12 @@ export interface Catalog {
   /** undefined: not loaded yet, call `load` and ask again; null: there is no such table. */
   find(schema: string, table: string): TableInfo | null | undefined;
   load(schema: string, table: string): Promise<void>;
+  /**
+   * Whether a procedure leaves definitions, rights and what sessions begin with as they are; undefined: to be asked again
+   * behind `loadProcedures`. Absent: of none it is known.
+   */
+  isQuietProcedure?(schema: string, procedure: string): boolean | undefined;
+  loadProcedures?(): Promise<void>;
   /** A view was come across that calls stored functions. */
   readonly viewsWrite?: boolean;
   /** Whether a table of this name would be replicated, were it made now. */

@@ -1,6 +1,7 @@
 import type { Catalog, TableInfo } from '../proxy/ports';
 import { foldedTable } from '../proxy/sql/names';
 import { DefinitionReader, type DefinitionReaderOptions } from './definition-reader';
+import { procedureKey, quietProcedures } from './quiet-procedures';
 import { ReadAhead } from './read-ahead';
 
 export interface CatalogOptions extends DefinitionReaderOptions {
@@ -47,6 +48,8 @@ export class InformationSchemaCatalog implements Catalog {
   /** The shared count under which `tables` were read. */
   private sharedSeen: number;
   private lowerCase: boolean | null = null;
+  private quiet: ReadonlySet<string> | null = null;
+  private readingQuiet: Promise<void> | null = null;
   viewsWrite = false;
 
   constructor(private readonly options: CatalogOptions) {
@@ -82,6 +85,19 @@ export class InformationSchemaCatalog implements Catalog {
     if (!this.passed.has(schema) && !serverSchemas.has(schema.toLowerCase())) this.ahead.want(schema);
   }
 
+  isQuietProcedure(schema: string, procedure: string): boolean | undefined {
+    this.followOthers();
+    return this.quiet?.has(procedureKey(schema, procedure));
+  }
+
+  loadProcedures(): Promise<void> {
+    this.followOthers();
+    const reading = (this.readingQuiet ??= this.readProcedures().finally(() => {
+      if (this.readingQuiet === reading) this.readingQuiet = null;
+    }));
+    return reading;
+  }
+
   replicates(schema: string, table: string): boolean {
     return this.options.isReplicated(schema, table);
   }
@@ -109,6 +125,8 @@ export class InformationSchemaCatalog implements Catalog {
     this.loading.clear();
     this.reader.forget();
     this.passed.clear();
+    this.quiet = null;
+    this.readingQuiet = null;
     if (schema === undefined || table === undefined) this.tables.clear();
     else this.tables.delete(this.key(schema, table));
     this.ahead.changed();
@@ -147,6 +165,13 @@ export class InformationSchemaCatalog implements Catalog {
       tables.delete(oldest);
     }
     tables.set(this.key(schema, table), info);
+  }
+
+  private async readProcedures(): Promise<void> {
+    const generation = this.generation;
+    const quiet = await quietProcedures(this.options.query);
+    this.followOthers();
+    if (generation === this.generation) this.quiet = quiet;
   }
 
   private async readLetterCase(): Promise<void> {

@@ -1,13 +1,7 @@
-import { type Connection, createConnection, type RowDataPacket } from 'mysql2/promise';
-import { ReadCache } from '../../proxy/cache/read-cache';
-import { TableVersions } from '../../proxy/cache/table-versions';
-import { zeroCounters } from '../../proxy/zero-counters';
-import { InformationSchemaCatalog } from '../../site/catalog';
+import { createConnection } from 'mysql2/promise';
 import { findServer } from '../../site/lab/find-server';
-import { appAccount, type ProxiedServer, startProxiedServer } from './proxied-server';
-
-/** Who says it, what, and whether it is said until it is answered from memory (of a proxy, that is). */
-type Step = readonly ['a' | 'b' | 'latin1', string, 'kept'?];
+import { type CacheTwin, startCacheTwin, type Step } from './cache-twin';
+import { appAccount } from './proxied-server';
 
 const words = 'SELECT n FROM words ORDER BY id';
 const keptWords: Step = ['b', words, 'kept'];
@@ -236,28 +230,13 @@ function readOnlyTransaction(): Step[] {
 const binary = findServer();
 
 (binary === null ? describe.skip : describe)('a cache before the server changes no answer', () => {
-  let site: ProxiedServer;
-  let root: Connection;
-  const board = TableVersions.create();
-  const counters = zeroCounters();
-  const cache = new ReadCache({ board, maxBytes: 4 << 20, counters });
-  const opened: Connection[] = [];
-  const catalog = new InformationSchemaCatalog({
-    query: async (sql, values = []) => (await root.query<RowDataPacket[]>(sql, [...values]))[0],
-    isReplicated: () => true,
-    shared: board,
-  });
+  let twin: CacheTwin;
 
   beforeAll(async () => {
     if (binary === null) throw new Error('no server');
-    board.setCaptureHealthy(true);
-    site = await startProxiedServer(binary, {
-      proxy: { cache, versions: board, catalog, counters, sharedDefaults: board },
-      extra: ['--log-bin-trust-function-creators=1'],
-    });
-    root = await createConnection({ socketPath: site.server.socket, user: 'root', multipleStatements: true });
-    await root.query(`GRANT ALL ON *.* TO app@localhost; GRANT ALL ON *.* TO app@'%'; CREATE DATABASE second; USE app;
-      CREATE TABLE words (id BIGINT PRIMARY KEY, n INT); CREATE TABLE other LIKE words;
+    twin = await startCacheTwin(binary);
+    const { root, catalog } = twin;
+    await root.query(`CREATE DATABASE second; USE app;
       CREATE TABLE second.words LIKE words; CREATE TABLE counted (id BIGINT AUTO_INCREMENT PRIMARY KEY, n INT);
       CREATE TABLE \`café\` (id BIGINT PRIMARY KEY, n INT); CREATE SEQUENCE numbers;
       CREATE PROCEDURE drop_temporary() DROP TEMPORARY TABLE words;
@@ -273,71 +252,36 @@ const binary = findServer();
         CREATE TEMPORARY TABLE IF NOT EXISTS words (id INT, n INT)`);
     await catalog.load('app', 'writing');
   });
-  afterEach(() => {
-    for (const connection of opened.splice(0)) connection.destroy();
-  });
-  afterAll(async () => {
-    root.destroy();
-    await site.stop();
-    expect(site.errors).toEqual([]);
-  });
+  afterEach(() => twin.leave());
+  afterAll(() => twin.stop());
 
-  /** What the server answers, row by row or by its error number. */
-  const answer = async (client: Connection, sql: string): Promise<unknown> => {
-    try {
-      const [result] = await client.query({ sql, rowsAsArray: true });
-      return Array.isArray(result) ? result.map((row) => (Array.isArray(row) ? row : 'ok')) : 'ok';
-    } catch (error) {
-      return (error as { errno?: number }).errno ?? String(error);
-    }
-  };
-
-  const answers = async (steps: readonly Step[], socketPath: string): Promise<unknown[]> => {
-    await root.query(`USE app; REPLACE INTO words VALUES (1, 1), (2, 2), (3, 3); REPLACE INTO other SELECT * FROM words;
-      REPLACE INTO \`café\` VALUES (1, 1); DELETE FROM counted; ALTER SEQUENCE numbers RESTART 1`);
-    board.flushAll();
-    const connect = async (charset = 'UTF8MB4_GENERAL_CI'): Promise<Connection> => {
-      const client = await createConnection({ ...appAccount, socketPath, charset });
-      opened.push(client);
-      return client;
-    };
-    const clients = { a: await connect(), b: await connect(), latin1: await connect('LATIN1_SWEDISH_CI') };
-    const all: unknown[] = [];
-    for (const [who, sql, kept] of steps) {
-      let last = await answer(clients[who], sql);
-      for (let tries = 0; kept !== undefined && socketPath === site.proxySocket; tries++) {
-        const before = counters.cacheHits;
-        last = await answer(clients[who], sql);
-        if (counters.cacheHits > before) break;
-        expect(tries).toBeLessThan(1000);
-      }
-      all.push([sql, last]);
-    }
-    return all;
-  };
+  const reset = 'REPLACE INTO `café` VALUES (1, 1); DELETE FROM counted; ALTER SEQUENCE numbers RESTART 1';
 
   it.each(cases.map(([name, ...steps]) => ({ name, steps })))('$name', async ({ steps }) => {
-    expect(await answers(steps, site.proxySocket)).toEqual(await answers(steps, site.server.socket));
+    expect(await twin.proxied(steps, reset)).toEqual(await twin.direct(steps, reset));
   });
 
   it('a SELECT under locks that its own session holds waits for nothing', async () => {
-    expect(catalog.viewsWrite).toBe(true);
-    const client = await createConnection({ ...appAccount, socketPath: site.proxySocket });
-    opened.push(client);
+    expect(twin.catalog.viewsWrite).toBe(true);
+    const client = await createConnection({ ...appAccount, socketPath: twin.site.proxySocket });
     await client.query('CREATE TABLE mended (n INT) ENGINE = MyISAM');
     await client.query('LOCK TABLES mended WRITE');
     await client.query('REPAIR TABLE mended USE_FRM');
-    catalog.forget();
+    twin.catalog.forget();
     expect((await client.query('SELECT n FROM mended'))[0]).toEqual([]);
     await client.query('UNLOCK TABLES');
+    client.destroy();
   });
 
-  it('a TIME literal, however it is written, is of today where a date is wanted', async () => {
-    const client = await createConnection({ ...appAccount, socketPath: site.proxySocket });
-    opened.push(client);
-    await client.query(words);
-    const before = counters.cacheHits;
-    for (let tries = 0; tries < 3; tries++) await client.query("SELECT n, DATE({t '10:00:00'}) AS d FROM words");
-    expect(counters.cacheHits).toBe(before);
-  });
+  it.each(["DATE({t '10:00:00'})", "DATE(ADDTIME('10:00:00', '0:01'))", "TO_DAYS(SUBTIME('10:00:00', '0:01'))"])(
+    'a time of day is of today where a date is wanted: %s',
+    async (expression) => {
+      const client = await createConnection({ ...appAccount, socketPath: twin.site.proxySocket });
+      await client.query(words);
+      const before = twin.counters.cacheHits;
+      for (let tries = 0; tries < 3; tries++) await client.query(`SELECT n, ${expression} AS d FROM words`);
+      expect(twin.counters.cacheHits).toBe(before);
+      client.destroy();
+    },
+  );
 });

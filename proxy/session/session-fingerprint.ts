@@ -203,8 +203,9 @@ export class SessionFingerprint {
       return;
     }
     if (name === 'tx_isolation' || name === 'transaction_isolation') {
+      // Levels have numbers, too, and the DEFAULT is the server's.
       const written = text.slice(value[0]?.start, value.at(-1)?.end).toUpperCase();
-      this.isolation = written.includes('UNCOMMITTED') ? 'READ UNCOMMITTED' : 'unknown';
+      this.isolation = committedOnly.has(written) ? 'unknown' : 'READ UNCOMMITTED';
     }
     // WHERE key IS NULL finds the row that this session has inserted last, once.
     if (name === 'sql_auto_is_null' && !switchedOff.has(text.slice(value[0]?.start, value.at(-1)?.end).toUpperCase())) {
@@ -272,6 +273,11 @@ const ofTheSchema = /^CHAR/i;
 
 /** Values of @duara_cache that leave the cache on; any other one turns it off. */
 const switchedOn = new Set(['1', "'1'", 'TRUE', 'true', 'NULL', 'null']);
+
+/** Values of tx_isolation under which nobody sees what is not committed. */
+const committedOnly = new Set(
+  ['READ-COMMITTED', 'REPEATABLE-READ', 'SERIALIZABLE'].flatMap((level) => [`'${level}'`, `"${level}"`]),
+);
 
 const switchedOff = new Set(['0', 'OFF', "'OFF'", 'FALSE']);
 

@@ -13,6 +13,7 @@ import type { NamedStatement, SessionState } from './session-state';
 import { noChanges, type SettingChanges, settingChanges, withTexts, withSqlMode } from './settings';
 import { definitionChanges } from './table-definitions';
 import { fullName, type Scope } from './table-lookup';
+import { definesUnseen } from './unseen-definitions';
 import { redefine } from './table-redefinition';
 import { Writing, writtenTables } from './written-tables';
 import { type WriteScope, writesNothing } from './write-tracker';
@@ -58,6 +59,8 @@ export interface StatementPlan {
   readonly executes?: readonly Statement[];
   /** It runs a prepared statement whose text is not known. */
   readonly unread: boolean;
+  /** It may change definitions, rights or what sessions begin with where nobody sees it. */
+  readonly definesUnseen?: boolean;
   /** A trigger on its way may set variables of the session, or change its temporary tables. */
   readonly changesSession?: boolean;
   /** It reads or writes rows, and leaves the session as it was: most of all texts. */
@@ -100,6 +103,7 @@ export function planText(source: StatementSource, state: SessionState, services:
   const asks = mayAsk(parsed);
   const asksRows = alone && source.prepares !== true && !state.nextTransactionSet;
   let unread = false;
+  let unseen = false;
   for (let index = 0; index < statements.length; index++) {
     const statement = statements[index];
     if (statement === undefined) break;
@@ -113,6 +117,9 @@ export function planText(source: StatementSource, state: SessionState, services:
       const written = writtenTables(run.text, inner, there, { state, services });
       if (written.kind === 'wait') return written;
       writing.note(written);
+      const defines = definesUnseen(inner, there, state, services);
+      if (typeof defines === 'object') return defines;
+      unseen ||= defines;
       const keyed = keysFor(run.text, inner, there, { state, services, asks, asksRows });
       if (keyed.kind !== 'known') return keyed;
       for (const key of keyed.explicit) explicit.push(key);
@@ -138,7 +145,8 @@ export function planText(source: StatementSource, state: SessionState, services:
     }
   }
   const ran = [...statements, ...executes];
-  const writes = services.cache === null ? writesNothing : writing.scope(text, parsed, ran);
+  unseen ||= unread;
+  const writes = services.cache === null ? writesNothing : writing.scope(text, parsed, ran, unseen);
   return {
     kind: 'plan',
     parsed,
@@ -151,6 +159,7 @@ export function planText(source: StatementSource, state: SessionState, services:
     writes,
     executes,
     unread,
+    definesUnseen: unseen,
     changesSession: writing.changesSession,
     plain: isPlain(parsed, effects) && !writing.changesSession,
   };

@@ -167,3 +167,12 @@ function addedKeyColumn(cursor: TokenCursor): KeyColumnDefinition | null {
   }
   return null;
 }
+
+/** DDL that leaves columns, keys and triggers as they are. */
+const keepsDefinitions = new Set(['TRUNCATE', 'OPTIMIZE', 'REPAIR', 'ANALYZE', 'GRANT', 'REVOKE']);
+
+/** Whether what is known of tables may be wrong behind it. */
+export function changesDefinitions(statement: Statement): boolean {
+  if (statement.kind !== 'ddl' || isTemporaryDdl(statement) || addsIndex(statement)) return false;
+  return !keepsDefinitions.has(statement.tokens[statement.body]?.upper ?? '');
+}

@@ -30,7 +30,7 @@ import type { PreparedText } from './dynamic-text';
 import { knownSetting, learnSetting } from './known-settings';
 import { type Planning, planText, type StatementPlan } from './statement-plan';
 import { residueOf, worse } from '../reuse/residue';
-import { addsIndex, isTemporaryDdl } from './table-definitions';
+import { changesDefinitions } from './table-definitions';
 import { changedSet, withEntry, withoutEntry } from './sparse';
 import { type WriteTracker, writesAnything, writesNothing } from './write-tracker';
 
@@ -300,7 +300,10 @@ export class TextHandler {
 
   /** Status and versions at the end of a reply; also for prepared statements. `unread`: see CommandEnd. */
   noteEnd(
-    plan: Pick<StatementPlan, 'parsed' | 'statements' | 'executes' | 'writes' | 'unread' | 'changesSession'> & {
+    plan: Pick<
+      StatementPlan,
+      'parsed' | 'statements' | 'executes' | 'writes' | 'unread' | 'definesUnseen' | 'changesSession'
+    > & {
       readonly plain?: boolean;
     },
     sentMs: number,
@@ -319,8 +322,9 @@ export class TextHandler {
     }
     // Even a DDL statement that failed may have changed something. While it still counts as in flight: a session of another
     // thread must not keep a reply by what the tables were before.
-    for (const statement of plan.statements) this.definitionsChanged(statement);
-    for (const statement of plan.executes ?? []) this.definitionsChanged(statement);
+    const seen = plan.statements.some(changesDefinitions) || plan.executes?.some(changesDefinitions) === true;
+    const unseen = plan.definesUnseen === true || (plan.parsed.broken && !unread);
+    if (seen || unseen) this.services.catalog.forget();
     if (plan.changesSession === true) {
       this.state.residue = 'unknown';
       this.reads.lose();
@@ -351,12 +355,6 @@ export class TextHandler {
       state.named = withoutEntry(state.named, looseName(statement.tokens[statement.body + 2]?.text ?? ''));
     }
   }
-
-  private definitionsChanged(statement: Statement): void {
-    if (statement.kind !== 'ddl' || isTemporaryDdl(statement) || addsIndex(statement)) return;
-    const verb = statement.tokens[statement.body]?.upper ?? '';
-    if (!keepsDefinitions.has(verb)) this.services.catalog.forget();
-  }
 }
 
 const nothing = (): void => {};
@@ -364,8 +362,6 @@ const nothing = (): void => {};
 /** ER_PARSE_ERROR */
 const PARSE_ERROR = 1064;
 
-/** DDL that leaves columns, keys and triggers as they are. */
-const keepsDefinitions = new Set(['TRUNCATE', 'OPTIMIZE', 'REPAIR', 'ANALYZE', 'GRANT', 'REVOKE']);
 /** These end the transaction before them. */
 const commitKinds = new Set<Statement['kind']>(['begin', 'commit', 'rollback', 'ddl', 'lock']);
 

@@ -29,10 +29,11 @@ export class Writing {
     else if (written.kind === 'tables') for (const slot of written.slots) this.slots.add(slot);
   }
 
-  /** `ran`: the statements, and what they run. */
-  scope(text: string, parsed: ParsedText, ran: readonly Statement[]): WriteScope {
-    if (ran.some(changesOthers)) return writesSettings;
-    if (this.all) return isUnheardOf(text, parsed) ? writesPerhaps : writesAnything;
+  /** `ran`: the statements, and what they run; `unseen`: see StatementPlan.definesUnseen. */
+  scope(text: string, parsed: ParsedText, ran: readonly Statement[], unseen: boolean): WriteScope {
+    if (unseen || ran.some(changesOthers)) return writesSettings;
+    if (this.all && isUnheardOf(text, parsed)) return writesPerhaps;
+    if (this.all) return parsed.broken ? writesSettings : writesAnything;
     return this.slots.size > 0 ? { kind: 'tables', slots: [...this.slots] } : writesNothing;
   }
 }

@@ -17,10 +17,12 @@ export class TokenCursor {
     return this.at >= this.tokens.length;
   }
 
-  /** The current token's upper-case text if it is a word or a symbol; '' otherwise. */
+  /** The current token's upper-case text if it is a keyword or a symbol; '' otherwise: behind a dot a word is a name. */
   upper(ahead = 0): string {
     const token = this.tokens[this.at + ahead];
-    return token !== undefined && (token.kind === 'word' || token.kind === 'symbol') ? token.upper : '';
+    if (token === undefined) return '';
+    if (token.kind === 'symbol') return token.upper;
+    return token.kind === 'word' && this.tokens[this.at + ahead - 1]?.upper !== '.' ? token.upper : '';
   }
 
   kind(ahead = 0): Token['kind'] | null {
