@@ -94,7 +94,7 @@ function notApplied(
 
 async function readStatus(site: LabFileSite): Promise<SiteStatus | null> {
   try {
-    const reply = await fetch(`${site.admin}/api/status`, { signal: AbortSignal.timeout(3_000) });
+    const reply = await fetch(`${site.admin}/api/status`, { signal: AbortSignal.timeout(15_000) });
     return reply.ok ? ((await reply.json()) as SiteStatus) : null;
   } catch {
     return null;

@@ -18,7 +18,7 @@ export interface DuaraProcessOptions {
 const main = join(__dirname, '../main.js');
 const pollMs = 50;
 /** A recovery after kill -9 on a busy machine takes its time; more than this is a fault. */
-const readyWaitMs = 120_000;
+const readyWaitMs = 300_000;
 const readyAnswerMs = 10_000;
 
 /** A `duara serve` of the lab, as a process of its own. */
