@@ -251,6 +251,9 @@ export class Site {
       case 'joined':
         this.opening = this.opening.then(() => this.openKeys(message.scope));
         return;
+      case 'notStarted':
+        this.reason = message.reason;
+        return;
       case 'schemaChanged':
         this.catalog.forget();
         this.keySource?.forget();

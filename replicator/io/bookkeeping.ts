@@ -40,6 +40,11 @@ const TABLES: readonly string[] = [
     detected_at DATETIME(3) NOT NULL DEFAULT CURRENT_TIMESTAMP(3),
     KEY row_of (schema_name, table_name)
   ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin`,
+  `CREATE TABLE IF NOT EXISTS duara.folder (
+    id TINYINT NOT NULL PRIMARY KEY,
+    number BIGINT UNSIGNED NOT NULL,
+    token CHAR(32) NOT NULL COMMENT 'stands in folder.json of the data folder that goes with this database'
+  ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin`,
   `CREATE TABLE IF NOT EXISTS duara.waiting_rows (
     id BINARY(16) NOT NULL PRIMARY KEY COMMENT 'first half of the SHA-256 of row_key',
     schema_name VARCHAR(64) NOT NULL,

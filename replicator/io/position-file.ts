@@ -1,10 +1,9 @@
-import { open, readFile, rename } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { readFile } from 'node:fs/promises';
 import { CaptureError } from '../capture/capture-error';
 import type { CaptureState } from '../capture/capture-state';
 import { formatPosition, parsePosition } from '../capture/gtid-position';
 import type { Hlc, Incarnation } from '../change-set';
-import { syncDirectory } from './spool-stream';
+import { replaceFile } from './replaced-file';
 
 interface PositionRecord {
   readonly version: 1;
@@ -16,7 +15,6 @@ interface PositionRecord {
   readonly last: CaptureState['last'];
 }
 
-/** Replaces the file at once: after a crash either the old or the new state stands there, never a part. */
 export async function writePosition(path: string, incarnation: Incarnation, state: CaptureState): Promise<void> {
   const record: PositionRecord = {
     version: 1,
@@ -27,16 +25,7 @@ export async function writePosition(path: string, incarnation: Incarnation, stat
     applied: Object.fromEntries([...state.applied].map(([origin, seq]) => [origin, seq.toString()])),
     last: state.last,
   };
-  const temporary = `${path}.new`;
-  const file = await open(temporary, 'w');
-  try {
-    await file.writeFile(`${JSON.stringify(record)}\n`);
-    await file.sync();
-  } finally {
-    await file.close();
-  }
-  await rename(temporary, path);
-  await syncDirectory(dirname(path));
+  await replaceFile(path, `${JSON.stringify(record)}\n`);
 }
 
 /** null when there is none. Throws CaptureError when it cannot be read or is another incarnation's. */

@@ -10,6 +10,7 @@ import { openBinlog } from './binlog-connection';
 import type { CaptureOptions } from './capture-options';
 import { type Capture, startCapture } from './capture-runner';
 import { type DatabaseAddress, DatabaseConnection } from './database-connection';
+import { FolderMark } from './folder-mark';
 import { ReceivingStore } from './receiving-store';
 import { Replicator } from './replicator';
 import { checkServer } from './server-check';
@@ -60,7 +61,7 @@ const HEARTBEAT_MS = 2_000;
 const READER_ID_BASE = 0x44550000;
 
 /**
- * Starts capture, merge and apply for one site. Rejects with ServerNotReadyError, MissingPrivilegeError, SpoolError,
+ * Starts capture, merge and apply for one site. Rejects with ServerNotReadyError, FolderMismatchError, MissingPrivilegeError, SpoolError,
  * CaptureError, or when the database cannot be reached.
  */
 export async function startReplicator(options: ReplicatorOptions): Promise<Replicator> {
@@ -70,6 +71,8 @@ export async function startReplicator(options: ReplicatorOptions): Promise<Repli
     await checkReady(books, options);
     await createBookkeeping(books);
     await mkdir(join(dataDir, 'capture'), { recursive: true });
+    // Before the ring hears of this site.
+    const mark = await FolderMark.claim(books, dataDir, log);
     const spool = await SpoolFiles.open(join(dataDir, 'spool'), log);
     try {
       const clock = new PersistedClock(await readApplied(books));
@@ -77,7 +80,7 @@ export async function startReplicator(options: ReplicatorOptions): Promise<Repli
         new ReceivingStore({ spool, clock: () => clock.now(), wallMs: Date.now, onAlarm: options.onAlarm }),
       );
       try {
-        return await startParts(options, books, spool, ring, clock);
+        return await startParts({ ...options, mark }, books, spool, ring, clock);
       } catch (error) {
         await ring.close();
         throw error;
@@ -92,7 +95,7 @@ export async function startReplicator(options: ReplicatorOptions): Promise<Repli
 }
 
 async function startParts(
-  options: ReplicatorOptions,
+  options: ReplicatorOptions & { readonly mark: FolderMark },
   books: DatabaseConnection,
   spool: SpoolFiles,
   ring: Ring,

@@ -8,6 +8,7 @@ import { covers, seqOf } from '../version-vector';
 import type { Applier } from './applier';
 import type { Capture } from './capture-runner';
 import { type DatabaseAddress, DatabaseConnection } from './database-connection';
+import { type FolderMark, FolderMismatchError } from './folder-mark';
 import type { SpoolFiles } from './spool-files';
 
 export interface ReplicatorParts {
@@ -26,7 +27,12 @@ export interface ReplicatorParts {
   /** Change sets applied since the start. */
   readonly counts: ReadonlyMap<Incarnation, bigint>;
   readonly alarms: ReadonlyMap<string, Alarm>;
+  readonly mark: FolderMark;
+  readonly onAlarm: (alarm: Alarm) => void;
 }
+
+/** A copy of the data folder is known for old from the second time on. */
+const RENEW_MS = 5 * 60_000;
 
 /** How far this site is behind what it holds of another's stream. */
 export interface OriginLag {
@@ -90,6 +96,8 @@ export class Replicator {
     if (spool.heldOf(own) > 0n) ring.offer(own);
     for (const [incarnation, seq] of applied) ring.acknowledge(streamOf(incarnation), seq);
     applier.wake();
+    const renewing = setInterval(() => void this.renewMark(), RENEW_MS).unref();
+    this.stops.push(() => clearInterval(renewing));
   }
 
   /** What this site has: its own stream as captured, the others' as applied. */
@@ -149,6 +157,16 @@ export class Replicator {
       lag.push({ origin, changeSets: held > applied ? held - applied : 0n, seconds });
     }
     return lag;
+  }
+
+  private async renewMark(): Promise<void> {
+    const { mark, log, onAlarm } = this.parts;
+    try {
+      await mark.renew(await this.reportConnection());
+    } catch (error) {
+      if (error instanceof FolderMismatchError) onAlarm({ code: error.code, message: error.message });
+      else log.info({ err: error }, 'the mark of the data folder stays as it was');
+    }
   }
 
   private async conflictCounts(): Promise<{ byRule: ReadonlyMap<string, number>; parked: number } | null> {

@@ -82,6 +82,7 @@ export class Replication {
         const reason = error instanceof Error ? error.message : String(error);
         this.phase = { ...this.phase, phase: 'stopped', reason };
         this.log.error({ err: error }, 'replication cannot start; it is tried again');
+        this.tell({ kind: 'notStarted', reason });
         const code = (error as { code?: unknown }).code;
         this.tell({
           kind: 'alarm',
