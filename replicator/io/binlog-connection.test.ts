@@ -124,7 +124,34 @@ describe('against a scripted server', () => {
     reader.close();
   });
 
-  test('a server that says nothing: an error after three heartbeats', async () => {
+  test('a server that reads its log for long before it finds where to go on is waited for', async () => {
+    const header = { timestampSec: 1, serverId: 2, nextPosition: 0, flags: 0 };
+    const heartbeat = encodeEvent({ ...header, typeCode: 27 }, Buffer.from('log.000001'));
+    await listen([
+      () => [Buffer.of(1, 3), ok],
+      () => [Buffer.of(1), Buffer.alloc(20), eof, Buffer.concat([Buffer.of(4), Buffer.from('NONE')]), eof],
+      () => [ok],
+      () => [ok],
+      () => [],
+    ]);
+    const finding = await open(5);
+    const [socket] = sockets;
+    const kinds: string[] = [];
+    const hear = async (reader: typeof finding): Promise<void> => {
+      for await (const batch of reader.batches()) kinds.push(...batch.map(({ kind }) => kind));
+    };
+    const heard = hear(finding).catch((error: Error) => kinds.push(error.message));
+    // Another that had found its place, and then fell silent: it is given up.
+    const silent = await open(5);
+    const lost = hear(silent);
+    [...sockets].at(-1)?.write(frame(Buffer.concat([Buffer.of(0), heartbeat]), 1));
+    await expect(lost).rejects.toMatchObject({ code: 'DUARA_DATABASE_SILENCE' });
+    socket?.end(frame(Buffer.concat([Buffer.of(0), heartbeat]), 1));
+    await heard;
+    expect(kinds).toEqual(['heartbeat', 'heartbeat', 'the database closed the connection']);
+  });
+
+  test('a server that says nothing: an error after some heartbeats', async () => {
     await listen([], []);
     await expect(open(20)).rejects.toMatchObject({ code: 'DUARA_DATABASE_SILENCE' });
   });

@@ -24,12 +24,19 @@ export interface BinlogOptions {
   readonly heartbeatMs: number;
 }
 
-/** So many heartbeats may fail to come before the connection counts as dead. */
-const heartbeatsMissedMax = 3;
+/** So many heartbeats may fail to come before the connection counts as dead: a slow card keeps a server for seconds. */
+const heartbeatsMissedMax = 8;
+/**
+ * Until it has found where to go on, the server reads a file of up to a gigabyte from its beginning and says nothing. Who does
+ * not wait for that makes it begin anew each time.
+ */
+const findingMsMax = 15 * 60_000;
 
 /** A stream of the server's binary log from a GTID on. */
 export class BinlogConnection {
   private readonly joiner = new EventJoiner();
+  /** The server has found where to go on: what came is no longer only the head of a file. */
+  private found = false;
 
   constructor(
     private readonly connection: PacketConnection,
@@ -46,8 +53,9 @@ export class BinlogConnection {
   async *batches(): AsyncGenerator<BinlogEvent[], void, void> {
     try {
       for (;;) {
-        const packets = await this.connection.receive(this.silenceMs);
+        const packets = await this.connection.receive(this.found ? this.silenceMs : findingMsMax);
         const { events, failure } = this.take(packets);
+        this.found ||= events.some(({ kind }) => kind === 'heartbeat' || kind === 'gtid');
         if (events.length > 0) yield events;
         if (failure !== null) throw failure;
       }
