@@ -15,6 +15,8 @@ export type CaptureErrorCode =
   | 'DUARA_LOG_MALFORMED'
   /** What this site remembers of itself is gone or does not fit together. */
   | 'DUARA_CAPTURE_MEMORY_LOST'
+  /** A transaction of more bytes than a change set can have. */
+  | 'DUARA_CHANGE_SET_TOO_LARGE'
   /** A change set is in the stream, and what has to know of it does not. */
   | 'DUARA_CAPTURE_NOT_FOLLOWED';
 

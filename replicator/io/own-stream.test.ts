@@ -38,8 +38,9 @@ afterEach(async () => {
   rmSync(dir, { recursive: true });
 });
 
-const newStream = (): OwnStream =>
+const newStream = (recordBytesMax?: number): OwnStream =>
   new OwnStream({
+    ...(recordBytesMax === undefined ? {} : { recordBytesMax }),
     incarnation: SELF,
     spool,
     positionFile: positionFile(),
@@ -104,4 +105,22 @@ test('a position file of another incarnation, or a broken one, is refused', asyn
   });
   expect(readFileSync(positionFile(), 'utf8')).toContain('"incarnation":3');
   expect(await readPosition(join(dir, 'none'), SELF)).toBeNull();
+});
+
+test('a transaction that no record can hold is final, with its GTID, and leaves no trace', async () => {
+  const fits = newStream().add(changeSet(1, Buffer.alloc(16))).length;
+  const stream = newStream(fits);
+  await stream.open(0n);
+  const large = { ...changeSet(1, stream.previousHash), gtid: '0-1-1000000000' };
+  const before = stream.previousHash;
+  expect(() => stream.add(large)).toThrow(
+    expect.objectContaining({
+      code: 'DUARA_CHANGE_SET_TOO_LARGE',
+      message: expect.stringMatching(/0-1-1000000000 .*skipGtids/),
+    }),
+  );
+  expect(stream.previousHash).toBe(before);
+  stream.add(changeSet(1, stream.previousHash));
+  expect(await stream.flush(initialState(parsePosition('0-1-1')))).toBe(1n);
+  await stream.close();
 });

@@ -6,6 +6,7 @@ import { NO_HASH, hashRecord } from '../codec/change-set-format';
 import { decodeChangeSet } from '../codec/decode';
 import { encodeChangeSet } from '../codec/encode';
 import type { Alarm } from '../ports';
+import { RECORD_BYTES_MAX } from '../spool/segment-format';
 import { Pause } from './pause';
 import { writePosition } from './position-file';
 import type { SpoolFiles } from './spool-files';
@@ -17,6 +18,8 @@ export interface OwnStreamOptions {
   readonly alarm: (alarm: Alarm) => void;
   /** The position is written at most this often; an older one only makes a restart read more of the log again. */
   readonly positionEveryMs: number;
+  /** Default RECORD_BYTES_MAX. */
+  readonly recordBytesMax?: number;
 }
 
 const RETRY_MS_MIN = 100;
@@ -62,9 +65,11 @@ export class OwnStream {
     return heads;
   }
 
-  /** Returns its record. */
+  /** Returns its record. Throws CaptureError when that is too large: no other try would make it smaller. */
   add(changeSet: ChangeSet): Buffer {
     const record = encodeChangeSet(changeSet);
+    const { recordBytesMax = RECORD_BYTES_MAX } = this.options;
+    if (record.length > recordBytesMax) throw tooLarge(changeSet.gtid, record.length, recordBytesMax);
     this.previousHash = hashRecord(record);
     this.unsynced.push(record);
     return record;
@@ -122,4 +127,13 @@ export class OwnStream {
         alarm({ code: 'DUARA_POSITION_WRITE_FAILED', message: `${positionFile}: ${(error as Error).message}` });
       });
   }
+}
+
+function tooLarge(gtid: string, bytes: number, bytesMax: number): CaptureError {
+  return new CaptureError(
+    'DUARA_CHANGE_SET_TOO_LARGE',
+    `transaction ${gtid} changed rows of ${bytes} bytes, and a change set has ${bytesMax} at most: name this GTID in ` +
+      'replicate.skipGtids, start Duara again, and make the change at the other sites by hand; in smaller transactions it ' +
+      'would have gone there by itself',
+  );
 }

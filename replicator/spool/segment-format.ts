@@ -8,7 +8,8 @@ import { crc32 } from 'node:zlib';
  * a later one of a *later* batch can, then the broken one had been synced, and somebody was told that it is safe.
  */
 export const FRAME_HEADER_BYTES = 20;
-export const RECORD_BYTES_MAX = 2 ** 30;
+/** A batch with one such record stays below the 2^30 bytes that a receiver unpacks. */
+export const RECORD_BYTES_MAX = 2 ** 30 - 2 ** 20;
 
 export interface FrameHeader {
   readonly crc: number;
