@@ -137,14 +137,13 @@ export class KeyTriggers {
     const nameIsTaken = ({ info, trigger }: Keyed): boolean =>
       astray.some(({ schema, name }) => schema === info.schema && name === trigger.name);
     const held = new Set<Keyed>();
-    const failed: unknown[] = [];
     const make = async (each: Keyed): Promise<void> => {
       try {
         await this.create(each.info, each.trigger);
       } catch (error) {
         const gives = present.some(({ schema, table }) => schema === each.info.schema && table === each.info.table);
         if (!gives) held.add(each);
-        if (gives || each.needed) failed.push(error);
+        if (gives || each.needed) this.troubled(each.info.schema, each.trigger.name, error);
         else this.options.alarm({ code: 'DUARA_KEYS_NESTED', message: nestedMessage(each.info, messageOf(error)) });
       }
     };
@@ -152,7 +151,6 @@ export class KeyTriggers {
     for (const trigger of astray) await this.tryToDrop(trigger);
     for (const each of missing) if (nameIsTaken(each)) await make(each);
     this.keyed = wanted.filter((each) => !held.has(each));
-    if (failed.length > 0) throw failed[0];
   }
 
   /** Those whose table has another name now, does not replicate or has lost its keys: none that was only not seen. */
@@ -176,10 +174,14 @@ export class KeyTriggers {
       await this.options.query(`SET STATEMENT lock_wait_timeout=2 FOR DROP TRIGGER IF EXISTS ${trigger}`);
       this.options.catalog.forget(schema, table);
     } catch (error) {
-      const { errno } = error as { errno?: number };
-      const message = cureOf(errno, `${trigger}: ${messageOf(error)}`);
-      this.options.alarm({ code: 'DUARA_KEY_TRIGGERS', message });
+      this.troubled(schema, name, error);
     }
+  }
+
+  private troubled(schema: string, name: string, error: unknown): void {
+    const { errno } = error as { errno?: number };
+    const message = cureOf(errno, `${quoteName(schema)}.${quoteName(name)}: ${messageOf(error)}`);
+    this.options.alarm({ code: 'DUARA_KEY_TRIGGERS', message });
   }
 
   private async create(info: KeyedTable, trigger: KeyTrigger): Promise<void> {

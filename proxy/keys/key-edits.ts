@@ -6,11 +6,30 @@ import { signedOffset, type StatementSigns } from './key-trigger';
 export const keyVariable = '@duara_nid';
 
 /**
- * Assignments for SET STATEMENT. The increment is pinned with the key: under another one the rows after the first would
- * jump to its series, into another site's range.
+ * User variable that says when an execution took the key of `keyVariable`; NULL: none has. The SET that brings the next one may
+ * fail by itself, by KILL QUERY or an hourly limit, and the execution behind it would take the key once more.
  */
-function assignments(key: string, offset = 1): string {
-  return `insert_id=${key},auto_increment_increment=1,auto_increment_offset=${offset}`;
+const takenVariable = '@duara_taken';
+/** The same for the whole of a statement, also where the server prepares it anew in between. */
+const moment = 'MICROSECOND(NOW(6))';
+
+/** Sets `keyVariable` for one execution. */
+export function keyAssignment(key: bigint): string {
+  return `${keyVariable}=${key},${takenVariable}=NULL`;
+}
+
+/**
+ * Assignments for SET STATEMENT. The increment is pinned with the key: under another one the rows after the first would
+ * jump to its series, into another site's range. The server evaluates them one after another; by a key that was taken before
+ * the statement fails (1690).
+ */
+function assignments(key: bigint | typeof keyVariable, offset = 1): string {
+  if (key !== keyVariable) return `insert_id=${key},auto_increment_increment=1,auto_increment_offset=${offset}`;
+  const taken = "9223372036854775807+LENGTH('Duara: the key of this INSERT did not come')";
+  return (
+    `insert_id=IF(${takenVariable}<>${moment},${taken},${keyVariable}),` +
+    `auto_increment_increment=1+0*(${takenVariable}:=${moment}),auto_increment_offset=${offset}`
+  );
 }
 
 export interface KeyPlace {
@@ -31,7 +50,7 @@ export interface SignedPlace extends KeyPlace, StatementSigns {
  */
 export function keyEdit(place: KeyPlace | SignedPlace, key: bigint | typeof keyVariable): TextEdit {
   const offset = 'table' in place ? signedOffset(place.table, place) : 1;
-  const list = assignments(String(key), offset);
+  const list = assignments(key, offset);
   // An outer SET STATEMENT around the client's own would be lost: both go into one list.
   if (place.listStart !== null) return { start: place.listStart, end: place.listStart, text: `${list},` };
   return { start: place.start, end: place.start, text: `SET STATEMENT ${list} FOR ` };

@@ -12,7 +12,7 @@ import { executeParameters, isText, type ParameterTypes, type ParameterValue } f
 import { bulkVariant } from '../keys/bulk-variant';
 import { courseVariable, valueVariable } from '../keys/counted-on';
 import { type GivenKey, givenKeys } from '../keys/given-keys';
-import { keyVariable } from '../keys/key-edits';
+import { keyAssignment } from '../keys/key-edits';
 import { asExpressions, baseVariable, looksAtValues, rowVariable, usesRowVariables } from '../keys/row-edits';
 import { countVariable } from '../keys/value-keys';
 import { type RowKey, withParameters } from '../keys/row-keys';
@@ -165,12 +165,12 @@ export class PreparedKeys {
 
   /** The server looks at the variable's type already when it prepares: NULL would be refused. */
   beforePrepare(more: readonly string[] = []): SwallowedCommand {
-    return this.swallowed(`SET ${[`${keyVariable}=0`, `${baseVariable}=0`, ...more].join()}`);
+    return this.swallowed(`SET ${[keyAssignment(0n), `${baseVariable}=0`, ...more].join()}`);
   }
 
   private assignments({ rows, base, anyKeyJumps, counted }: VariableRows, first: bigint | null): string {
     // Without a key at hand the variable must not hold an old one. 0: no key, the server's own.
-    const list = [`${keyVariable}=${first ?? 0n}`];
+    const list = [keyAssignment(first ?? 0n)];
     const given = first === null ? [] : givenKeys(rows, first, anyKeyJumps);
     const keys = new Map(given.map(({ row, key }) => [row, key]));
     const count = Math.max(this.rowVariablesSet, ...[...keys.keys()].map((row) => row + 1));

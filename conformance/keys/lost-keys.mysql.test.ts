@@ -1,0 +1,73 @@
+import { type Connection, createConnection, type ResultSetHeader, type RowDataPacket } from 'mysql2/promise';
+import { findServer } from '../../site/lab/find-server';
+import { appAccount } from '../wire/proxied-server';
+import { KeyedSite } from './keyed-site';
+
+const binary = findServer();
+
+/** The key of a prepared INSERT comes in a command of its own, which the server may refuse while it carries the INSERT out. */
+(binary?.flavour === 'mariadb' ? describe : describe.skip)('a prepared INSERT whose key did not come', () => {
+  let site: KeyedSite;
+  let root: Connection;
+
+  beforeAll(async () => {
+    if (binary === null) throw new Error('no server');
+    site = await KeyedSite.start(binary);
+    root = await createConnection({ socketPath: site.server.socket, user: 'root', multipleStatements: true });
+    await root.query(
+      'CREATE TABLE app.t (id BIGINT AUTO_INCREMENT PRIMARY KEY, v VARCHAR(50)); ' +
+        "CREATE USER few@localhost IDENTIFIED BY 'secret' WITH MAX_QUERIES_PER_HOUR 8; GRANT ALL ON app.* TO few@localhost",
+    );
+    await site.schemaChanged();
+  });
+  afterAll(async () => {
+    await root.end();
+    await site.stop();
+    expect(site.errors).toEqual([]);
+  });
+
+  const connect = (user: string): Promise<Connection> =>
+    createConnection({ socketPath: site.socket, ...appAccount, user });
+
+  it.each([
+    ['INSERT', ''],
+    ['INSERT IGNORE', ''],
+    ['INSERT', ' ON DUPLICATE KEY UPDATE v = VALUES(v)'],
+    ['REPLACE', ''],
+  ])('fails, and takes none that was taken before: %s%s', async (verb, tail) => {
+    await root.query('FLUSH USER_RESOURCES; DELETE FROM app.t');
+    const db = await connect('few');
+    const told: (number | string)[] = [];
+    for (let round = 0; round < 12; round++) {
+      const done = db.execute<ResultSetHeader>(`${verb} INTO t (v) VALUES (?)${tail}`, [`r${round}`]);
+      told.push(
+        await done.then(
+          ([{ affectedRows }]) => affectedRows,
+          ({ errno }: { errno: number }) => `error ${errno}`,
+        ),
+      );
+    }
+    db.destroy();
+    const [rows] = await root.query<RowDataPacket[]>('SELECT v FROM app.t ORDER BY id');
+    // ER_DATA_OUT_OF_RANGE
+    const made = told.filter((one) => one !== 'error 1690');
+    expect(made.length).toBeLessThan(12);
+    expect(made).toEqual(rows.map(() => 1));
+    expect(rows.map(({ v }) => String(v))).toEqual(made.map((_, round) => `r${round}`));
+  });
+
+  it('goes well where the server prepares it anew', async () => {
+    await root.query('DELETE FROM app.t');
+    const db = await connect('app');
+    const insert = (): Promise<unknown> => db.execute('INSERT INTO t (v) VALUES (?)', ['x']);
+    await insert();
+    for (const ddl of ['ALTER TABLE app.t ADD w INT', 'FLUSH TABLES', 'ALTER TABLE app.t DROP w']) {
+      await root.query(ddl);
+      await insert();
+      await insert();
+    }
+    await db.end();
+    const [rows] = await root.query<RowDataPacket[]>('SELECT v FROM app.t');
+    expect(rows).toHaveLength(7);
+  });
+});
