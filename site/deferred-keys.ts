@@ -23,7 +23,7 @@ export class DeferredKeys implements KeySource {
 
   reserve(table: TableInfo, demand: KeyDemand): KeyReservation {
     if (this.source !== null) return this.source.reserve(table, demand);
-    if (Date.now() < this.refusedUntilMs) {
+    if (performance.now() < this.refusedUntilMs) {
       const message = `no keys for ${table.schema}.${table.table} yet: ${this.why()}`;
       return { kind: 'refused', message };
     }
@@ -42,7 +42,7 @@ export class DeferredKeys implements KeySource {
         resolve();
       };
       const timer = setTimeout(() => {
-        this.refusedUntilMs = Date.now() + 1_000;
+        this.refusedUntilMs = performance.now() + 1_000;
         done();
       }, this.waitMs);
       this.waiting.add(done);

@@ -75,10 +75,10 @@ export class KeyTriggers {
   serve({ schema, table }: Pick<TableInfo, 'schema' | 'table'>, mixed = false): Promise<void> | null {
     const key = bodyKey(schema, table);
     if ((this.functionsInsert === false && !mixed) || this.isKeyed(key)) return null;
-    if (Date.now() < (this.servedAgainMs.get(key) ?? 0)) return null;
+    if (performance.now() < (this.servedAgainMs.get(key) ?? 0)) return null;
     this.served.add(key);
     return this.reconcile().then(() => {
-      if (!this.isKeyed(key)) this.servedAgainMs.set(key, Date.now() + SERVED_AGAIN_MS);
+      if (!this.isKeyed(key)) this.servedAgainMs.set(key, performance.now() + SERVED_AGAIN_MS);
     });
   }
 

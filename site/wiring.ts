@@ -121,7 +121,7 @@ export class Site {
       this.relays?.ask(),
     ]);
     const { reachable, version: serverVersion, gtid, reason } = database;
-    const lagSeconds = this.captureLag.observe(gtid, replication?.capture?.gtid ?? null, Date.now());
+    const lagSeconds = this.captureLag.observe(gtid, replication?.capture?.gtid ?? null, performance.now());
     const waitingFor: string[] = [];
     if (this.draining) waitingFor.push('nothing: it ends, and takes no new clients');
     if (!reachable) waitingFor.push(`the database: ${reason}`);

@@ -27,7 +27,7 @@ const retryMs = 100;
  * BackendAwayError; its message is the last reason, such as ECONNREFUSED. `header` is sent before anything else.
  */
 export function connectBackend(address: BackendAddress, waitMs: number, header: Buffer | null = null): BackendAttempt {
-  const deadline = Date.now() + waitMs;
+  const deadline = performance.now() + waitMs;
   let socket: Socket | null = null;
   let timer: NodeJS.Timeout | null = null;
   let giveUp: (reason: string) => void = () => {};
@@ -38,13 +38,13 @@ export function connectBackend(address: BackendAddress, waitMs: number, header: 
       reject(new BackendAwayError(reason));
     };
     const attempt = (): void => {
-      const left = Math.max(deadline - Date.now(), 1);
+      const left = Math.max(deadline - performance.now(), 1);
       const tried = createConnection({ ...address, allowHalfOpen: true, noDelay: true });
       socket = tried;
       const limit = setTimeout(() => tried.destroy(new Error('no answer')), left);
       const failed = (error: NodeJS.ErrnoException): void => {
         clearTimeout(limit);
-        if (Date.now() + retryMs >= deadline) giveUp(error.code ?? error.message);
+        if (performance.now() + retryMs >= deadline) giveUp(error.code ?? error.message);
         else timer = setTimeout(attempt, retryMs);
       };
       tried.once('connect', () => {

@@ -60,7 +60,7 @@ export class ReplicationHost implements LeaseSource {
   }
 
   private launch(): void {
-    this.startedAtMs = Date.now();
+    this.startedAtMs = performance.now();
     const worker = new Worker(join(__dirname, 'replication-thread.js'), {
       workerData: this.options.start,
       resourceLimits: threadLimits,
@@ -78,7 +78,7 @@ export class ReplicationHost implements LeaseSource {
     this.asked.clear();
     if (this.closing) return;
     this.options.onDeath(reason);
-    if (Date.now() - this.startedAtMs > settledAfterMs) this.backoffMs = backoffMsMin;
+    if (performance.now() - this.startedAtMs > settledAfterMs) this.backoffMs = backoffMsMin;
     this.timer = setTimeout(() => {
       this.restarts += 1;
       this.launch();
