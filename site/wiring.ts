@@ -13,6 +13,7 @@ import { ConfigError } from './config/config-error';
 import type { ConfigFile } from './config/schema';
 import { dataFile, databaseAddress, parseAddress, parseBytes } from './config/values';
 import { CaptureLag } from './capture-lag';
+import { type ClockReading, ClockWatch } from './clock-watch';
 import { coalesced } from './coalesced';
 import { lockData } from './data-lock';
 import { DatabasePool } from './database-pool';
@@ -37,6 +38,7 @@ const scopeWaitMs = 5_000;
 const closeWaitMs = 10_000;
 const keysRetryMs = 2_000;
 const keepAheadEveryMs = 30_000;
+const clockEveryMs = 30_000;
 const sequencesEveryMs = 250;
 const blocksEveryMs = 5_000;
 
@@ -62,6 +64,7 @@ export class Site {
   private lastStatus: SiteStatus | null = null;
   private reason = 'the ring has not granted this site a scope yet';
   private readonly captureLag = new CaptureLag();
+  private readonly clock = new ClockWatch(this.readClocks());
   private keyTriggers: KeyTriggers | null = null;
   private readonly timers: readonly NodeJS.Timeout[];
 
@@ -88,6 +91,7 @@ export class Site {
     registerReplicationMetrics(this.registry, () => this.lastStatus);
     this.timers = [
       setInterval(() => this.keySource?.keepAhead(), keepAheadEveryMs),
+      setInterval(() => this.lookAtClock(), clockEveryMs),
       setInterval(() => void this.advanceSequences(), sequencesEveryMs),
       setInterval(() => void this.refillBlocks(), blocksEveryMs),
     ];
@@ -273,6 +277,14 @@ export class Site {
 
   private alarm(alarm: Alarm): void {
     if (this.alarms.raise(alarm)) this.log.warn({ code: alarm.code }, alarm.message);
+  }
+
+  private readClocks(): ClockReading {
+    return { wallMs: Date.now(), runningMs: performance.now(), hybridMs: this.board.hybridMs() };
+  }
+
+  private lookAtClock(): void {
+    for (const alarm of this.clock.look(this.readClocks())) this.alarm(alarm);
   }
 
   /** Once at a time, whatever the database keeps them waiting. */
