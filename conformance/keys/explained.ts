@@ -13,6 +13,8 @@ interface Outcome {
   readonly direct: SideOutcome;
   readonly proxied: SideOutcome;
   readonly found: readonly Difference[];
+  /** Another session took keys meanwhile. */
+  readonly jumps: boolean;
 }
 
 export const explanations: readonly Explanation[] = [
@@ -30,6 +32,14 @@ export const explanations: readonly Explanation[] = [
         ({ errno }, at) =>
           errno === 1062 && (proxied.told[at]?.errno === null || failsFurtherOn(step, direct, proxied)),
       ),
+  },
+  {
+    name: 'LAST_INSERT_ID() behind a file whose first rows were left out',
+    why:
+      'Where another session took keys meanwhile, rows get theirs as values, and the server tells of none. The reply to a file ' +
+      'tells no key, and comes behind an exchange with the client: it is not held back so that LAST_INSERT_ID() could be put right.',
+    applies: ({ step, found, jumps }) =>
+      jumps && step.form.startsWith('load') && found.every(({ about }) => about === 'LAST_INSERT_ID()'),
   },
 ];
 

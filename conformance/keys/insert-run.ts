@@ -64,7 +64,7 @@ export async function runInserts(binary: ServerBinary, run: InsertRun): Promise<
     try {
       return await new Runner(site, run).go();
     } finally {
-      await taker?.stop();
+      taker?.stop();
     }
   } finally {
     await site.stop();
@@ -110,7 +110,7 @@ class Runner {
     const [mine, theirs] = await Promise.all([direct.run(step), proxied.run(step)]);
     this.keys.bring(step.large);
     const found = differences(mine, theirs, this.keys);
-    const outcome = { step, direct: mine, proxied: theirs, found };
+    const outcome = { step, direct: mine, proxied: theirs, found, jumps: this.run.jumps === true };
     const explanation = found.length === 0 ? undefined : explanations.find((one) => one.applies(outcome));
     const wrong = explanation === undefined ? found.map(({ text }) => text) : [];
     if (explanation !== undefined) this.explained.set(explanation, (this.explained.get(explanation) ?? 0) + 1);
