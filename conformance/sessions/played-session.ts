@@ -1,12 +1,11 @@
 import { decodeGreeting } from '../../proxy/wire/handshake';
 import { frame } from '../../proxy/wire/packet-framer';
-import { capabilitySet } from '../wire/exchanges/capability-sets';
-import type { Step } from '../wire/exchanges/exchange';
 import { unmasked } from '../wire/exchanges/masks';
 import { ConnectionEnded, ReplyReader } from '../wire/exchanges/reply-reader';
 import { NoReplyError, query, RawClient, type ReceivedPacket } from '../wire/raw-client';
 import type { Said } from './sequence-generator';
-import type { Reconnect } from './session-scenes';
+import { type ClientKind, loginOf } from './session-clients';
+import type { Reconnect, SaidStep } from './session-words';
 
 /** What was heard of one command: a line for each packet. */
 export type Heard = readonly string[];
@@ -14,7 +13,7 @@ export type Heard = readonly string[];
 interface Open {
   readonly client: RawClient;
   readonly reader: ReplyReader;
-  /** Of statements that were prepared, in order. */
+  /** Of statements that were prepared, by their names. */
   readonly ids: number[];
   /** FOUND_ROWS() tells of its own SELECTs. */
   counted: boolean;
@@ -34,7 +33,8 @@ export class PlayedSession {
 
   constructor(
     private readonly path: string,
-    private readonly capabilities: string,
+    private readonly kind: ClientKind,
+    private readonly hasTls: boolean,
   ) {}
 
   get stands(): boolean {
@@ -53,13 +53,14 @@ export class PlayedSession {
   }
 
   private async begin(): Promise<Heard> {
-    const set = capabilitySet(this.capabilities);
-    const client = await RawClient.connect(this.path, [], set);
+    const login = loginOf(this.kind, this.hasTls);
+    const client = await RawClient.connect(this.path, [], login).catch((error: unknown) => String(error));
+    if (typeof client === 'string') return [client];
     const greeting = decodeGreeting(client.greeting);
     const reader = new ReplyReader(
       client,
-      set.capabilities & greeting.capabilities,
-      set.mariaDbCapabilities & greeting.mariaDbCapabilities,
+      (login.capabilities ?? 0) & greeting.capabilities,
+      (login.mariaDbCapabilities ?? 0) & greeting.mariaDbCapabilities,
     );
     this.open = { client, reader, ids: [], counted: false };
     // Not its number: a login over another connection than was shown takes two packets more.
@@ -71,7 +72,7 @@ export class PlayedSession {
     this.open = null;
     if (open === null) return [];
     if (how === 'quit') {
-      open.client.send(frame(Buffer.of(1)));
+      open.client.socket.writeCommands([frame(Buffer.of(1))]);
       await open.client.until(() => open.client.ended || open.client.closed);
     }
     const rest = unmasked(open.client.packets);
@@ -84,7 +85,7 @@ export class PlayedSession {
     const asks = steps.some((step) => /FOUND_ROWS/.test(step.what));
     if (asks && !open.counted) {
       for (const sql of ['SELECT 1', 'SET @counted = 1']) {
-        open.client.send(query(sql));
+        open.client.socket.writeCommands([query(sql)]);
         await open.reader.read('result', []);
       }
     }
@@ -96,7 +97,7 @@ export class PlayedSession {
     if (open === null) return ['nobody is there'];
     await this.count(steps, open);
     const payloads = steps.map((step) => step.payload(open.ids));
-    open.client.send(...payloads.map((payload) => frame(payload)));
+    open.client.socket.writeCommands(payloads.map((payload) => frame(payload)));
     const heard: string[] = [];
     for (const [at, step] of steps.entries()) {
       heard.push(...(await this.hear(step, payloads[at]?.[0] ?? 0, open)));
@@ -106,7 +107,7 @@ export class PlayedSession {
     return open.client.packets.length > 0 ? [...heard, '(more than the replies)'] : heard;
   }
 
-  private async hear(step: Step, code: number, open: Open): Promise<Heard> {
+  private async hear(step: SaidStep, code: number, open: Open): Promise<Heard> {
     const { reader, ids } = open;
     let end: string[] = [];
     try {
@@ -119,13 +120,12 @@ export class PlayedSession {
     const { packets } = reader;
     const [first] = packets;
     if (step.reply === 'prepare' && first?.payload[0] === 0) {
-      ids.push(first.payload.readUInt32LE(1));
+      ids[step.names ?? ids.length] = first.payload.readUInt32LE(1);
       this.known.add(first.payload.readUInt32LE(1));
     }
     const isRows = first !== undefined && first.payload[0] !== 0xff && first.payload[0] !== 0;
     if (isRows && /^SELECT /.test(step.what)) open.counted = true;
     if (forgetting.has(code) && end.length === 0) ids.length = 0;
-    if (code === 0x19) ids.pop();
     const steady = packets.map(withoutIndexFlags);
     const lines = step.mask?.apply(steady) ?? unmasked(steady);
     return [...lines.map((line) => withoutIds(line, this.known)), ...end];

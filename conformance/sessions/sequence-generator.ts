@@ -1,10 +1,11 @@
 import { Chance } from '../fuzz/chance';
-import { type Deed, type Reconnect, scenes, stepOf, type Words } from './session-scenes';
+import { type ClientKind, clientsOf } from './session-clients';
+import { type SceneName, sceneNames, scenes, stepOf } from './session-scenes';
 import { countedWrites, plainReads, reads, writes } from './session-texts';
-import type { Step } from '../wire/exchanges/exchange';
+import type { Deed, Reconnect, SaidStep, Words } from './session-words';
 
 /** Commands that go out in one segment: mostly one. */
-export type Said = readonly Step[];
+export type Said = readonly SaidStep[];
 
 /** What one of the sessions says, or that this one ends and another one begins in its place. */
 export interface Command {
@@ -15,8 +16,8 @@ export interface Command {
 /** What some sessions do one after another, command by command. */
 export interface Sequence {
   readonly seed: number;
-  /** Of each session: a name of capabilitySets. */
-  readonly capabilities: readonly string[];
+  /** Of each session. */
+  readonly clients: readonly ClientKind[];
   /** The tables are replicated: keys come with the statements, or from the site. */
   readonly replicated: boolean;
   readonly commands: readonly Command[];
@@ -34,19 +35,8 @@ const beginnings = [
   'SET autocommit = 1',
 ];
 
-const clients = [
-  'plain',
-  'plain',
-  'eofless',
-  'tracking',
-  'eofless tracking',
-  'found rows',
-  'mariadb',
-  'files, eofless',
-];
-
-/** Equal seeds make equal sequences. */
-export function sequenceOf(seed: number, length: number): Sequence {
+/** Equal seeds make equal sequences. `form`: these, beside what all do. */
+export function sequenceOf(seed: number, length: number, form: SceneName | null = null): Sequence {
   const chance = new Chance(seed);
   const replicated = chance.oneIn(2);
   const repeated = Array.from({ length: 3 + chance.below(5) }, () => chance.of(reads)(chance));
@@ -57,29 +47,30 @@ export function sequenceOf(seed: number, length: number): Sequence {
     if (chance.oneIn(2)) return chance.of(favoured);
     return chance.of(replicated || !chance.oneIn(5) ? writes : countedWrites)(chance);
   };
-  const words: Words = { chance, read, write };
-  const names = Object.keys(scenes) as (keyof typeof scenes)[];
-  const chosen = Array.from({ length: 1 + chance.below(4) }, () => chance.of(names));
+  const chosen = Array.from({ length: 1 + chance.below(4) }, () => form ?? chance.of(sceneNames));
   if (chance.oneIn(3)) chosen.push('reconnects');
   if (chance.oneIn(4)) chosen.push('transaction', 'transaction');
-  const capabilities = Array.from({ length: 2 + chance.below(2) }, () => chance.of(clients));
-  if (!chance.oneIn(4)) capabilities.fill(capabilities[0] ?? 'plain');
+  const clients = clientsOf(chance);
+  const words = clients.map((): Words => ({ chance, read, write, statements: [] }));
   const first = chance.of(beginnings);
-  const commands = first === null ? [] : capabilities.map((_, who) => command(who, first));
+  const commands = first === null ? [] : clients.map((_, who) => command(who, first));
   while (commands.length < length) {
-    const who = chance.below(capabilities.length);
+    const who = chance.below(clients.length);
+    const own = words[who];
+    if (own === undefined) throw new RangeError('nobody says it');
     const scene = scenes[chance.oneIn(2) ? 'read' : chance.oneIn(3) ? 'write' : chance.of(chosen)];
-    const deeds = scene(words);
-    if (deeds.some(waitsForOthers)) commands.push(...quiet(capabilities.length, who));
+    const deeds = scene(own);
+    if (deeds.some(waitsForOthers)) commands.push(...quiet(clients.length, who));
     const interleaved = deeds.length > 1 && chance.oneIn(3) && !deeds.some(waitsForOthers);
-    if (deeds.length > 1 && chance.oneIn(8) && deeds.every(isText)) commands.push({ who, what: deeds.map(stepOf) });
+    if (deeds.length > 1 && chance.oneIn(8) && deeds.every(mayGoTogether))
+      commands.push({ who, what: deeds.map(stepOf) });
     else
       for (const deed of deeds) {
         commands.push(command(who, deed));
-        if (interleaved && chance.oneIn(2)) commands.push(...meanwhile(words, capabilities.length));
+        if (interleaved && chance.oneIn(2)) commands.push(...meanwhile(own, clients.length));
       }
   }
-  return { seed, capabilities, replicated, commands };
+  return { seed, clients, replicated, commands };
 }
 
 /** What another session does in the middle of a scene. */
@@ -98,7 +89,7 @@ function command(who: number, deed: Deed): Command {
 function waitsForOthers(deed: Deed): boolean {
   return (
     typeof deed === 'string' &&
-    /^(ALTER|RENAME|TRUNCATE|CREATE|DROP|LOCK|FLUSH|ANALYZE|OPTIMIZE|EXECUTE IMM)/.test(deed)
+    /^(ALTER|RENAME|TRUNCATE|CREATE|DROP|LOCK|FLUSH|ANALYZE|OPTIMIZE|EXECUTE IMM|BEGIN NOT ATOMIC CREATE)/.test(deed)
   );
 }
 
@@ -117,6 +108,8 @@ export function textOf({ what }: Command): string {
   return 'how' in what ? `(${what.how}, and connects again)` : what.map((step) => step.what).join(' | ');
 }
 
-function isText(deed: Deed): deed is string {
-  return typeof deed === 'string';
+/** It needs nothing that comes back of those before it. */
+function mayGoTogether(deed: Deed): deed is string | SaidStep {
+  if (typeof deed === 'string') return true;
+  return !('how' in deed) && deed.names === undefined && deed.reply !== 'authentication' && deed.files.length === 0;
 }

@@ -1,8 +1,9 @@
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import { findServer } from '../../site/lab/find-server';
 import { report } from '../bench/report';
 import { wholeNumberFrom } from '../whole-number';
 import { runSessions, toldOf } from './session-run';
+import { type SceneName, sceneNames } from './session-scenes';
 import { TwinSessions } from './twin-sessions';
 
 /** `npm run conformance:sessions`: random sessions, direct and proxied, byte for byte. */
@@ -17,6 +18,7 @@ interface Flags {
   readonly length: number;
   readonly quick?: boolean;
   readonly json?: string;
+  readonly form?: SceneName;
 }
 
 async function main(flags: Flags): Promise<boolean> {
@@ -25,7 +27,7 @@ async function main(flags: Flags): Promise<boolean> {
     process.stderr.write('a MariaDB server is needed: apt-get install mariadb-server, or name one in MYSQLD\n');
     return false;
   }
-  const { seed, length } = flags;
+  const { seed, length, form = null } = flags;
   const sequences = flags.count ?? (flags.quick === true ? QUICK : FULL);
   const progress = (done: number, hits: number): void => {
     const line = `${done} of ${sequences} sequences, ${hits} hits`;
@@ -34,7 +36,7 @@ async function main(flags: Flags): Promise<boolean> {
   };
   const twins = await TwinSessions.start(binary);
   try {
-    const result = await runSessions(twins, { seed, sequences, length, progress });
+    const result = await runSessions(twins, { seed, sequences, length, form, progress });
     const { commands, hits, reused, findings, unsteady, explained } = result;
     const row = { sequences: result.sequences, commands, hits, 'used connections': reused, unsteady: unsteady.length };
     report(`Random sessions direct and proxied, seed ${seed}`, [{ ...row, differing: findings.length }], flags.json);
@@ -45,7 +47,7 @@ async function main(flags: Flags): Promise<boolean> {
       process.stdout.write(`\nnot the same each time; the last commands before it\n${last}\n`);
     }
     for (const finding of findings) {
-      const again = `npm run conformance:sessions -- --count 1 --length ${length} --seed ${finding.sequence.seed}`;
+      const again = `npm run conformance:sessions -- --count 1 --length ${length} --seed ${finding.sequence.seed}${form === null ? '' : ` --form ${form}`}`;
       process.stdout.write(`\n${toldOf(finding)}\n  rerun: ${again}\n`);
     }
     for (const error of twins.errors) process.stdout.write(`the proxy failed: ${error}\n`);
@@ -64,6 +66,7 @@ const command = new Command('conformance:sessions')
   .option('--seed <n>', 'what is said', wholeNumberFrom(-0x80000000), Math.floor(Math.random() * 1e6))
   .option('--count <n>', `sequences; default ${FULL}. One: of just this seed`, wholeNumberFrom(1))
   .option('--length <n>', 'commands of each, about', wholeNumberFrom(1), LENGTH)
+  .addOption(new Option('--form <name>', 'beside what all sequences do, this only').choices(sceneNames))
   .option('--quick', `${QUICK} sequences`)
   .option('--json <file>', 'write the table there');
 

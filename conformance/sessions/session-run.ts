@@ -1,5 +1,7 @@
 import { caseSeed } from '../fuzz/chance';
 import { type Command, sequenceOf, type Sequence, textOf } from './sequence-generator';
+import { kindText } from './session-clients';
+import type { SceneName } from './session-scenes';
 import type { Outcome, TwinSessions } from './twin-sessions';
 import { explanationOf, type Explanation } from './explained';
 
@@ -28,6 +30,8 @@ export interface RunOptions {
   readonly sequences: number;
   /** Commands of one sequence, about. */
   readonly length: number;
+  /** Beside what all sequences do, these only. */
+  readonly form?: SceneName | null;
   /** No more are looked for. */
   readonly findingsMax?: number;
   /** What is found is left as long as it is. */
@@ -46,7 +50,7 @@ export async function runSessions(twins: TwinSessions, options: RunOptions): Pro
   const [hits, reused] = [twins.hits, twins.reused];
   let [done, commands] = [0, 0];
   for (; done < sequences && findings.length < findingsMax; done++) {
-    const sequence = sequenceOf(sequences === 1 ? seed : caseSeed(seed, done), length);
+    const sequence = sequenceOf(sequences === 1 ? seed : caseSeed(seed, done), length, options.form);
     commands += sequence.commands.length;
     const found = await differenceOf(twins, sequence);
     if (found !== null) {
@@ -104,14 +108,15 @@ async function shrunk(twins: TwinSessions, finding: Finding): Promise<Finding> {
 
 /** For people: who says what, and how the last one differs. */
 export function toldOf({ sequence, at, direct, proxied }: Finding): string {
-  const { seed, capabilities, replicated, commands } = sequence;
+  const { seed, clients, replicated, commands } = sequence;
   const lines = commands.map((command) => {
     const { who } = command;
-    return `  ${'abc'[who] ?? who} ${capabilities[who]}: ${textOf(command)}`;
+    return `  ${'abc'[who] ?? who}: ${textOf(command)}`;
   });
   const where = at >= commands.length ? 'what is left in the tables' : 'the last reply';
   return [
     `seed ${seed}, ${replicated ? 'replicated' : 'not replicated'}`,
+    ...clients.map((kind, who) => `  ${'abc'[who] ?? who} is ${kindText(kind)}`),
     ...lines,
     `  ${where}, direct:`,
     ...direct.map(readable),

@@ -1,39 +1,9 @@
-import type { Chance } from '../fuzz/chance';
-import {
-  closeStatement,
-  execute,
-  fetchRows,
-  initDb,
-  parameter,
-  ping,
-  prepare,
-  query,
-  raw,
-  resetConnection,
-  resetStatement,
-  type Step,
-} from '../wire/exchanges/exchange';
-import { scramble } from '../wire/exchanges/masks';
+import { query } from '../wire/exchanges/exchange';
+import { commands, loads } from './command-scenes';
+import { preparedBinary } from './prepared-scenes';
 import { definitions, settings } from './session-settings';
-import { tables } from './session-tables';
 import { failing, lookingBack, type Text } from './session-texts';
-
-/** The session ends, and another one begins in its place. `how`: with COM_QUIT, or without a word. */
-export interface Reconnect {
-  readonly how: 'quit' | 'gone';
-}
-
-/** What one session does next: a text, a command, or its end. */
-export type Deed = string | Step | Reconnect;
-
-/** What a sequence is made of. */
-export interface Words {
-  readonly chance: Chance;
-  /** A SELECT of those that this sequence repeats. */
-  read(): string;
-  /** A statement that changes rows. */
-  write(): string;
-}
+import type { Deed, SaidStep, Words } from './session-words';
 
 type Scene = (words: Words) => Deed[];
 
@@ -116,11 +86,22 @@ function temporary(words: Words): Deed[] {
     `CREATE TEMPORARY TABLE ${table} SELECT * FROM words WHERE id < 3`,
     `CREATE TEMPORARY TABLE ${table} LIKE plain`,
     'CALL hides()',
+    `CREATE OR REPLACE TEMPORARY TABLE ${table} (id INT, n INT, g INT AS (n * 3), w CHAR(4) DEFAULT 'x')`,
+    'CREATE TEMPORARY TABLE evens (id INT, w VARCHAR(5), n INT)',
+    'CREATE TEMPORARY TABLE second.words AS SELECT 9 AS id, 9 AS n',
+    'CREATE TEMPORARY SEQUENCE numbers START 700',
+    `BEGIN NOT ATOMIC CREATE TEMPORARY TABLE ${table} (id INT, n INT); END`,
+    `EXECUTE IMMEDIATE 'CREATE TEMPORARY TABLE ${table} (id INT, n INT)'`,
   ]);
   const drop = chance.of([
     `DROP TEMPORARY TABLE IF EXISTS ${table}`,
     `DROP TABLE IF EXISTS ${table}`,
     'CALL unhides()',
+    `ALTER TABLE ${table} RENAME TO mine2`,
+    `RENAME TABLE ${table} TO mine3`,
+    'DROP TEMPORARY TABLE IF EXISTS evens, numbers, second.words',
+    'DROP TEMPORARY SEQUENCE IF EXISTS numbers',
+    `TRUNCATE ${table}`,
   ]);
   const between = [`INSERT INTO ${table} (id, n) VALUES (1, 5), (2, 6)`, `SELECT * FROM ${table}`, words.read()];
   return [make, ...between, ...several(words, 3, statement), drop, words.read(), words.read()];
@@ -169,38 +150,6 @@ function preparedTexts(words: Words): Deed[] {
   ];
 }
 
-/** By commands. */
-function preparedBinary(words: Words): Deed[] {
-  const { chance } = words;
-  const rest = chance.of([[closeStatement()], [resetStatement(), execute()], []]);
-  const values = [parameter.int(1 + chance.below(6))];
-  switch (chance.below(4)) {
-    case 0:
-      return [prepare(words.read()), execute(), statement(words), execute(), ...rest];
-    case 1:
-      return [
-        prepare('SELECT id, w, n FROM words WHERE id >= ? ORDER BY id'),
-        execute(values, { cursor: true }),
-        fetchRows(1),
-        statement(words),
-        fetchRows(2),
-        fetchRows(9),
-        ...rest,
-      ];
-    case 2:
-      return [
-        prepare('UPDATE words SET n = n + 1 WHERE id = ?'),
-        execute(values),
-        words.read(),
-        execute(values, { typesKnown: true }),
-        words.read(),
-        ...rest,
-      ];
-    default:
-      return [prepare(words.write()), execute(), words.read(), ...rest];
-  }
-}
-
 function multi(words: Words): Deed[] {
   const parts = [...several(words, 3, statement), ...(words.chance.oneIn(4) ? [some(words, settings)] : [])];
   return [[...parts, words.read()].join('; '), ...(words.chance.oneIn(2) ? [some(words, lookingBack)] : [])];
@@ -221,6 +170,19 @@ const calls = [
   'HANDLER words OPEN; HANDLER words READ FIRST; HANDLER words CLOSE',
   'DO twice(4), 1 / 0',
   'EXECUTE IMMEDIATE "SELECT 1; SELECT 2"',
+  'BEGIN NOT ATOMIC FOR i IN 1..3 DO UPDATE words SET n = i WHERE id = i; END FOR; SELECT n FROM words ORDER BY id; END',
+  'SELECT SETVAL(numbers, 50), NEXTVAL(numbers)',
+  'CALL changes()',
+  'CALL opens()',
+  'CALL sets(@v); SELECT @v; SHOW WARNINGS',
+  'CALL results(); CALL warns(); SHOW COUNT(*) ERRORS',
+  'KILL QUERY CONNECTION_ID()',
+  'SELECT n FROM words WHERE id = 1 FOR UPDATE NOWAIT',
+  'SELECT n FROM words ORDER BY id LIMIT 2 FOR UPDATE SKIP LOCKED',
+  'SET STATEMENT max_statement_time = 90, sql_mode = "ANSI" FOR SELECT n FROM words WHERE id = 1',
+  'SET STATEMENT sql_select_limit = 1 FOR CALL results()',
+  'EXPLAIN EXTENDED SELECT id FROM evens',
+  'WITH a AS (SELECT NEXTVAL(numbers) AS v) SELECT v FROM a',
 ];
 
 const shows = [
@@ -238,33 +200,6 @@ const shows = [
   'CHECKSUM TABLE words',
   "SELECT table_name FROM information_schema.tables WHERE table_schema = 'app' ORDER BY 1",
 ];
-
-/** An empty answer, which only an account without password may give. */
-const changeUser = (schema: string, charset: number): Step =>
-  raw(
-    0x11,
-    'authentication',
-    Buffer.from(`wazi\0\0${schema}\0${String.fromCharCode(charset)}\0mysql_native_password\0`, 'latin1'),
-    { mask: scramble },
-  );
-
-function commands({ chance }: Words): Deed[] {
-  switch (chance.below(8)) {
-    case 0:
-    case 1:
-      return [ping()];
-    case 2:
-      return [initDb(chance.of(['app', 'app', 'second', 'hakuna', 'information_schema']))];
-    case 3:
-      return [raw(0x04, 'columns', `${chance.of(tables)}\0${chance.of(['', 'n', '%'])}`)];
-    case 4:
-      return [raw(0x1b, 'packet', Buffer.from([chance.below(2), 0]))];
-    case 5:
-      return [changeUser(chance.of(['app', 'second', '']), chance.of([45, 8]))];
-    default:
-      return [resetConnection()];
-  }
-}
 
 function reconnects({ chance }: Words): Deed[] {
   return [{ how: chance.oneIn(4) ? 'gone' : 'quit' }];
@@ -291,11 +226,15 @@ export const scenes = {
   calls: ({ chance }) => [chance.of(calls)],
   shows: ({ chance }) => [chance.of(shows)],
   commands,
+  loads,
   reconnects,
   definitions: one(definitions),
 } as const satisfies Readonly<Record<string, Scene>>;
 
+export type SceneName = keyof typeof scenes;
+export const sceneNames = Object.keys(scenes) as readonly SceneName[];
+
 /** A text is a COM_QUERY. */
-export function stepOf(deed: string | Step): Step {
+export function stepOf(deed: string | SaidStep): SaidStep {
   return typeof deed === 'string' ? query(deed) : deed;
 }

@@ -1,14 +1,18 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { type Connection, createConnection, type RowDataPacket } from 'mysql2/promise';
 import { ReadCache } from '../../proxy/cache/read-cache';
 import { TableVersions } from '../../proxy/cache/table-versions';
 import { zeroCounters } from '../../proxy/zero-counters';
 import { InformationSchemaCatalog } from '../../site/catalog';
 import type { ServerBinary } from '../../site/lab/find-server';
+import { makeCertificate, opensslAvailable } from '../wire/certificate';
 import { until } from '../replication/test-sites';
 import { FIRST_KEY } from '../wire/exchanges/first-key';
 import { SequentialKeys } from '../wire/exchanges/sequential-keys';
 import { type ProxiedServer, startProxiedServer } from '../wire/proxied-server';
-import { redefines, type Sequence } from './sequence-generator';
+import { redefines, type Sequence, textOf } from './sequence-generator';
 import { accountsSql, rowsSql, tables, tablesSql } from './session-tables';
 import { type Heard, PlayedSession } from './played-session';
 
@@ -41,6 +45,8 @@ export class TwinSessions {
   }
 
   static async start(binary: ServerBinary): Promise<TwinSessions> {
+    const certificateDir = mkdtempSync(join(tmpdir(), 'duara-sessions-'));
+    const certificate = opensslAvailable() ? makeCertificate(certificateDir) : null;
     const board = TableVersions.create();
     board.setCaptureHealthy(true);
     const counters = zeroCounters();
@@ -50,7 +56,14 @@ export class TwinSessions {
       if (reader.root === null) throw new Error('not started');
       return (await reader.root.query<RowDataPacket[]>(sql, [...values]))[0];
     };
-    const parts: Parts = { board, counters, keys, catalog: null, isReplicated: () => false };
+    const parts: Parts = {
+      board,
+      counters,
+      keys,
+      catalog: null,
+      isReplicated: () => false,
+      hasTls: certificate !== null,
+    };
     const catalog = new InformationSchemaCatalog({
       query,
       isReplicated: (schema) => schema === 'app' && parts.isReplicated(),
@@ -68,11 +81,13 @@ export class TwinSessions {
           idle,
         },
         sharedDefaults: board,
+        tls: certificate === null ? null : { ...certificate, ca: null, required: false },
       },
       // Whoever meets a lock does not wait for it: one row's not at all, a table's for a second.
       extra: [
         ...['--log-bin-trust-function-creators=1', '--innodb-lock-wait-timeout=0', '--lock-wait-timeout=1'],
         ...['--innodb-stats-auto-recalc=0', '--innodb-stats-persistent=0', '--character-set-server=utf8mb4'],
+        ...(certificate === null ? [] : [`--ssl-cert=${certificate.certFile}`, `--ssl-key=${certificate.keyFile}`]),
       ],
     });
     const connect = async (): Promise<Connection> => {
@@ -84,7 +99,13 @@ export class TwinSessions {
     reader.root = await connect();
     const root = await connect();
     await root.query(accountsBefore + accountsSql);
-    return new TwinSessions(site, root, { ...parts, stop: () => reader.root?.destroy() });
+    return new TwinSessions(site, root, {
+      ...parts,
+      stop: () => {
+        reader.root?.destroy();
+        rmSync(certificateDir, { recursive: true, force: true });
+      },
+    });
   }
 
   /** SELECTs answered from memory so far. */
@@ -107,7 +128,7 @@ export class TwinSessions {
     await this.renew(sequence.replicated);
     this.redefined = sequence.commands.some(redefines);
     const path = proxied ? this.site.proxySocket : this.site.server.socket;
-    const sessions = sequence.capabilities.map((name) => new PlayedSession(path, name));
+    const sessions = sequence.clients.map((kind) => new PlayedSession(path, kind, this.parts.hasTls));
     const heard: Heard[] = [];
     try {
       for (const { who, what } of sequence.commands) {
@@ -117,6 +138,8 @@ export class TwinSessions {
         if ('how' in what || !session.stands) await this.gone(sessions);
       }
       for (const session of sessions) heard.push(await session.does({ how: 'quit' }));
+    } catch (error) {
+      throw new Error(saidSoFar(sequence, heard.length), { cause: error });
     } finally {
       for (const session of sessions) session.destroy();
     }
@@ -179,6 +202,13 @@ interface Parts {
   catalog: InformationSchemaCatalog | null;
   isReplicated: () => boolean;
   readonly stop?: () => void;
+  readonly hasTls: boolean;
 }
 
 const accountsBefore = 'CREATE DATABASE IF NOT EXISTS second;';
+
+/** For people: where a sequence stands. */
+function saidSoFar({ seed, commands }: Sequence, count: number): string {
+  const last = commands.slice(Math.max(0, count - 8), count);
+  return [`seed ${seed}, command ${count}, the last ones:`, ...last.map((c) => `  ${c.who}: ${textOf(c)}`)].join('\n');
+}
