@@ -70,6 +70,10 @@ export function loads(words: Words): Deed[] {
   };
   const other = chance.of(['', '; SELECT 1', '; SHOW WARNINGS', `; ${words.read()}`]);
   const texts = Array.from({ length: count }, load).join('; ');
+  if (chance.oneIn(4)) {
+    const sql = "LOAD DATA LOCAL INFILE 'faili' INTO TABLE keyed FIELDS TERMINATED BY ',' (@x, w, @y)";
+    return [query(sql, { files: [file(chance, true)] }), chance.of(['SELECT LAST_INSERT_ID()', words.read()])];
+  }
   if (chance.oneIn(5)) {
     const sql = `LOAD DATA LOCAL INFILE 'faili' INTO TABLE words FIELDS TERMINATED BY ',' OPTIONALLY ENCLOSED BY '"' IGNORE 1 LINES`;
     return [query(sql, { files: [file(chance, true)] }), words.read()];

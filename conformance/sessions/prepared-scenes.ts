@@ -14,6 +14,7 @@ import {
   resetStatement,
   type Step,
 } from '../wire/exchanges/exchange';
+import { keyedStatements } from './keyed-texts';
 import type { Deed, Words } from './session-words';
 
 /** Statements by commands: COM_STMT_PREPARE and all that goes with it. */
@@ -132,7 +133,9 @@ const texts: readonly (readonly [string, number])[] = [
 export function preparedBinary(words: Words): Deed[] {
   const { chance, statements } = words;
   const [known] = statements.length > 0 && chance.oneIn(3) ? [chance.of(statements)] : [];
-  const [text, parameters] = chance.oneIn(3) ? [chance.oneIn(2) ? words.read() : words.write(), 0] : chance.of(texts);
+  const [text, parameters] = chance.oneIn(3)
+    ? [chance.oneIn(2) ? words.read() : words.write(), 0]
+    : chance.of(chance.oneIn(4) ? keyedStatements : texts);
   const statement = known ?? { name: statements.length, parameters, cursor: !text.includes('RETURNING'), kinds: null };
   const deeds: Deed[] = [];
   if (known === undefined) {

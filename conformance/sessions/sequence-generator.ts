@@ -1,5 +1,6 @@
 import { Chance } from '../fuzz/chance';
 import { type ClientKind, clientsOf } from './session-clients';
+import { keyedReads, keyedWrites } from './keyed-texts';
 import { type SceneName, sceneNames, scenes, stepOf } from './session-scenes';
 import { countedWrites, plainReads, reads, writes } from './session-texts';
 import type { Deed, Reconnect, SaidStep, Words } from './session-words';
@@ -39,12 +40,15 @@ const beginnings = [
 export function sequenceOf(seed: number, length: number, form: SceneName | null = null): Sequence {
   const chance = new Chance(seed);
   const replicated = chance.oneIn(2);
-  const repeated = Array.from({ length: 3 + chance.below(5) }, () => chance.of(reads)(chance));
+  const repeated = Array.from({ length: 3 + chance.below(5) }, () =>
+    chance.of(chance.oneIn(5) ? keyedReads : reads)(chance),
+  );
   const often = Array.from({ length: 3 }, () => chance.of(plainReads)(chance));
   const read = (): string => chance.of(chance.oneIn(2) ? often : repeated);
   const favoured = Array.from({ length: 4 }, () => chance.of(writes.slice(0, FREQUENT_WRITES))(chance));
   const write = (): string => {
     if (chance.oneIn(2)) return chance.of(favoured);
+    if (chance.oneIn(3)) return chance.of(keyedWrites)(chance);
     return chance.of(replicated || !chance.oneIn(5) ? writes : countedWrites)(chance);
   };
   const chosen = Array.from({ length: 1 + chance.below(4) }, () => form ?? chance.of(sceneNames));

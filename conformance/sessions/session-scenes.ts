@@ -1,5 +1,6 @@
 import { query } from '../wire/exchanges/exchange';
 import { commands, loads } from './command-scenes';
+import { keyedReads, keyedWrites } from './keyed-texts';
 import { preparedBinary } from './prepared-scenes';
 import { definitions, settings } from './session-settings';
 import { failing, lookingBack, type Text } from './session-texts';
@@ -229,6 +230,11 @@ export const scenes = {
   loads,
   reconnects,
   definitions: one(definitions),
+  keyed: (words) => [
+    ...several(words, 2, (w) => some(w, keyedWrites)),
+    some(words, lookingBack),
+    some(words, keyedReads),
+  ],
 } as const satisfies Readonly<Record<string, Scene>>;
 
 export type SceneName = keyof typeof scenes;

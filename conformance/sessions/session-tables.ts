@@ -1,19 +1,27 @@
+import { firstKeyOf, keyedTables } from './site-keys';
+
+const counters = keyedTables
+  .filter((table) => table !== 'key_log')
+  .map((table) => `ALTER TABLE ${table} AUTO_INCREMENT = ${firstKeyOf(table)};`)
+  .join(' ');
+
 /** The rows that a sequence begins with. Counters stand where they stood, too. */
 export const rowsSql = `
 USE app; SET foreign_key_checks = 0;
-DELETE FROM words; DELETE FROM other; DELETE FROM plain; TRUNCATE counted; DELETE FROM made; DELETE FROM versioned;
+DELETE FROM words; DELETE FROM other; DELETE FROM plain; DELETE FROM counted; DELETE FROM keyed; DELETE FROM kept; DELETE FROM key_log; DELETE FROM made; DELETE FROM versioned;
 DELETE HISTORY FROM versioned; DELETE FROM log; DELETE FROM traced; DELETE FROM child; DELETE FROM parent; DELETE FROM second.words;
 INSERT INTO words VALUES (1, 'moja', 1), (2, 'mbili', 2), (3, 'tatu é', 3), (4, 'nne', 4), (5, NULL, NULL);
 INSERT INTO other VALUES (1, 10, '2024-02-29 12:00:00', 1.50), (2, 20, '2024-05-01 00:00:00', 2.25), (3, 20, NULL, NULL);
 INSERT INTO plain VALUES (1, 1), (2, 2);
 INSERT INTO counted VALUES (1, 100);
+INSERT INTO keyed VALUES (7, 'saba'), (9, 'tisa');
 INSERT INTO made (id, a) VALUES (1, 1), (2, 2);
 INSERT INTO versioned VALUES (1, 1), (2, 2);
 INSERT INTO traced VALUES (1, 1), (2, 2);
 INSERT INTO parent VALUES (1, 1), (2, 2);
 INSERT INTO child VALUES (1, 1), (2, 2), (3, 1);
 INSERT INTO second.words VALUES (1, 'pili', 101), (2, 'nyingine', 102);
-ALTER SEQUENCE numbers RESTART 1; ALTER TABLE counted AUTO_INCREMENT = 2; SET foreign_key_checks = 1;
+ALTER SEQUENCE numbers RESTART 1; ${counters} SET foreign_key_checks = 1;
 `;
 
 /** What sessions find: tables of all kinds and what stands on them. Rows come behind. */
@@ -24,6 +32,11 @@ CREATE TABLE words (id INT PRIMARY KEY, w VARCHAR(20), n INT);
 CREATE TABLE other (id INT PRIMARY KEY, n INT, day DATETIME, price DECIMAL(8,2));
 CREATE TABLE plain (id INT PRIMARY KEY, n INT) ENGINE = MyISAM;
 CREATE TABLE counted (id BIGINT AUTO_INCREMENT PRIMARY KEY, n INT UNIQUE);
+CREATE TABLE keyed (id BIGINT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY, w VARCHAR(20));
+CREATE TABLE kept (n INT, id BIGINT AUTO_INCREMENT, KEY (id)) ENGINE = MyISAM;
+CREATE TABLE key_log (id BIGINT, at INT DEFAULT 0);
+CREATE TRIGGER logged AFTER INSERT ON keyed FOR EACH ROW INSERT INTO key_log VALUES (NEW.id, CHAR_LENGTH(NEW.w));
+CREATE VIEW shown AS SELECT id, w FROM keyed;
 CREATE TABLE made (id INT PRIMARY KEY, a INT, b INT AS (a * 2) PERSISTENT, c VARCHAR(20) AS (CONCAT('x', a)) VIRTUAL);
 CREATE TABLE versioned (id INT PRIMARY KEY, n INT) WITH SYSTEM VERSIONING;
 CREATE TABLE traced (id INT PRIMARY KEY, n INT);
@@ -63,6 +76,7 @@ CREATE PROCEDURE sets(OUT v INT) BEGIN SET v = 7, sql_select_limit = 2; END;
 
 export const tables = [
   ...['words', 'other', 'plain', 'counted', 'made', 'versioned', 'traced', 'log', 'parent', 'child', 'evens', 'sums'],
+  ...['keyed', 'kept', 'key_log', 'shown'],
 ];
 
 /** As whom sessions log in, and whom they change to. The second has no password: see `changeUser`. */

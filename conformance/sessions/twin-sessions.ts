@@ -6,15 +6,15 @@ import { ReadCache } from '../../proxy/cache/read-cache';
 import { TableVersions } from '../../proxy/cache/table-versions';
 import { zeroCounters } from '../../proxy/zero-counters';
 import { InformationSchemaCatalog } from '../../site/catalog';
+import { smallestKey } from '../../site/smallest-key';
 import type { ServerBinary } from '../../site/lab/find-server';
 import { makeCertificate, opensslAvailable } from '../wire/certificate';
 import { until } from '../replication/test-sites';
-import { FIRST_KEY } from '../wire/exchanges/first-key';
-import { SequentialKeys } from '../wire/exchanges/sequential-keys';
 import { type ProxiedServer, startProxiedServer } from '../wire/proxied-server';
 import { redefines, type Sequence, textOf } from './sequence-generator';
 import { accountsSql, rowsSql, tables, tablesSql } from './session-tables';
 import { type Heard, PlayedSession } from './played-session';
+import { CountedKeys, keyedTables, KeyNames } from './site-keys';
 
 /** As a site keeps them, but a login is remembered for longer, so that a slow machine remembers it too. */
 const idle = { connectionsMax: 4, idleMs: 600_000, lifeMs: 600_000, rememberMs: 600_000 };
@@ -50,7 +50,7 @@ export class TwinSessions {
     const board = TableVersions.create();
     board.setCaptureHealthy(true);
     const counters = zeroCounters();
-    const keys = new SequentialKeys(FIRST_KEY);
+    const keys = new CountedKeys();
     const reader: { root: Connection | null } = { root: null };
     const query = async (sql: string, values: readonly unknown[] = []): Promise<RowDataPacket[]> => {
       if (reader.root === null) throw new Error('not started');
@@ -78,6 +78,7 @@ export class TwinSessions {
           catalog,
           counters,
           keys,
+          smallestKey: smallestKey(query),
           idle,
         },
         sharedDefaults: board,
@@ -130,11 +131,12 @@ export class TwinSessions {
     const path = proxied ? this.site.proxySocket : this.site.server.socket;
     const sessions = sequence.clients.map((kind) => new PlayedSession(path, kind, this.parts.hasTls));
     const heard: Heard[] = [];
+    const names = new KeyNames();
     try {
       for (const { who, what } of sequence.commands) {
         const session = sessions[who];
         if (session === undefined) throw new Error(`nobody is session ${who}`);
-        heard.push(await session.does(what));
+        heard.push((await session.does(what)).map((line) => names.inLine(line)));
         if ('how' in what || !session.stands) await this.gone(sessions);
       }
       for (const session of sessions) heard.push(await session.does({ how: 'quit' }));
@@ -144,7 +146,7 @@ export class TwinSessions {
       for (const session of sessions) session.destroy();
     }
     await this.gone(sessions);
-    return { heard, left: await this.left() };
+    return { heard, left: names.inBytes(await this.left()) };
   }
 
   async stop(): Promise<void> {
@@ -163,6 +165,7 @@ export class TwinSessions {
     this.redefined = false;
     this.replicated = replicated;
     this.board.flushAll();
+    this.parts.keys.renew();
     if (known) return;
     this.parts.catalog?.forget();
     for (const table of tables) await this.parts.catalog?.load('app', table);
@@ -188,17 +191,21 @@ export class TwinSessions {
     const [found] = await this.root.query<RowDataPacket[]>(
       "SELECT table_name AS t FROM information_schema.tables WHERE table_schema = 'app' AND table_type = 'BASE TABLE' ORDER BY 1",
     );
-    const names = found.map(({ t }) => String(t));
+    const all = found.map(({ t }) => String(t));
+    const keyed = keyedTables.filter((name) => all.includes(name));
+    const names = all.filter((name) => !keyed.some((other) => other === name));
     if (names.length === 0) return '';
+    const rows: unknown[] = [];
+    for (const name of keyed) rows.push(name, (await this.root.query(`SELECT * FROM app.${name} ORDER BY id`))[0]);
     const [sums] = await this.root.query(`CHECKSUM TABLE ${names.map((name) => `app.${name}`).join(', ')} EXTENDED`);
-    return JSON.stringify(sums);
+    return JSON.stringify([sums, rows]);
   }
 }
 
 interface Parts {
   readonly board: TableVersions;
   readonly counters: ReturnType<typeof zeroCounters>;
-  readonly keys: SequentialKeys;
+  readonly keys: CountedKeys;
   catalog: InformationSchemaCatalog | null;
   isReplicated: () => boolean;
   readonly stop?: () => void;
