@@ -28,6 +28,8 @@ export interface Statement {
   readonly parameters: number;
   /** MariaDB 10.11 crashes on a cursor of a write with RETURNING. */
   readonly cursor: boolean;
+  /** Its results have their rows, whatever is asked for. */
+  readonly calls: boolean;
   /** Of its parameters, as sent last. */
   kinds: readonly Kind[] | null;
 }
@@ -105,6 +107,8 @@ const texts: readonly (readonly [string, number])[] = [
   ['SELECT @remembered := ?', 1],
   ['DO SLEEP(0), ?', 1],
   ['CALL results()', 0],
+  ['CALL opens()', 0],
+  ['CALL opens()', 0],
   ['CALL writes(?)', 1],
   ['CALL sets(?)', 1],
   ['CALL warns()', 0],
@@ -136,7 +140,13 @@ export function preparedBinary(words: Words): Deed[] {
   const [text, parameters] = chance.oneIn(3)
     ? [chance.oneIn(2) ? words.read() : words.write(), 0]
     : chance.of(chance.oneIn(4) ? keyedStatements : texts);
-  const statement = known ?? { name: statements.length, parameters, cursor: !text.includes('RETURNING'), kinds: null };
+  const statement = known ?? {
+    name: statements.length,
+    parameters,
+    cursor: !text.includes('RETURNING'),
+    calls: /^(CALL|BEGIN)/.test(text),
+    kinds: null,
+  };
   const deeds: Deed[] = [];
   if (known === undefined) {
     statements.push(statement);
@@ -154,7 +164,7 @@ function use(words: Words, statement: Statement): Deed[] {
   const which = statement.name;
   switch (chance.below(12)) {
     case 0:
-      return [execute(values(chance, statement), { which, cursor: statement.cursor }), ...fetches(words, which)];
+      return [opened(chance, statement), ...fetches(words, which)];
     case 1:
       return statement.parameters === 0 ? [execute([], { which })] : long(chance, statement);
     case 2:
@@ -170,6 +180,11 @@ function use(words: Words, statement: Statement): Deed[] {
     default:
       return [execute(values(chance, statement), { which })];
   }
+}
+
+function opened(chance: Chance, statement: Statement): Step {
+  const asked = execute(values(chance, statement), { which: statement.name, cursor: statement.cursor });
+  return statement.calls ? { ...asked, reply: 'result' } : asked;
 }
 
 function values(chance: Chance, statement: Statement): readonly Parameter[] {

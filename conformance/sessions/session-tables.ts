@@ -1,8 +1,8 @@
-import { firstKeyOf, keyedTables } from './site-keys';
+import { counterOf, keyedTables } from './site-keys';
 
 const counters = keyedTables
   .filter((table) => table !== 'key_log')
-  .map((table) => `ALTER TABLE ${table} AUTO_INCREMENT = ${firstKeyOf(table)};`)
+  .map((table) => `ALTER TABLE ${table} AUTO_INCREMENT = ${counterOf(table)};`)
   .join(' ');
 
 /** The rows that a sequence begins with. Counters stand where they stood, too. */

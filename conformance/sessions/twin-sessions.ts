@@ -100,13 +100,11 @@ export class TwinSessions {
     reader.root = await connect();
     const root = await connect();
     await root.query(accountsBefore + accountsSql);
-    return new TwinSessions(site, root, {
-      ...parts,
-      stop: () => {
-        reader.root?.destroy();
-        rmSync(certificateDir, { recursive: true, force: true });
-      },
-    });
+    parts.stop = () => {
+      reader.root?.destroy();
+      rmSync(certificateDir, { recursive: true, force: true });
+    };
+    return new TwinSessions(site, root, parts);
   }
 
   /** SELECTs answered from memory so far. */
@@ -131,7 +129,7 @@ export class TwinSessions {
     const path = proxied ? this.site.proxySocket : this.site.server.socket;
     const sessions = sequence.clients.map((kind) => new PlayedSession(path, kind, this.parts.hasTls));
     const heard: Heard[] = [];
-    const names = new KeyNames();
+    const names = new KeyNames(proxied && sequence.replicated);
     try {
       for (const { who, what } of sequence.commands) {
         const session = sessions[who];
@@ -208,7 +206,7 @@ interface Parts {
   readonly keys: CountedKeys;
   catalog: InformationSchemaCatalog | null;
   isReplicated: () => boolean;
-  readonly stop?: () => void;
+  stop?: () => void;
   readonly hasTls: boolean;
 }
 
