@@ -28,8 +28,6 @@ export interface Statement {
   readonly parameters: number;
   /** MariaDB 10.11 crashes on a cursor of a write with RETURNING. */
   readonly cursor: boolean;
-  /** Its results have their rows, whatever is asked for. */
-  readonly calls: boolean;
   /** Of its parameters, as sent last. */
   kinds: readonly Kind[] | null;
 }
@@ -108,7 +106,7 @@ const texts: readonly (readonly [string, number])[] = [
   ['DO SLEEP(0), ?', 1],
   ['CALL results()', 0],
   ['CALL opens()', 0],
-  ['CALL opens()', 0],
+  ['CALL moves()', 0],
   ['CALL writes(?)', 1],
   ['CALL sets(?)', 1],
   ['CALL warns()', 0],
@@ -144,7 +142,6 @@ export function preparedBinary(words: Words): Deed[] {
     name: statements.length,
     parameters,
     cursor: !text.includes('RETURNING'),
-    calls: /^(CALL|BEGIN)/.test(text),
     kinds: null,
   };
   const deeds: Deed[] = [];
@@ -164,7 +161,7 @@ function use(words: Words, statement: Statement): Deed[] {
   const which = statement.name;
   switch (chance.below(12)) {
     case 0:
-      return [opened(chance, statement), ...fetches(words, which)];
+      return [execute(values(chance, statement), { which, cursor: statement.cursor }), ...fetches(words, which)];
     case 1:
       return statement.parameters === 0 ? [execute([], { which })] : long(chance, statement);
     case 2:
@@ -180,11 +177,6 @@ function use(words: Words, statement: Statement): Deed[] {
     default:
       return [execute(values(chance, statement), { which })];
   }
-}
-
-function opened(chance: Chance, statement: Statement): Step {
-  const asked = execute(values(chance, statement), { which: statement.name, cursor: statement.cursor });
-  return statement.calls ? { ...asked, reply: 'result' } : asked;
 }
 
 function values(chance: Chance, statement: Statement): readonly Parameter[] {

@@ -136,6 +136,12 @@ const cases: readonly Case[] = [
     summary: { affectedRows: [1n, 0n] },
   },
   {
+    why: "a cursor was asked for, but it is the procedure's own: the rows follow",
+    kind: 'cursor',
+    packets: [count(1), definition, eof(cursorExists | moreResultsExist), row('a'), eof(moreResultsExist), ok()],
+    summary: { affectedRows: [1n, 0n] },
+  },
+  {
     why: 'a cursor was asked for, but the statement has none',
     kind: 'cursor',
     packets: [count(1), definition, eof(), row('a'), eof(moreResultsExist), ok()],

@@ -327,9 +327,9 @@ export class ResponseTracker {
       return;
     }
     // With a cursor the rows come by COM_STMT_FETCH. (Under deprecateEof an OK packet follows in any case.) A procedure's
-    // own cursor sets the flag too, in results whose rows do follow.
-    const cursor =
-      this.kind === 'cursor' && !this.deprecateEof && ((this.summary.status ?? 0) & ServerStatus.cursorExists) !== 0;
+    // own cursor sets the flag too, in results whose rows do follow, and which are never the last.
+    const status = (this.summary.status ?? 0) & (ServerStatus.cursorExists | ServerStatus.moreResultsExist);
+    const cursor = this.kind === 'cursor' && !this.deprecateEof && status === ServerStatus.cursorExists;
     if (cursor) this.endOfResult();
     else this.phase = rowsPhase;
   }

@@ -5,8 +5,6 @@ import { type MaskRule, statementId } from './masks';
 export type ReplyShape =
   /** OK, an error, a request for a file, or result sets. */
   | 'result'
-  /** Of a statement whose rows are asked for by COM_STMT_FETCH, if the server says so. */
-  | 'cursor'
   | 'prepare'
   /** COM_STMT_FETCH. */
   | 'rows'
@@ -134,9 +132,7 @@ export interface ExecuteOptions {
 }
 
 export function execute(parameters: readonly Parameter[] = [], options: ExecuteOptions = {}): Step {
-  const [what, reply] =
-    options.cursor === true ? (['execute with a cursor', 'cursor'] as const) : (['execute', 'result'] as const);
-  return step(what, reply, (ids) => {
+  return step(`execute ${options.cursor === true ? 'with a cursor' : ''}`, 'result', (ids) => {
     const writer = new PayloadWriter().uint8(0x17).raw(idOf(ids, options.which));
     writer.uint8(options.cursor === true ? 1 : 0).uint32(1);
     if (parameters.length > 0) {

@@ -39,8 +39,7 @@ export class ReplyReader {
         await this.next();
         break;
       case 'result':
-      case 'cursor':
-        await this.results([...files], shape === 'cursor');
+        await this.results([...files]);
         break;
       case 'prepare':
         await this.prepared();
@@ -100,19 +99,19 @@ export class ReplyReader {
     return this.deprecateEof ? packet.length < PACKET_PAYLOAD_MAX : packet.length < 9;
   }
 
-  private async results(files: (readonly Buffer[])[], hasCursor: boolean): Promise<void> {
+  private async results(files: (readonly Buffer[])[]): Promise<void> {
     let more = true;
     while (more) {
       const packet = await this.next();
       if (packet[0] === 0xff) return;
       if (packet[0] === 0xfb) this.sendFile(files.shift() ?? []);
       else if (packet[0] === 0x00) more = (okStatus(packet) & moreResults) !== 0;
-      else more = await this.resultSet(packet, hasCursor);
+      else more = await this.resultSet(packet);
     }
   }
 
   /** True when another result follows. */
-  private async resultSet(start: Buffer, hasCursor: boolean): Promise<boolean> {
+  private async resultSet(start: Buffer): Promise<boolean> {
     const reader = new PayloadReader(start);
     let columns = Number(reader.lenenc());
     if (this.metadataFlag && reader.uint8() === 0) columns = 0;
@@ -120,8 +119,8 @@ export class ReplyReader {
     if (!this.deprecateEof) {
       const eof = await this.next();
       if (eof[0] === 0xff) return false;
-      // A procedure's own cursor sets the flag too.
-      if (hasCursor && (eof.readUInt16LE(3) & cursor) !== 0) return false;
+      // A procedure's own cursor sets the flag too, but its results are never the last.
+      if ((eof.readUInt16LE(3) & (cursor | moreResults)) === cursor) return false;
     }
     return this.rows();
   }
