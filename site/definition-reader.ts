@@ -6,6 +6,7 @@ import {
   type DefinitionRows,
   definitionOf,
   definitionsOf,
+  refusedWhereLocked,
   viewText,
 } from './definition-questions';
 import { tableInfo } from './table-info';
@@ -22,7 +23,11 @@ export class DefinitionReader {
   /** Read once for all tables. */
   private cascades: Promise<Cascades> | null = null;
 
-  constructor(private readonly options: DefinitionReaderOptions) {}
+  private readonly query: Query;
+
+  constructor(private readonly options: DefinitionReaderOptions) {
+    this.query = refusedWhereLocked(options.query);
+  }
 
   /** There was DDL. */
   forget(): void {
@@ -31,14 +36,14 @@ export class DefinitionReader {
 
   /** null: there is no such table. */
   async one(name: FullName): Promise<TableInfo | null> {
-    const { query } = this.options;
+    const { query } = this;
     const [rows, cascades] = await Promise.all([definitionOf(query, name), this.readCascades()]);
     return rows === null ? null : this.described(name, rows, cascades, (view) => viewText(query, view));
   }
 
   /** The tables and views of a schema; null: there are more than `max`. */
   async schema(schema: string, max: number): Promise<readonly TableInfo[] | null> {
-    const { query } = this.options;
+    const { query } = this;
     if ((await countTables(query, schema, max)) > max) return null;
     const cascades = await this.readCascades();
     const all = await definitionsOf(query, schema);
@@ -64,7 +69,7 @@ export class DefinitionReader {
 
   private readCascades(): Promise<Cascades> {
     if (this.cascades !== null) return this.cascades;
-    const reading = Cascades.read(this.options.query);
+    const reading = Cascades.read(this.query);
     this.cascades = reading;
     reading.catch(() => {
       if (this.cascades === reading) this.cascades = null;

@@ -40,6 +40,10 @@ const texts: [text: string, why: string][] = [
   [`BEGIN; DO 1; ${insert}; ${row}; ${again}; DO 2; ${row}; COMMIT`, 'twice'],
   [`DO 1; ${insert} RETURNING k; SELECT ROW_COUNT(); ${row}`, 'its rows returned'],
   [`LOCK TABLES plain WRITE, log WRITE; DO 1; ${insert}; ${row}; UNLOCK TABLES`, 'its table locked'],
+  [
+    `SET autocommit = 0; LOCK TABLES plain WRITE, log WRITE; ${insert}; ${row}; COMMIT; UNLOCK TABLES`,
+    'the same, in a transaction',
+  ],
 ];
 
 /** Byte by byte, but for keys: these are other ones. */

@@ -273,6 +273,30 @@ const binary = findServer();
     client.destroy();
   });
 
+  /** Its definition can be read again when it is unlocked. */
+  it.each([
+    ['REPAIR TABLE held USE_FRM', 'known when it was locked', false],
+    ['OPTIMIZE TABLE held', 'known when it was locked', false],
+    ['REPAIR TABLE held USE_FRM', 'forgotten since', true],
+  ])('writes under locks that its own session holds are carried out: %s, %s', async (sql, _what, forgotten) => {
+    const written = async (socketPath: string): Promise<unknown> => {
+      const client = await createConnection({ ...appAccount, socketPath });
+      await client.query('CREATE OR REPLACE TABLE held (id BIGINT PRIMARY KEY AUTO_INCREMENT, n INT) ENGINE = MyISAM');
+      await client.query('INSERT INTO held (n) VALUES (1)');
+      twin.catalog.forget();
+      await client.query('LOCK TABLES held WRITE');
+      await client.query(sql);
+      if (forgotten) twin.catalog.forget();
+      else await client.query('INSERT INTO held (n) VALUES (2)');
+      await client.query('UPDATE held SET n = n + 1');
+      await client.query('UNLOCK TABLES');
+      const [rows] = await client.query('SELECT n FROM held ORDER BY id');
+      client.destroy();
+      return rows;
+    };
+    expect(await written(twin.site.proxySocket)).toEqual(await written(twin.site.server.socket));
+  });
+
   it.each(["DATE({t '10:00:00'})", "DATE(ADDTIME('10:00:00', '0:01'))", "TO_DAYS(SUBTIME('10:00:00', '0:01'))"])(
     'a time of day is of today where a date is wanted: %s',
     async (expression) => {

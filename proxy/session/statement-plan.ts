@@ -10,6 +10,7 @@ import { type EditedThrough, executed, type PreparedText } from './dynamic-text'
 import { type ByTrigger, keyNeed, type KeyNeed, keysFor } from './insert-keys';
 import type { ProxyServices } from './proxy-services';
 import type { NamedStatement, SessionState } from './session-state';
+import { beforeLocking } from './locked-tables';
 import { noChanges, type SettingChanges, settingChanges, withTexts, withSqlMode } from './settings';
 import { definitionChanges } from './table-definitions';
 import { fullName, type Scope } from './table-lookup';
@@ -120,6 +121,8 @@ export function planText(source: StatementSource, state: SessionState, services:
       const defines = definesUnseen(inner, there, state, services);
       if (typeof defines === 'object') return defines;
       unseen ||= defines;
+      const locking = beforeLocking(inner, there, state, services);
+      if (locking !== null) return locking;
       const keyed = keysFor(run.text, inner, there, { state, services, asks, asksRows });
       if (keyed.kind !== 'known') return keyed;
       for (const key of keyed.explicit) explicit.push(key);
