@@ -192,12 +192,14 @@ export interface KeySearch {
 
 /**
  * The smallest of these keys that a row of the table has, committed or not; null: none has. 'unseen': it cannot be told, as
- * where somebody has locked the table. `found` is called before the promise resolves, which it always does, soon.
+ * where somebody has locked the table. `found` is called before the promise resolves, which it always does, soon. `patient`: waits
+ * for whoever has, for a second or two.
  */
 export type SmallestKey = (
   table: TableInfo,
   among: KeySearch,
   found: (key: bigint | null | 'unseen') => void,
+  patient: boolean,
 ) => Promise<void>;
 
 /**

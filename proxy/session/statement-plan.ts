@@ -118,11 +118,9 @@ export function planText(source: StatementSource, state: SessionState, services:
       const written = writtenTables(run.text, inner, there, { state, services });
       if (written.kind === 'wait') return written;
       writing.note(written);
-      const defines = definesUnseen(inner, there, state, services);
+      const defines = beforeLocking(inner, there, state, services) ?? definesUnseen(inner, there, state, services);
       if (typeof defines === 'object') return defines;
       unseen ||= defines;
-      const locking = beforeLocking(inner, there, state, services);
-      if (locking !== null) return locking;
       const keyed = keysFor(run.text, inner, there, { state, services, asks, asksRows });
       if (keyed.kind !== 'known') return keyed;
       for (const key of keyed.explicit) explicit.push(key);

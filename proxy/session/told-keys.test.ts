@@ -8,6 +8,7 @@ import { emptySummary, type ReplySummary } from './reply-summary';
 import { sampleServices, sampleTable } from './services-sample';
 import { newSessionState } from './session-state';
 import { ToldKeys } from './told-keys';
+import { parseServerVersion } from '../sql/sql-mode';
 
 const table = sampleTable();
 const run: ToldDoubt = { kind: 'run', table, first: 10n, generatedEnd: 11n, end: 13n };
@@ -78,3 +79,53 @@ test('the text goes on where nothing was killed', async () => {
   expect(outcome).toMatchObject({ kind: 'send', bytes: [frame(Buffer.from('\x03the rest'))] });
   expect(sent[1]).toContain('LAST_INSERT_ID(12)');
 });
+
+/** Of a key that nobody but the client's own session may see, or nobody at all. */
+async function looked(status: number, seesHere: boolean): Promise<string[]> {
+  const looks: string[] = [];
+  const services = sampleServices({
+    smallestKey: (_table, _among, found, patient) => {
+      looks.push(patient ? 'patient site' : 'site');
+      found('unseen');
+      return Promise.resolve();
+    },
+  });
+  const state = newSessionState();
+  state.mode = { ...state.mode, server: parseServerVersion('10.11.6-MariaDB') };
+  const told = new ToldKeys({ ...state, capabilities: Capability.multiResults }, services);
+  const insert = frame(Buffer.from('\x03INSERT'));
+  let outcome: CommandOutcome = told.hold(
+    { kind: 'send', bytes: [insert], replies: [serverReply('result', () => {})] },
+    run,
+  );
+  for (; outcome.kind === 'ask' || outcome.kind === 'wait'; outcome = told.next()) {
+    if (outcome.kind === 'wait') {
+      await outcome.ready;
+      continue;
+    }
+    const [sql] = outcome.bytes.map((bytes) => bytes.toString('latin1', 5));
+    const asks = sql?.includes('MIN(') === true;
+    if (asks) looks.push('session');
+    for (const one of outcome.replies) {
+      if (one.from !== 'server') throw new Error('only the server is asked');
+      const row = frame(Buffer.from(seesHere ? '\x0212\x010' : '\xfb\x011', 'latin1'), 4);
+      one.collected?.push(asks ? Buffer.concat([row, ok, ok]) : ok);
+      one.ended({ ...inserted, status });
+    }
+    if (sql?.includes('LAST_INSERT_ID(12)') === true) looks.push('told');
+  }
+  return looks;
+}
+
+const ways: [status: number, seesHere: boolean, looks: string[], why: string][] = [
+  [2, true, ['site', 'session', 'told'], 'most of all it is its own lock'],
+  [2, false, ['site', 'session', 'patient site'], 'that of another, and no right to read'],
+  [3, true, ['site', 'patient site', 'session', 'told'], 'a question would open the snapshot of its transaction'],
+  [3, false, ['site', 'patient site', 'session'], 'it is not told, then'],
+];
+test.each(ways)(
+  'where the table is locked (status %s, seen by the session: %s): %j',
+  async (status, seesHere, looks) => {
+    expect(await looked(status, seesHere)).toEqual(looks);
+  },
+);

@@ -1,4 +1,4 @@
-import { Capability } from '../wire/constants';
+import { Capability, ServerStatus } from '../wire/constants';
 import { ownQuery } from '../wire/command';
 import { givenVariables } from '../keys/key-trigger';
 import { asExpressions } from '../keys/row-edits';
@@ -33,14 +33,17 @@ interface Reply {
   readonly summary: ReplySummary;
 }
 
+/** Where may be looked besides. */
+type Place = 'session' | 'patient site';
+
 type Step =
   /** Its reply is to come, and does not go to the client. */
   | { readonly kind: 'sent' }
   | ({ readonly kind: 'replied' } & Reply)
   /** `keys`: what the trigger's variables said. */
   | ({ readonly kind: 'listed'; readonly keys: GivenKeys | null } & Reply)
-  /** The site could not look, as where the client has locked the table: the session itself may. */
-  | ({ readonly kind: 'unseen'; readonly among: KeySearch } & Reply)
+  /** It could not be looked, as where somebody has locked the table: these are left. */
+  | ({ readonly kind: 'unseen'; readonly among: KeySearch; readonly places: readonly Place[] } & Reply)
   | ({ readonly kind: 'found'; readonly key: bigint | null } & Reply)
   /** The session was told. */
   | ({ readonly kind: 'told'; readonly key: bigint } & Reply);
@@ -98,7 +101,7 @@ export class ToldKeys {
       case 'listed':
         return step.keys === null ? this.answer(step.bytes) : this.look(step, step.keys);
       case 'unseen':
-        return this.lookHere(step);
+        return this.lookElsewhere(step);
       case 'found':
         return step.key === null ? this.answer(step.bytes) : this.tell(step, step.key);
       case 'told':
@@ -159,33 +162,50 @@ export class ToldKeys {
   }
 
   private look(reply: Reply, { among, sure }: GivenKeys): CommandOutcome {
+    if (sure(reply.summary.lastInsertId)) return this.answer(reply.bytes);
+    const inTransaction = ((reply.summary.status ?? 0) & ServerStatus.inTransaction) !== 0;
+    // Most of all who locks the table is the session itself. But in its transaction a question opens the snapshot.
+    const places: readonly Place[] = inTransaction ? ['patient site', 'session'] : ['session', 'patient site'];
+    const mayAskHere = this.state.mode.server.flavour === 'mariadb';
+    return this.lookOutside(reply, among, mayAskHere ? places : [], false);
+  }
+
+  private lookOutside(reply: Reply, among: KeySearch, places: readonly Place[], patient: boolean): CommandOutcome {
     const { smallestKey } = this.services;
     const { table } = reply.doubt;
-    if (smallestKey === undefined || sure(reply.summary.lastInsertId)) return this.answer(reply.bytes);
+    if (smallestKey === undefined) return this.answer(reply.bytes);
     this.step = { ...reply, kind: 'found', key: null };
-    const ready = smallestKey(table, among, (key) => {
+    const found = (key: bigint | null | 'unseen'): void => {
       // The session may have ended meanwhile.
       if (this.step === null) return;
-      const here = this.state.mode.server.flavour === 'mariadb';
-      if (key === 'unseen' && !here) return;
-      this.step = key === 'unseen' ? { ...reply, kind: 'unseen', among } : { ...reply, kind: 'found', key };
-    });
+      this.step = key === 'unseen' ? { ...reply, kind: 'unseen', among, places } : { ...reply, kind: 'found', key };
+    };
+    const ready = smallestKey(table, among, found, patient);
     return { kind: 'wait', what: `the first key of ${table.schema}.${table.table}`, ready };
   }
 
-  private lookHere({ doubt, bytes, summary, among }: Step & { readonly kind: 'unseen' }): CommandOutcome {
-    const key = smallestOf(doubt.table, among);
-    const asBlock = this.keepsRowCount(bytes);
+  private lookElsewhere({ among, places, ...reply }: Step & { readonly kind: 'unseen' }): CommandOutcome {
+    const [place, ...others] = places;
+    if (place === undefined) return this.answer(reply.bytes);
+    return place === 'session' ? this.lookHere(reply, among, others) : this.lookOutside(reply, among, others, true);
+  }
+
+  private lookHere(reply: Reply, among: KeySearch, places: readonly Place[]): CommandOutcome {
+    const key = smallestOf(reply.doubt.table, among);
+    const asBlock = this.keepsRowCount(reply.bytes);
     const behind = asBlock ? 2 : 1;
     // The client's warnings stay where the table is read for a variable. What it may not read leaves none of its own.
-    const refused = 'DECLARE CONTINUE HANDLER FOR 1100,1142,1143,1146,1205 BEGIN END;';
-    const work = `BEGIN DECLARE k BIGINT UNSIGNED; ${refused} SET k=${key}; SELECT k LIMIT 1; END;`;
+    const refused = 'DECLARE CONTINUE HANDLER FOR 1100,1142,1143,1146,1205 SET r=1;';
+    const work = `BEGIN DECLARE k BIGINT UNSIGNED; DECLARE r INT DEFAULT 0; ${refused} SET k=${key}; SELECT k,r LIMIT 1; END;`;
     // Somebody may have locked the table behind the statement.
-    const sql = inAnyMode(asBlock ? block(work) : `SELECT ${key} LIMIT 1`, ',lock_wait_timeout=1');
+    const sql = inAnyMode(asBlock ? block(work) : `SELECT ${key},0 LIMIT 1`, ',lock_wait_timeout=1');
     return this.ask(sql, (answer) => {
-      const [found] = rowOf(answer, behind);
+      const [found, unseen] = rowOf(answer, behind);
       const known = found !== undefined && found !== null && /^\d+$/.test(found);
-      this.step = { doubt, bytes, summary, kind: 'found', key: known ? BigInt(found) : null };
+      this.step =
+        unseen === '0'
+          ? { ...reply, kind: 'found', key: known ? BigInt(found) : null }
+          : { ...reply, kind: 'unseen', among, places };
     });
   }
 
