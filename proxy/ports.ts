@@ -50,6 +50,8 @@ export interface TableInfo {
   readonly integerKey?: boolean;
   /** Why a reply from it depends on more than the writes to it (MERGE, FEDERATED, a sequence, a column that reads the clock). */
   readonly foreignRows?: boolean;
+  /** Nothing tells when a write past the proxy shows in it (MyISAM, MEMORY): its replies are not kept. */
+  readonly unordered?: boolean;
   /** It has a column of type TIME: where a date is wanted of that, or compared with it, the server takes today's. */
   readonly timesOfDay?: boolean;
   /** A view: it calls stored functions, which may write anywhere. */

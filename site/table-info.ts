@@ -28,6 +28,7 @@ export function tableInfo(
     callsStored: kind === 'view' && viewCallsStored(view ?? ''),
     alsoWrites: alsoWritten(schema, others, cascades),
     changesSession: others.some(({ body }) => changesSession(String(body ?? ''))) || callsMore(schema, others),
+    unordered: kind === 'base' && !ordered.has(String(found['engine']).toLowerCase()),
     foreignRows: kind === 'base' && hasForeignRows(found, columns),
     timesOfDay: columns.some(({ type }) => String(type).toLowerCase() === 'time'),
     hasTriggers: others.length > 0,
@@ -70,6 +71,9 @@ function hasIntegerKey(keys: readonly SqlRow[], columns: readonly SqlRow[]): boo
 
 /** Engines whose tables hold their own rows, which change by statements only. */
 const ownRows = new Set(['innodb', 'myisam', 'aria', 'memory', 'rocksdb', 'archive', 'csv', 'tokudb']);
+
+/** Those whose rows become visible in the order of the binary log, which is how writes past the proxy are told of. */
+const ordered = new Set(['innodb', 'rocksdb']);
 
 function hasForeignRows(found: SqlRow, columns: readonly SqlRow[]): boolean {
   if (!['BASE TABLE', 'SYSTEM VERSIONED'].includes(String(found['kind']))) return true;

@@ -170,7 +170,8 @@ function knownTables(
     if (serverSchemas.has(schema.toLowerCase())) return no('system_schema');
     const info = catalog.find(schema, table);
     if (info === null || info === undefined) return no('table_unknown');
-    if (info.foreignRows === true || info.timesOfDay === true) return no('table_kind');
+    const { foreignRows, unordered, timesOfDay } = info;
+    if (foreignRows === true || unordered === true || timesOfDay === true) return no('table_kind');
   }
   const [only] = reads;
   const info = only !== undefined && reads.length === 1 ? catalog.find(only.schema, only.table) : null;

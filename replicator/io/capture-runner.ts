@@ -22,7 +22,8 @@ import { Pause } from './pause';
 import { readPosition, writePosition } from './position-file';
 import { SchemaReader } from './schema-reader';
 import { firstState, serverPosition } from './server-position';
-import { TransactionLine, isFinal } from './transaction-line';
+import { TableKinds } from './table-kinds';
+import { TransactionLine, changesSchema, isFinal } from './transaction-line';
 import { VisibilityBarrier } from './visibility-barrier';
 import { WeightStrings } from './weight-strings';
 
@@ -93,6 +94,7 @@ class CaptureRunner implements Capture {
   private readonly assembler = new TransactionAssembler();
   private readonly weights = new WeightStrings();
   private readonly schemas = new SchemaReader();
+  private readonly kinds = new TableKinds();
   private readonly barrier: VisibilityBarrier;
   private readonly line: TransactionLine;
   private readonly waiters = new Set<{ target: GtidPosition; resolve(): void; reject(error: Error): void }>();
@@ -175,7 +177,8 @@ class CaptureRunner implements Capture {
       this.wasConnected = true;
       await this.weights.loadCollations(connection);
       this.schemas.forget();
-      await this.schemas.loadCascades(connection);
+      this.kinds.forget();
+      if (this.options.cached !== false) await this.kinds.load(connection);
       const target = parsePosition(await serverPosition(connection));
       this.checkNotBehind(target);
       this.assembler.reset();
@@ -215,13 +218,19 @@ class CaptureRunner implements Capture {
         bytes += event.header.eventSize;
         const transaction = this.assembler.feed(event);
         if (transaction === null) continue;
-        if (this.options.cached !== false) this.touchBoard(transaction);
         transactions.push(transaction);
+        if (this.options.cached === false) continue;
+        // What comes behind DDL is of tables as they are now, or as a change that is still to come has made them.
+        if (changesSchema(transaction)) this.kinds.forget();
+        // The applier raises the board around its own commits.
+        if (transaction.applied.length > 0 || transaction.rows.length === 0) continue;
+        if (!this.kinds.loaded) await this.kinds.load(connection);
+        this.touchBoard(transaction);
       }
       await this.line.take(connection, transactions);
       if (this.line.state.last !== null && transactions.length > 0) this.comparePurged = false;
-      // Forgotten after DDL.
-      await this.schemas.loadCascades(connection);
+      // Before the next write waits for it.
+      if (this.options.cached !== false) await this.kinds.load(connection);
       becomeHealthy();
       batchMs = this.nextBatchMs(batchMs, transactions.length);
       const left = bytes < BATCH_BYTES_MAX ? batchMs - (performance.now() - began) : 0;
@@ -271,18 +280,14 @@ class CaptureRunner implements Capture {
   }
 
   private touchBoard(transaction: LoggedTransaction): void {
-    // The applier raises the board around its own commits.
-    if (transaction.applied.length > 0 || transaction.rows.length === 0) return;
-    const probe = visibilityProbe(transaction);
-    if (probe === null) return;
     const tables = transaction.rows.map(({ table: { schema, table, columns, primaryKey }, rows }) => ({
       schema,
       table,
       rows: writtenRows(columns, primaryKey, rows),
     }));
-    // Unknown ones count as cascading, once: the log cannot wait for an answer.
-    const cascades = tables.some(({ schema, table }) => this.schemas.cascades(schema, table) !== false);
-    this.barrier.arrived({ tables, probe, cascades });
+    const cascades = tables.some(({ schema, table }) => this.kinds.cascades(schema, table));
+    const ordered = transaction.rows.filter(({ table }) => this.kinds.isOrdered(table.schema, table.table));
+    this.barrier.arrived({ tables, probe: visibilityProbe({ rows: ordered }), cascades });
   }
 
   private wakeWaiters(): void {

@@ -14,10 +14,6 @@ const GENERATED_SQL = `SELECT COLUMN_NAME AS col, GENERATION_EXPRESSION AS expre
 const ENGINE_SQL = `SELECT e.TRANSACTIONS AS transactions FROM information_schema.TABLES t
   JOIN information_schema.ENGINES e ON e.ENGINE = t.ENGINE WHERE t.TABLE_SCHEMA = ? AND t.TABLE_NAME = ?`;
 
-const CASCADES_SQL = `SELECT DISTINCT UNIQUE_CONSTRAINT_SCHEMA AS schemaName, REFERENCED_TABLE_NAME AS tableName
-  FROM information_schema.REFERENTIAL_CONSTRAINTS
-  WHERE (DELETE_RULE NOT IN ('RESTRICT', 'NO ACTION') OR UPDATE_RULE NOT IN ('RESTRICT', 'NO ACTION'))`;
-
 /**
  * Unique indexes and keys of this site's tables as they stand now, remembered until `forget`. While capture is behind a
  * schema change, rows from before it are keyed by the indexes after it.
@@ -25,8 +21,6 @@ const CASCADES_SQL = `SELECT DISTINCT UNIQUE_CONSTRAINT_SCHEMA AS schemaName, RE
 export class SchemaReader {
   /** By schema, by table: it is asked for each row event, and names that are put together must be hashed anew. */
   private tables = new Map<string, Map<string, TableSchema>>();
-  /** Tables from which a foreign key cascades; null: not asked yet. */
-  private cascading: ReadonlySet<string> | null = null;
 
   /** Only what `load` brought since the last `forget`; null for a table that is not there any more. */
   readonly find: SchemaOf = (schema, table) => this.tables.get(schema)?.get(table) ?? null;
@@ -34,19 +28,6 @@ export class SchemaReader {
   /** After DDL: every table is asked again. */
   forget(): void {
     this.tables = new Map();
-    this.cascading = null;
-  }
-
-  /** Whether a foreign key cascades from the table: rows of others then change without a trace in the log. */
-  cascades(schema: string, table: string): boolean | undefined {
-    return this.cascading?.has(`${schema}\0${table}`);
-  }
-
-  /** Of all tables at once: one that was not written before must not count as unknown. */
-  async loadCascades(connection: DatabaseConnection): Promise<void> {
-    if (this.cascading !== null) return;
-    const rows = await connection.rows(CASCADES_SQL);
-    this.cascading = new Set(rows.map((row) => `${String(row['schemaName'])}\0${String(row['tableName'])}`));
   }
 
   async load(connection: DatabaseConnection, schema: string, table: string): Promise<void> {

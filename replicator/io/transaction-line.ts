@@ -263,7 +263,7 @@ function named<Result>(gtid: string, view: () => Result): Result {
   }
 }
 
-function changesSchema({ statements }: LoggedTransaction): boolean {
+export function changesSchema({ statements }: LoggedTransaction): boolean {
   return statements.some(({ kind }) => kind === 'schema');
 }
 

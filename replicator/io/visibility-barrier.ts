@@ -5,11 +5,13 @@ import { Pause } from './pause';
 /** One transaction that arrived in the log. */
 export interface ArrivedWrite {
   readonly tables: readonly { readonly schema: string; readonly table: string; readonly rows: WrittenRows }[];
-  /** See visibilityProbe. */
-  readonly probe: string;
+  /** See visibilityProbe; null: it wrote only to tables whose replies are not kept. */
+  readonly probe: string | null;
   /** A foreign key cascades from one of the tables: rows changed that the log does not name. */
   readonly cascades: boolean;
 }
+
+type AskedWrite = ArrivedWrite & { readonly probe: string };
 
 const RETRY_MS = 200;
 /** How long a table that the account may not read stays busy: a commit's last step takes a fraction of it. */
@@ -27,7 +29,7 @@ const BUSY = new Set([1205, 1213]);
  * at a time answers for all writes that came before it.
  */
 export class VisibilityBarrier {
-  private pending: ArrivedWrite[] = [];
+  private pending: AskedWrite[] = [];
   private running: Promise<void> | null = null;
   private connection: DatabaseConnection | null = null;
   private closed = false;
@@ -43,7 +45,9 @@ export class VisibilityBarrier {
     if (this.closed) return;
     for (const { schema, table, rows } of write.tables) this.board.beginWrite(schema, table, rows);
     if (write.cascades) this.board.flushAll();
-    this.pending.push(write);
+    const { probe } = write;
+    if (probe === null) return this.end([write]);
+    this.pending.push({ ...write, probe });
     this.running ??= this.run().finally(() => (this.running = null));
   }
 
@@ -61,31 +65,34 @@ export class VisibilityBarrier {
   }
 
   private async run(): Promise<void> {
-    let waiting: ArrivedWrite[] = [];
+    let waiting: AskedWrite[] = [];
     while (this.pending.length > 0 || waiting.length > 0) {
       waiting = [...waiting, ...this.pending.splice(0)];
+      const answer = await this.ask(waiting.at(-1) as AskedWrite);
       // Rows become visible in the order of the log, so the newest answers for all.
-      if (await this.visible(waiting.at(-1) as ArrivedWrite)) this.end(waiting.splice(0));
+      if (answer === 'visible') this.end(waiting.splice(0));
+      else if (answer === 'gone') this.end(waiting.splice(-1));
       else if (this.closed) return this.end(waiting);
     }
   }
 
-  private async visible({ probe }: ArrivedWrite): Promise<boolean> {
+  /** gone: there is no row left of this one to be stale, which tells nothing of those before it. */
+  private async ask({ probe }: AskedWrite): Promise<'visible' | 'gone' | 'not yet'> {
     try {
       const connection = await this.connected();
       await connection.rows(probe);
-      return true;
+      return 'visible';
     } catch (error) {
-      if (this.closed) return false;
+      if (this.closed) return 'not yet';
       const { errno = 0, code } = error as { errno?: number; code?: string };
-      // The table was dropped, or its key renamed, since: there is no row left to be stale.
-      if (GONE.has(errno)) return true;
-      if (BUSY.has(errno)) return false;
+      // The table was dropped, or its key renamed, since.
+      if (GONE.has(errno)) return 'gone';
+      if (BUSY.has(errno)) return 'not yet';
       const denied = DENIED.has(errno);
       if (!denied)
         this.log.warn({ code, errno }, 'capture: cannot ask if writes are visible; their tables stay uncached');
       await this.pause.for(denied ? UNREADABLE_MS : RETRY_MS);
-      return denied;
+      return denied ? 'visible' : 'not yet';
     }
   }
 
