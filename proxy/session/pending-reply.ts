@@ -28,6 +28,8 @@ export interface ServerReply {
   readonly refusal?: ((plugin: string) => ErrorPacket | null) | null;
   /** Not the client's, but it has been told of its success: an error ends the session with this one. */
   readonly failure?: (() => ErrorPacket) | undefined;
+  /** Of an error: what the client gets in its place, whole; null: itself. */
+  readonly instead?: (() => Buffer | null) | undefined;
   /** Called when the reply's end was seen, before the client gets it; null: it will not come, the outcome is unknown. */
   ended(summary: ReplySummary | null): void;
   /** Called when the client was given all of it, in the same step: what it need not wait for. Not after `ended(null)`. */
@@ -48,10 +50,10 @@ export interface OwnReply {
 export function serverReply(
   kind: ReplyKind,
   ended: ServerReply['ended'],
-  options: Partial<Pick<ServerReply, 'barrier' | 'sequenceShift' | 'collected' | 'refusal'>> = {},
+  options: Partial<Pick<ServerReply, 'barrier' | 'sequenceShift' | 'collected' | 'refusal' | 'instead'>> = {},
 ): ServerReply {
-  const { barrier = false, collected = null, sequenceShift = 0, refusal = null } = options;
-  return { from: 'server', kind, swallowed: false, barrier, collected, sequenceShift, refusal, ended };
+  const { barrier = false, collected = null, sequenceShift = 0, refusal = null, instead } = options;
+  return { from: 'server', kind, swallowed: false, barrier, collected, sequenceShift, refusal, instead, ended };
 }
 
 /** The reply to a command that the client did not send. */

@@ -296,6 +296,7 @@ export class PreparedHandler {
     },
   ): SendOutcome {
     const sentMs = this.state.nowMs;
+    let refusal: Buffer | null = null;
     this.reads.prepared(plan.statements[0]);
     this.writes.begin(plan.writes);
     const reply = serverReply(
@@ -304,9 +305,12 @@ export class PreparedHandler {
       {
         barrier: changesSession(plan),
         sequenceShift: addedPackets(command, bytes),
+        instead: () => refusal,
       },
     );
-    const { before, after } = this.keys.around(prepared, rows, held?.first ?? null);
+    const { before, after } = this.keys.around(prepared, rows, held?.first ?? null, (error) => {
+      refusal = frame(error, command.sequence + 1);
+    });
     // Not before it is sent: a command that waits for its keys is judged again.
     prepared.long.clear();
     return {

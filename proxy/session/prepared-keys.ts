@@ -8,6 +8,7 @@ import {
 } from '../wire/bulk-execute';
 import { ownQuery } from '../wire/command';
 import { PayloadTooShortError } from '../wire/payload-reader';
+import { ReplyHeader } from '../wire/response';
 import { executeParameters, isText, type ParameterTypes, type ParameterValue } from '../wire/statement-parameters';
 import { bulkVariant } from '../keys/bulk-variant';
 import { courseVariable, valueVariable } from '../keys/counted-on';
@@ -19,7 +20,7 @@ import { type RowKey, withParameters } from '../keys/row-keys';
 import type { TextEdit } from '../sql/text-edit';
 import type { Token } from '../sql/tokenizer';
 import { type SwallowedCommand } from './command-outcome';
-import { swallowedReply } from './pending-reply';
+import { type ReplySink, swallowedReply } from './pending-reply';
 import { type PreparedStatement, queryAttributes, type SessionState } from './session-state';
 import type { KeyNeed } from './insert-keys';
 import type { StatementPlan } from './statement-plan';
@@ -151,14 +152,16 @@ export class PreparedKeys {
 
   /**
    * Commands around an execution that give it its keys from `first` on; null: none. A statement whose text was not changed
-   * for it (its table had no key then) takes a plain insert_id, which must not stay pending behind it.
+   * for it (its table had no key then) takes a plain insert_id, which must not stay pending behind it. `refused`: is told the
+   * server's error (a payload) if the key does not come, before the execution fails by that.
    */
   around(
     prepared: PreparedStatement,
     rows: VariableRows,
     first: bigint | null,
+    refused: (error: Buffer) => void,
   ): { readonly before: readonly SwallowedCommand[]; readonly after: readonly SwallowedCommand[] } {
-    if (prepared.keyed) return { before: [this.swallowed(this.assignments(rows, first))], after: [] };
+    if (prepared.keyed) return { before: [this.swallowed(this.assignments(rows, first), errorTo(refused))], after: [] };
     if (first === null) return { before: [], after: [] };
     return { before: [this.swallowed(`SET insert_id=${first}`)], after: [this.swallowed('SET insert_id=0')] };
   }
@@ -190,9 +193,19 @@ export class PreparedKeys {
     return `SET ${list.join(',')}`;
   }
 
-  private swallowed(text: string): SwallowedCommand {
-    return { bytes: ownQuery(text, queryAttributes(this.state)), reply: swallowedReply() };
+  private swallowed(text: string, collected: ReplySink | null = null): SwallowedCommand {
+    return { bytes: ownQuery(text, queryAttributes(this.state)), reply: swallowedReply(undefined, collected) };
   }
+}
+
+/** Of an error packet that comes in one piece: another one is not told. */
+function errorTo(refused: (error: Buffer) => void): ReplySink {
+  return {
+    push: (bytes) => {
+      const whole = bytes.length > 4 && bytes.readUIntLE(0, 3) === bytes.length - 4;
+      if (whole && bytes[4] === ReplyHeader.error) refused(Buffer.from(bytes.subarray(4)));
+    },
+  };
 }
 
 function parameters(

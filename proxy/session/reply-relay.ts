@@ -2,7 +2,7 @@ import type { ProxyCounters } from '../ports';
 import { PACKET_PAYLOAD_MAX } from '../wire/constants';
 import { PayloadTooShortError } from '../wire/payload-reader';
 import type { PendingReply, ServerReply } from './pending-reply';
-import type { ErrorPacket } from '../wire/response';
+import { type ErrorPacket, ReplyHeader } from '../wire/response';
 import type { SessionEffects } from './session-effects';
 import type { ReplySummary } from './reply-summary';
 import { ResponseTracker } from './response-tracker';
@@ -19,6 +19,9 @@ export class ReplyRelay {
 
   /** The client speaks compression. */
   private framed = false;
+
+  /** What the client gets in place of the reply at hand. */
+  private instead: Buffer | null = null;
 
   /** Ends the session: a step of an authentication that the client must not take, and was not told of. */
   refusal: ErrorPacket | null = null;
@@ -86,7 +89,7 @@ export class ReplyRelay {
     this.pending.push(reply);
   }
 
-  /** No reply is to come but this one; `bytes` stay as they are. */
+  /** In place of the reply at hand, or where none is to come; `bytes` stay as they are. */
   answer(bytes: Buffer): void {
     this.to.toClient(bytes, true);
     if (this.framed) this.to.replyProgress?.('end');
@@ -130,8 +133,10 @@ export class ReplyRelay {
       if (!this.expecting) {
         tracker.expect(head.kind, head.sequenceShift, head.shown);
         this.expecting = true;
+        this.instead = chunk[at + 4] === ReplyHeader.error ? (head.instead?.() ?? null) : null;
+        if (this.instead !== null) send(at);
       }
-      const hidden = head.swallowed && tracker.results >= (head.shown ?? 0);
+      const hidden = this.instead !== null || (head.swallowed && tracker.results >= (head.shown ?? 0));
       const end = pushed(tracker, chunk, at);
       if (end === null) {
         this.counters.unclassified += 1;
@@ -156,6 +161,8 @@ export class ReplyRelay {
         over?.delivered?.();
         over = head;
         this.replyEnded(head, tracker.takeSummary());
+        if (this.instead !== null) this.answer(this.instead);
+        this.instead = null;
         if (this.refusal !== null) {
           send(at);
           over.delivered?.();
