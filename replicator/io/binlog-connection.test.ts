@@ -134,7 +134,7 @@ describe('against a scripted server', () => {
       () => [ok],
       () => [],
     ]);
-    const finding = await open(5);
+    const finding = await open(500);
     const [socket] = sockets;
     const kinds: string[] = [];
     const hear = async (reader: typeof finding): Promise<void> => {
@@ -142,7 +142,7 @@ describe('against a scripted server', () => {
     };
     const heard = hear(finding).catch((error: Error) => kinds.push(error.message));
     // Another that had found its place, and then fell silent: it is given up.
-    const silent = await open(5);
+    const silent = await open(500);
     const lost = hear(silent);
     [...sockets].at(-1)?.write(frame(Buffer.concat([Buffer.of(0), heartbeat]), 1));
     await expect(lost).rejects.toMatchObject({ code: 'DUARA_DATABASE_SILENCE' });
