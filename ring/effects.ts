@@ -80,5 +80,7 @@ export type RingEffect =
   | { readonly kind: 'joined'; readonly member: Member }
   /** This site cannot become a member until an operator acts. */
   | { readonly kind: 'rejected'; readonly code: string }
+  /** A peer holds more of this site's own stream than this site, which has forgotten what it had said: told once. */
+  | { readonly kind: 'surpassed'; readonly peer: SiteName; readonly theirs: bigint; readonly ours: bigint }
   /** For the log. */
   | { readonly kind: 'report'; readonly code: string; readonly detail: Readonly<Record<string, unknown>> };

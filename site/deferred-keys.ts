@@ -21,6 +21,11 @@ export class DeferredKeys implements KeySource {
     for (const resolve of [...this.waiting]) resolve();
   }
 
+  /** From here on keys are refused. */
+  withdraw(): void {
+    this.source = null;
+  }
+
   reserve(table: TableInfo, demand: KeyDemand): KeyReservation {
     if (this.source !== null) return this.source.reserve(table, demand);
     if (performance.now() < this.refusedUntilMs) {

@@ -28,6 +28,7 @@ import { openSiteKeys, patientLargestKey } from './site-keys';
 import { SocketAccount } from './socket-account';
 import { proxyStatus, type SiteStatus } from './status';
 import { CertificateWatch, relaySettings } from './transports';
+import { dataFolderOld } from '../replicator/io/folder-mark';
 import type { Alarm } from '../replicator/ports';
 import type { FromWorker } from './threads/messages';
 import { ReplicationHost } from './threads/replication-host';
@@ -257,6 +258,8 @@ export class Site {
         return;
       case 'notStarted':
         this.reason = message.reason;
+        // What the marks of its keys say is old, too.
+        if (message.code === dataFolderOld) this.keys.withdraw();
         return;
       case 'schemaChanged':
         this.catalog.forget();

@@ -225,6 +225,7 @@ export class VirtualRing {
       }
       case 'joined':
       case 'rejected':
+      case 'surpassed':
       case 'report':
         return;
     }

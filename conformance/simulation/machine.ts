@@ -197,6 +197,11 @@ export class Machine implements Endpoint {
         return this.joined(effect.member.scope);
       case 'rejected':
         return this.options.violated({ check: 'joining', detail: `${this.name} is rejected: ${effect.code}` });
+      case 'surpassed':
+        return this.options.violated({
+          check: 'durability',
+          detail: `${effect.peer} has ${effect.theirs} of ${this.name}`,
+        });
       case 'report':
         return world.note(`${this.name} reports ${effect.code}`);
       default:

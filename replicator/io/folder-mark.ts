@@ -5,9 +5,11 @@ import type { DatabaseConnection } from './database-connection';
 import type { Logger } from '../ports';
 import { replaceFile } from './replaced-file';
 
+export const dataFolderOld = 'DUARA_DATA_FOLDER_OLD';
+
 /** Data folder and database are not of the same moment: one of them was put back from a copy, or belongs to another site. */
 export class FolderMismatchError extends Error {
-  readonly code = 'DUARA_DATA_FOLDER_OLD';
+  readonly code = dataFolderOld;
 }
 
 type FolderDatabase = Pick<DatabaseConnection, 'rows' | 'run'>;
@@ -96,6 +98,11 @@ async function markOf(connection: FolderDatabase): Promise<Mark | null> {
   return row === undefined ? null : { number: BigInt(String(row['number'])), token: String(row['token']) };
 }
 
+/** Nothing is to go on with what this folder and its database remember, whatever their marks say. */
+export async function forsakeFolder(dataDir: string, reason: string): Promise<void> {
+  await replaceFile(join(dataDir, 'folder.json'), `${JSON.stringify({ forsaken: reason })}\n`);
+}
+
 async function readMarks(path: string): Promise<readonly Mark[]> {
   let text: string;
   try {
@@ -105,9 +112,11 @@ async function readMarks(path: string): Promise<readonly Mark[]> {
     throw error;
   }
   try {
-    const marks = JSON.parse(text) as { number: string; token: string }[];
+    const marks = JSON.parse(text) as { number: string; token: string }[] | { forsaken: string };
+    if ('forsaken' in marks) throw mismatch(marks.forsaken);
     return marks.map(({ number, token }) => ({ number: BigInt(number), token }));
   } catch (error) {
+    if (error instanceof FolderMismatchError) throw error;
     throw mismatch(`${path} cannot be read (${error instanceof Error ? error.message : String(error)})`);
   }
 }

@@ -44,6 +44,7 @@ export class Delivery {
   private readonly following = new Map<StreamId, SiteName>();
   /** The stream of this site's own incarnation: it is never received. */
   ownStream: StreamId | null = null;
+  private surpassed = false;
 
   constructor(
     private readonly host: DeliveryHost,
@@ -82,11 +83,20 @@ export class Delivery {
   onHeld(from: SiteName, message: HeldMessage, nowMs: number): void {
     const feed = this.feeds.get(from);
     if (feed === undefined) return;
-    for (const [stream, seq] of message.marks) feed.onHeld(stream, seq);
+    for (const [stream, seq] of message.marks) {
+      feed.onHeld(stream, seq);
+      if (stream === this.ownStream && seq > this.held(stream)) this.surpassedBy(from, seq);
+    }
     const first = message.full && !feed.heldKnown;
     feed.heldKnown ||= message.full;
     const streams = first ? this.heldHere.keys() : message.marks.map(([stream]) => stream);
     for (const stream of streams) this.pumpTo(from, stream, nowMs);
+  }
+
+  private surpassedBy(peer: SiteName, theirs: bigint): void {
+    if (this.surpassed) return;
+    this.surpassed = true;
+    this.host.emit({ kind: 'surpassed', peer, theirs, ours: this.held(this.ownStream as StreamId) });
   }
 
   /** Gossip says that a linked peer holds this. */

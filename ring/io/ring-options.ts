@@ -29,6 +29,8 @@ export interface RingOptions {
   readonly log: RingLog;
   /** What an operator must know of. */
   readonly onAlarm?: (alarm: { readonly code: string; readonly message: string }) => void;
+  /** A peer holds more of this site's own stream than this site: what this site remembers is old, and no use to the ring. */
+  readonly onSurpassed?: (by: { readonly peer: SiteName; readonly theirs: bigint; readonly ours: bigint }) => void;
   readonly founder: boolean;
   /** Best first. None: batches travel as they are. */
   readonly codecs?: readonly BatchCodec[];

@@ -250,6 +250,8 @@ class RingRunner implements StartedRing {
         return this.membership.resolve(effect.member);
       case 'rejected':
         return this.reject(effect.code);
+      case 'surpassed':
+        return this.options.onSurpassed?.(effect);
       case 'report':
         return this.options.log.warn({ code: effect.code, ...effect.detail }, 'ring report');
       default:

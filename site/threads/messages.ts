@@ -25,7 +25,7 @@ export type FromWorker =
   /** The ring granted this scope, now or in an earlier run. */
   | { readonly kind: 'joined'; readonly scope: number }
   /** Replication could not start; it is tried again. */
-  | { readonly kind: 'notStarted'; readonly reason: string }
+  | { readonly kind: 'notStarted'; readonly reason: string; readonly code: string | null }
   | { readonly kind: 'status'; readonly id: number; readonly status: ReplicationStatus }
   | { readonly kind: 'lease'; readonly id: number; readonly answer: LeaseAnswer }
   /** Some statement of this schema's changed tables. */

@@ -1,5 +1,6 @@
 import type { Alarm, Logger } from '../../replicator/ports';
 import type { Ring, SiteName, StreamStore } from '../../ring/api';
+import type { RingOptions } from '../../ring/io/ring-options';
 import { startRing } from '../../ring/io/runner';
 import { parseAddress } from '../config/values';
 import { batchCodecs } from './batch-codec';
@@ -14,6 +15,7 @@ export function openRing(
   store: StreamStore,
   log: Logger,
   onAlarm: (alarm: Alarm) => void,
+  onSurpassed: NonNullable<RingOptions['onSurpassed']>,
 ): Promise<Ring> {
   const { ring } = config;
   return startRing({
@@ -32,6 +34,7 @@ export function openRing(
     store,
     log,
     onAlarm,
+    onSurpassed,
     founder: ring.founder,
     codecs: batchCodecs(),
   });

@@ -4,6 +4,7 @@ import { KeyBoard } from '../../proxy/keys/key-board';
 import type { LeaseRequest } from '../../proxy/keys/key-leases';
 import { isOwn } from '../../proxy/keys/key-ranges';
 import { DatabaseConnection } from '../../replicator/io/database-connection';
+import { dataFolderOld, forsakeFolder } from '../../replicator/io/folder-mark';
 import type { Replicator } from '../../replicator/io/replicator';
 import { startReplicator } from '../../replicator/io/replicator-runner';
 import type { Logger, KeyBoard as ReplicatorKeyBoard } from '../../replicator/ports';
@@ -82,8 +83,8 @@ export class Replication {
         const reason = error instanceof Error ? error.message : String(error);
         this.phase = { ...this.phase, phase: 'stopped', reason };
         this.log.error({ err: error }, 'replication cannot start; it is tried again');
-        this.tell({ kind: 'notStarted', reason });
-        const code = (error as { code?: unknown }).code;
+        const { code } = error as { code?: unknown };
+        this.tell({ kind: 'notStarted', reason, code: typeof code === 'string' ? code : null });
         this.tell({
           kind: 'alarm',
           alarm: { code: typeof code === 'string' ? code : 'DUARA_REPLICATION_START', message: reason },
@@ -178,7 +179,19 @@ export class Replication {
   }
 
   private async joinRing(store: StreamStore): Promise<Ring> {
-    const ring = await openRing(this.start, store, this.log, (alarm) => this.tell({ kind: 'alarm', alarm }));
+    const ring = await openRing(
+      this.start,
+      store,
+      this.log,
+      (alarm) => this.tell({ kind: 'alarm', alarm }),
+      ({ peer, theirs, ours }) => {
+        const was = `site ${peer} holds ${theirs} change sets of this site, where only ${ours} are known`;
+        const reason = `folder and database are an old copy of this site (${was})`;
+        this.log.error({ code: dataFolderOld }, reason);
+        // As after a crash, all that runs here ends; it does not start again with this folder.
+        void forsakeFolder(this.start.config.data, reason).finally(() => process.exit(1));
+      },
+    );
     this.ring = ring;
     const joined = ring.joined().then(({ scope }) => {
       this.phase = { ...this.phase, scope, reason: 'capture is starting' };
