@@ -73,7 +73,7 @@ export async function differenceOf(twins: TwinSessions, sequence: Sequence): Pro
 }
 
 function compared(sequence: Sequence, direct: Outcome, proxied: Outcome): Finding | null {
-  const told = ({ heard, left }: Outcome): (readonly string[])[] => [...heard, [left]];
+  const told = ({ heard, left }: Outcome): (readonly string[])[] => [...heard, left];
   const [one, other] = [told(direct), told(proxied)];
   const at = one.findIndex((lines, index) => lines.join('\n') !== other[index]?.join('\n'));
   return at < 0 ? null : { sequence, at, direct: one[at] ?? [], proxied: other[at] ?? [] };
@@ -107,26 +107,29 @@ async function shrunk(twins: TwinSessions, finding: Finding): Promise<Finding> {
 }
 
 /** For people: who says what, and how the last one differs. */
-export function toldOf({ sequence, at, direct, proxied }: Finding): string {
+export function toldOf({ sequence, direct, proxied }: Finding): string {
   const { seed, clients, replicated, commands } = sequence;
   const lines = commands.map((command) => {
     const { who } = command;
     return `  ${'abc'[who] ?? who}: ${textOf(command)}`;
   });
-  const where = at >= commands.length ? 'what is left in the tables' : 'the last reply';
+  const isLeft = direct.some((line) => line.startsWith('child '));
+  const [where, shown] = isLeft ? ['what is left in the tables', 1_000] : ['the last reply', 300];
+  const differing = (lines: readonly string[], others: readonly string[]): readonly string[] =>
+    isLeft ? lines.filter((line) => !others.includes(line)) : lines;
   return [
     `seed ${seed}, ${replicated ? 'replicated' : 'not replicated'}`,
     ...clients.map((kind, who) => `  ${'abc'[who] ?? who} is ${kindText(kind)}`),
     ...lines,
     `  ${where}, direct:`,
-    ...direct.map(readable),
+    ...differing(direct, proxied).map((line) => readable(line, shown)),
     '  and through the proxy:',
-    ...proxied.map(readable),
+    ...differing(proxied, direct).map((line) => readable(line, shown)),
   ].join('\n');
 }
 
 /** The bytes of a packet, and what of them can be read. */
-function readable(line: string): string {
+function readable(line: string, shown: number): string {
   const [, hex] = /^\d+ ([0-9a-f]*)$/.exec(line) ?? [];
   const text =
     hex === undefined
@@ -134,5 +137,5 @@ function readable(line: string): string {
       : Buffer.from(hex, 'hex')
           .toString('latin1')
           .replace(/[^ -~]+/g, '·');
-  return `    ${line.slice(0, 300)}  ${text.slice(0, 200)}`;
+  return `    ${line.slice(0, shown)}  ${text.slice(0, 200)}`;
 }

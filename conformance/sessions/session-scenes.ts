@@ -182,7 +182,6 @@ const calls = [
   'SELECT n FROM words ORDER BY id LIMIT 2 FOR UPDATE SKIP LOCKED',
   'SET STATEMENT max_statement_time = 90, sql_mode = "ANSI" FOR SELECT n FROM words WHERE id = 1',
   'SET STATEMENT sql_select_limit = 1 FOR CALL results()',
-  'EXPLAIN EXTENDED SELECT id FROM evens',
   'WITH a AS (SELECT NEXTVAL(numbers) AS v) SELECT v FROM a',
 ];
 
