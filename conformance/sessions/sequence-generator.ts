@@ -54,7 +54,7 @@ export function sequenceOf(seed: number, length: number, form: SceneName | null 
   const chosen = Array.from({ length: 1 + chance.below(4) }, () => form ?? chance.of(sceneNames));
   if (chance.oneIn(3)) chosen.push('reconnects');
   if (chance.oneIn(4)) chosen.push('transaction', 'transaction');
-  const clients = clientsOf(chance);
+  const clients = clientsOf(chance, replicated);
   const words = clients.map((): Words => ({ chance, read, write, statements: [] }));
   const first = chance.of(beginnings);
   const commands = first === null ? [] : clients.map((_, who) => command(who, first));

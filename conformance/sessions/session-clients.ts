@@ -9,6 +9,8 @@ export interface ClientKind {
   /** Collation id of the handshake response. */
   readonly charset: number;
   readonly layer: 'plain' | 'tls' | 'compressed' | 'tls, compressed';
+  /** Which one relays it: there, tables are replicated in any case, no connection is used again, and there is no TLS. */
+  readonly thread: 'main' | 'other';
 }
 
 const frequent = [
@@ -27,15 +29,18 @@ const rare = [
 const charsets = [45, 45, 45, 8, 33, 46, 63, 28, 35, 0];
 
 /** Those of one sequence: mostly alike, so that they share replies. */
-export function clientsOf(chance: Chance): readonly ClientKind[] {
+export function clientsOf(chance: Chance, replicated: boolean): readonly ClientKind[] {
   const kind = (): ClientKind => ({
     capabilities: chance.of(chance.oneIn(3) ? rare : frequent),
     charset: chance.oneIn(6) ? chance.of(charsets) : 45,
     layer: chance.oneIn(6) ? chance.of(['tls', 'compressed', 'tls, compressed']) : 'plain',
+    thread: 'main',
   });
   const kinds = Array.from({ length: 2 + chance.below(2) }, kind);
   const [first] = kinds;
-  return chance.oneIn(4) || first === undefined ? kinds : kinds.map(() => first);
+  const chosen = chance.oneIn(4) || first === undefined ? kinds : kinds.map(() => first);
+  if (!replicated || chance.oneIn(2)) return chosen;
+  return chosen.map((each) => (chance.oneIn(2) && !each.layer.includes('tls') ? { ...each, thread: 'other' } : each));
 }
 
 export function loginOf({ capabilities, charset, layer }: ClientKind, hasTls: boolean): LoginOptions {
@@ -48,7 +53,8 @@ export function loginOf({ capabilities, charset, layer }: ClientKind, hasTls: bo
 }
 
 /** For people. */
-export function kindText({ capabilities, charset, layer }: ClientKind): string {
+export function kindText({ capabilities, charset, layer, thread }: ClientKind): string {
   const rest = [...(charset === 45 ? [] : [`charset ${charset}`]), ...(layer === 'plain' ? [] : [layer])];
+  if (thread === 'other') rest.push('in another thread');
   return [capabilities, ...rest].join('; ');
 }

@@ -1,5 +1,5 @@
 import { findServer } from '../../site/lab/find-server';
-import { breakRule, type Mutant, MUTANTS } from './mutants';
+import { breakRule, formOf, type Mutant, MUTANTS } from './mutants';
 import { sequenceOf, textOf } from './sequence-generator';
 import { type Finding, runSessions, toldOf } from './session-run';
 import { TwinSessions } from './twin-sessions';
@@ -31,7 +31,16 @@ const seed = Number(process.env['SEED'] ?? 4);
   const found = async (mutant: Mutant, unshrunk: boolean): Promise<Finding | undefined> => {
     const mend = breakRule(mutant);
     try {
-      return (await runSessions(twins, { seed: 4, sequences: 100, length: 60, findingsMax: 1, unshrunk })).findings[0];
+      return (
+        await runSessions(twins, {
+          seed: 4,
+          sequences: 100,
+          length: 60,
+          form: formOf(mutant),
+          findingsMax: 1,
+          unshrunk,
+        })
+      ).findings[0];
     } finally {
       mend();
     }

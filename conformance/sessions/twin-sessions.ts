@@ -10,6 +10,7 @@ import { smallestKey } from '../../site/smallest-key';
 import type { ServerBinary } from '../../site/lab/find-server';
 import { makeCertificate, opensslAvailable } from '../wire/certificate';
 import { until } from '../replication/test-sites';
+import { startRelayThreads } from '../wire/relay-threads';
 import { type ProxiedServer, startProxiedServer } from '../wire/proxied-server';
 import { redefines, type Sequence, textOf } from './sequence-generator';
 import { accountsSql, rowsSql, tables, tablesSql } from './session-tables';
@@ -45,8 +46,8 @@ export class TwinSessions {
   }
 
   static async start(binary: ServerBinary): Promise<TwinSessions> {
-    const certificateDir = mkdtempSync(join(tmpdir(), 'duara-sessions-'));
-    const certificate = opensslAvailable() ? makeCertificate(certificateDir) : null;
+    const dir = mkdtempSync(join(tmpdir(), 'duara-sessions-'));
+    const certificate = opensslAvailable() ? makeCertificate(dir) : null;
     const board = TableVersions.create();
     board.setCaptureHealthy(true);
     const counters = zeroCounters();
@@ -57,6 +58,7 @@ export class TwinSessions {
       return (await reader.root.query<RowDataPacket[]>(sql, [...values]))[0];
     };
     const parts: Parts = {
+      threadPath: join(dir, 'thread.sock'),
       board,
       counters,
       keys,
@@ -100,9 +102,20 @@ export class TwinSessions {
     reader.root = await connect();
     const root = await connect();
     await root.query(accountsBefore + accountsSql);
-    parts.stop = () => {
+    const relays = await startRelayThreads({
+      threads: 1,
+      path: parts.threadPath,
+      backendSocket: site.server.socket,
+      tableVersions: board.buffer,
+      cacheBytes: 4 << 20,
+      keys,
+      query,
+      error: (message) => void site.errors.push(message),
+    });
+    parts.stop = async () => {
+      await Promise.all(relays.map((relay) => relay.close()));
       reader.root?.destroy();
-      rmSync(certificateDir, { recursive: true, force: true });
+      rmSync(dir, { recursive: true, force: true });
     };
     return new TwinSessions(site, root, parts);
   }
@@ -127,7 +140,10 @@ export class TwinSessions {
     await this.renew(sequence.replicated);
     this.redefined = sequence.commands.some(redefines);
     const path = proxied ? this.site.proxySocket : this.site.server.socket;
-    const sessions = sequence.clients.map((kind) => new PlayedSession(path, kind, this.parts.hasTls));
+    const sessions = sequence.clients.map((kind) => {
+      const to = proxied && kind.thread === 'other' ? this.parts.threadPath : path;
+      return new PlayedSession(to, kind, this.parts.hasTls);
+    });
     const heard: Heard[] = [];
     const names = new KeyNames(proxied && sequence.replicated);
     try {
@@ -149,7 +165,7 @@ export class TwinSessions {
 
   async stop(): Promise<void> {
     this.root.destroy();
-    this.parts.stop?.();
+    await this.parts.stop?.();
     await this.site.stop();
   }
 
@@ -204,7 +220,9 @@ interface Parts {
   readonly keys: CountedKeys;
   catalog: InformationSchemaCatalog | null;
   isReplicated: () => boolean;
-  stop?: () => void;
+  stop?: () => Promise<void>;
+  /** Where another thread relays. */
+  readonly threadPath: string;
   readonly hasTls: boolean;
 }
 
