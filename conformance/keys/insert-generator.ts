@@ -1,6 +1,6 @@
 import { Chance } from '../fuzz/chance';
 import { tables, type TwinTable } from './insert-tables';
-import { inWideText, locked, lookingBack, movedOn, transaction } from './session-forms';
+import { amongOthers, inWideText, locked, lookingBack, movedOn, transaction } from './session-forms';
 
 /** One thing a client does; in its texts `{S}` stands for the schema. */
 export interface Step {
@@ -57,6 +57,7 @@ export class InsertGenerator {
       (t) => locked(this, t),
       (t) => transaction(this, t),
       (t) => lookingBack(this, t),
+      (t) => amongOthers(this, t),
       (t) => movedOn(this, t),
       (t) => inWideText(this, t),
       // DDL costs as much as dozens of INSERTs.

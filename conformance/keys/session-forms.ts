@@ -73,6 +73,34 @@ export function lookingBack(words: Words, table: TwinTable): Step {
   return { ...words.text('looking back', table, sql), before: [before] };
 }
 
+/** In a text of several statements, of which the next one looks for its key. */
+export function amongOthers(words: Words, table: TwinTable): Step {
+  const { chance } = words;
+  const before = Array.from({ length: chance.below(3) }, () =>
+    chance.of([
+      'DO 1',
+      'SHOW WARNINGS',
+      '/*! SET @a = 1 */',
+      `SELECT u FROM {S}.${table.written} ORDER BY u LIMIT 2`,
+      'SELECT REPEAT(seq, 50) FROM seq_1_to_500',
+      "SET sql_mode = CONCAT(@@sql_mode, ',ANSI_QUOTES')",
+      "SET sql_mode = CONCAT('ORA', 'CLE')",
+    ]),
+  );
+  const looks = `UPDATE {S}.${table.written} SET n = 77 WHERE id = LAST_INSERT_ID()`;
+  const behind = chance.of([
+    `; ${looks}`,
+    `;/* ; */ ${looks};`,
+    `; DO 2; ${looks}`,
+    `;; ${looks}`,
+    '; ;',
+    '; -- a',
+    '',
+  ]);
+  const sql = [...before, words.values(table, null)].join('; ') + behind;
+  return { ...words.text('among others', table, sql), after: ['SET sql_mode = DEFAULT'] };
+}
+
 /** Numbers become text of two or four bytes a character. */
 export function inWideText(words: Words, table: TwinTable): Step {
   const { chance } = words;
