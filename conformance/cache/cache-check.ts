@@ -90,6 +90,7 @@ export async function checkPhase(site: CachedSite, { seed, ms, mutant }: PhaseOp
   if (mutant === null) {
     actors.push(
       async () => writers(4).definitions(await site.connect(), histories.shape),
+      async () => writers(6).redefined(await site.connect(), await site.connect(), histories.shown),
       () => writers(5).replicated(site.origin.sql, histories.remote),
     );
   }
@@ -117,6 +118,7 @@ function newHistories(): Histories {
     children: family('child'),
     remote: family('remote'),
     shape: new RowHistory('definition'),
+    shown: new RowHistory('view'),
   };
 }
 
@@ -124,7 +126,8 @@ function newHistories(): Histories {
 async function reset(site: CachedSite, { shape }: Histories): Promise<void> {
   const { sql } = site.here;
   await sql.query(
-    'UPDATE local_counter SET n = 0; UPDATE local_scene SET n = 0; UPDATE local_traced SET n = 0; UPDATE local_mirror SET n = 0',
+    'UPDATE local_counter SET n = 0; UPDATE local_scene SET n = 0; UPDATE local_traced SET n = 0; UPDATE local_mirror SET n = 0; ' +
+      'UPDATE local_shown_a SET n = 0; UPDATE local_shown_b SET n = 0',
   );
   for (let row = 0; row < ROWS; row++) {
     await sql.query(`UPDATE local_parent SET n = ${parentValue(0, row)} WHERE id = ${row}`);

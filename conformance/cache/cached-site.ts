@@ -43,6 +43,13 @@ const schema = [
   'INSERT INTO app.local_scene VALUES (0, 0)',
   'CREATE TABLE app.local_shape (id BIGINT PRIMARY KEY, c0 INT)',
   'INSERT INTO app.local_shape VALUES (1, 1)',
+  // A view that a procedure makes one of the other table.
+  ...['a', 'b'].flatMap((name) => [
+    `CREATE TABLE app.local_shown_${name} (id BIGINT PRIMARY KEY, n BIGINT)`,
+    `INSERT INTO app.local_shown_${name} VALUES (0, 0)`,
+    `CREATE PROCEDURE app.show_${name}() CREATE OR REPLACE VIEW app.local_shown AS SELECT n FROM app.local_shown_${name}`,
+  ]),
+  'CREATE VIEW app.local_shown AS SELECT n FROM app.local_shown_a',
   'CREATE TABLE app.local_big (x INT PRIMARY KEY)',
   'INSERT INTO app.local_big SELECT seq FROM app.seq_1_to_300',
   "CREATE USER web@localhost IDENTIFIED BY 'web'",

@@ -16,6 +16,7 @@ export interface Histories {
   readonly children: readonly RowHistory[];
   readonly remote: readonly RowHistory[];
   readonly shape: RowHistory;
+  readonly shown: RowHistory;
 }
 
 const one = (found: readonly RowDataPacket[]): readonly (number | null)[] => [(found[0]?.['n'] as number) ?? null];
@@ -23,7 +24,7 @@ const one = (found: readonly RowDataPacket[]): readonly (number | null)[] => [(f
 /** Some tens of milliseconds in which others may write; the row is read before them. */
 const slowly = '(SELECT COUNT(*) FROM local_big a JOIN local_big b ON a.x <> b.x + 1) AS slow';
 
-function readOf(chance: Chance, { counters, mirrored, children, remote, shape }: Histories): Read {
+function readOf(chance: Chance, { counters, mirrored, children, remote, shape, shown }: Histories): Read {
   const row = chance.below(counters.length);
   const only = (rows: readonly RowHistory[]): readonly RowHistory[] => rows.slice(row, row + 1);
   const all = (table: string, rows: readonly RowHistory[]): Read => ({
@@ -31,7 +32,9 @@ function readOf(chance: Chance, { counters, mirrored, children, remote, shape }:
     rows,
     numbers: (found) => rows.map((_, at) => (found.find(({ id }) => id === at)?.['n'] as number) ?? null),
   });
-  switch (chance.below(12)) {
+  switch (chance.below(13)) {
+    case 12:
+      return { sql: 'SELECT n FROM local_shown', rows: [shown], numbers: one };
     case 0:
     case 1:
       return { sql: `SELECT n FROM local_counter WHERE id = ${row}`, rows: only(counters), numbers: one };

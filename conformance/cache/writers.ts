@@ -44,6 +44,17 @@ export const counterWrites: Readonly<Record<string, Write>> = {
     await client.query(`UPDATE local_counter SET id = ${row}, n = ${n} WHERE id = ${row + 1000}`);
     await client.query('COMMIT');
   },
+  'through a join': (client, row, n) =>
+    client.query(`UPDATE local_counter c JOIN local_big b ON b.x = c.id + 1 SET c.n = ${n} WHERE c.id = ${row}`),
+  'behind a savepoint': (client, row, n) =>
+    client.query(
+      `BEGIN; SAVEPOINT a; UPDATE local_counter SET n = -1 WHERE id = ${row}; ${pause}; ROLLBACK TO a; ${set(row, n)}; COMMIT`,
+    ),
+  'with autocommit off': (client, row, n) =>
+    client.query(`SET autocommit = 0; ${set(row, n)}; ${pause}; COMMIT; SET autocommit = 1`),
+  'in a chain': (client, row, n) => client.query(`BEGIN; ${set(row, n)}; COMMIT AND CHAIN; ${pause}; COMMIT`),
+  'by a key of another type': (client, row, n) =>
+    client.query(`UPDATE local_counter SET n = ${n} WHERE id = ${row}.0 AND id <=> '${row}'`),
   'through a view': (client, row, n) => client.query(`UPDATE local_counter_view SET n = ${n} WHERE id = ${row}`),
   'by a procedure': (client, row, n) => client.query(`CALL set_n(${row}, ${n})`),
 };
@@ -99,6 +110,29 @@ export class Writers {
         this.done('DDL');
       });
       await client.query('SELECT SLEEP(2)');
+    }
+  }
+
+  /** A view that shows one table and then the other, where only a procedure says so. */
+  async redefined(client: Connection, reader: Connection, shown: RowHistory): Promise<void> {
+    const read = async (): Promise<void> => {
+      const { least } = shown;
+      const [rows] = await reader.query<RowDataPacket[]>('SELECT n FROM local_shown');
+      shown.returned((rows[0]?.['n'] as number) ?? null, least, 'a view made anew by a procedure');
+    };
+    while (this.running()) {
+      await shown.alone(async () => {
+        const table = this.chance.below(2) === 0 ? 'a' : 'b';
+        await client.query(`UPDATE local_shown_${table} SET n = ${shown.least}; CALL show_${table}()`);
+        // By then its reply is kept, mostly.
+        for (let reads = 0; reads < 4; reads++) await read();
+        const n = shown.propose();
+        await client.query(`UPDATE local_shown_${table} SET n = ${n}`);
+        shown.acknowledged(n);
+        await read();
+        this.done('a view made anew by a procedure');
+      });
+      await client.query('SELECT SLEEP(1)');
     }
   }
 
