@@ -29,7 +29,7 @@ export class DatabasePool {
       charset: 'utf8mb4_bin',
       supportBigNumbers: true,
       bigNumberStrings: true,
-      connectTimeout: 5_000,
+      connectTimeout: 10_000,
     });
     this.pool.on('connection', (connection) => {
       this.connections.add(connection);

@@ -3,6 +3,15 @@ import { dirname } from 'node:path';
 
 /** Replaces a small file as a whole; once it returns, the new content survives a power cut. */
 export function replaceFile(path: string, text: string): void {
+  try {
+    replace(path, text);
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    throw Object.assign(new Error(`${path} cannot be written: ${message}`, { cause: error }), { code });
+  }
+}
+
+function replace(path: string, text: string): void {
   const temporary = `${path}.new`;
   const file = openSync(temporary, 'w', 0o600);
   try {

@@ -29,7 +29,7 @@ export interface SiteKeySourceOptions {
   readonly serveNested?: (table: TableInfo, mixed: boolean) => Promise<void> | null;
   /** Wall clock, milliseconds since 1970. The site guards it against leaps as it does the hybrid clock. */
   nowMs(): number;
-  /** How long a client may wait for keys; default 5,000 ms. */
+  /** How long a client may wait for keys; default 20,000 ms. */
   readonly waitMs?: number;
   /** Keys of one lease, by the column's bits; see DEFAULT_LEASE_KEYS. */
   readonly leaseKeys?: Readonly<Record<number, bigint>>;
@@ -41,7 +41,8 @@ export interface KeyMarksStore {
   write(marks: KeyMarks): Promise<void>;
 }
 
-const WAIT_MS = 5_000;
+/** A memory card may keep a write waiting for many seconds, as it keeps the database's own. */
+const WAIT_MS = 20_000;
 const RETRY_MS = 1_000;
 const LOCKED = 'the table is locked';
 

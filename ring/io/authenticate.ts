@@ -24,7 +24,7 @@ export interface HandshakeOptions {
   readonly objection: (peer: Hello) => number | null;
 }
 
-const HANDSHAKE_MS = 10_000;
+const HANDSHAKE_MS = 30_000;
 /** What may come in one piece before the handshake's next step runs. */
 const INBOX_MESSAGES_MAX = 1_000;
 

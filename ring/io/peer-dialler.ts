@@ -28,7 +28,7 @@ interface Attempt {
 const BACKOFF_MS = 250;
 /** "A few seconds while the peer is thought reachable." */
 const BACKOFF_MAX_MS = 5_000;
-const CONNECT_MS = 10_000;
+const CONNECT_MS = 30_000;
 
 /** Keeps dialling whoever is not linked. */
 export class PeerDialler {

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { get } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -18,6 +18,15 @@ test('a token is made once, for its owner alone, and read from then on', () => {
   expect(statSync(file).mode & 0o777).toBe(0o600);
   expect(readOrCreateToken(file)).toBe(token);
   expect(readFileSync(file, 'utf8')).toBe(`${token}\n`);
+});
+
+// As on a full disk: what stands in the way is named, and nothing is left that would be in the way of the next start.
+test('a token that cannot be written leaves no file without one', () => {
+  const file = join(dir, 'admin.token');
+  mkdirSync(`${file}.new`);
+  expect(() => readOrCreateToken(file)).toThrow(`${file} cannot be written: EISDIR`);
+  rmSync(`${file}.new`, { recursive: true });
+  expect(readOrCreateToken(file).length).toBeGreaterThan(20);
 });
 
 test.each(['', '\n', ' \t\n'])(

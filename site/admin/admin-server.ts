@@ -1,10 +1,11 @@
 import { randomBytes, timingSafeEqual } from 'node:crypto';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import fastify, { type FastifyRequest } from 'fastify';
 import type { Registry } from 'prom-client';
 import { ConfigError } from '../config/config-error';
 import type { Address } from '../config/values';
+import { replaceFile } from '../small-file';
 import type { SiteStatus } from '../status';
 import { statusPage } from './status-page';
 
@@ -72,6 +73,7 @@ export function readOrCreateToken(file: string): string {
   }
   const token = randomBytes(24).toString('base64url');
   mkdirSync(dirname(file), { recursive: true });
-  writeFileSync(file, `${token}\n`, { mode: 0o600 });
+  // At once: a disk that is full must not leave an empty one.
+  replaceFile(file, `${token}\n`);
   return token;
 }
