@@ -4,6 +4,7 @@ import { type Connection, createConnection } from 'mysql2/promise';
 import { parse, stringify } from 'yaml';
 import { findServer } from '../../site/lab/find-server';
 import type { SiteStatus } from '../../site/status';
+import { until } from '../lab/lab-process';
 import { OneSite } from './one-site';
 import { ServeProcess } from './serve-rig';
 
@@ -233,6 +234,28 @@ const binary = findServer();
     await again.ready();
     const client = await connect();
     await client.query("INSERT INTO note (word) VALUES ('after it')");
+    await client.end();
+  });
+
+  test('sees keys of narrow columns refused for the file that cannot be written, and given once it can', async () => {
+    const site = serve();
+    await site.ready();
+    const inTheWay = join(data(), 'leased-blocks.json.new');
+    mkdirSync(inTheWay);
+    const client = await connect();
+    await client.query('CREATE TABLE week (id INT AUTO_INCREMENT PRIMARY KEY, word VARCHAR(50))');
+    const insert = (): Promise<unknown> => client.query("INSERT INTO week (word) VALUES ('leases')");
+    await expect(insert()).rejects.toThrow('leased-blocks.json cannot be written');
+    rmSync(inTheWay, { recursive: true });
+    await until(
+      () =>
+        insert().then(
+          () => true,
+          () => false,
+        ),
+      60_000,
+      () => 'it is refused for good',
+    );
     await client.end();
   });
 

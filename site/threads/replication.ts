@@ -55,8 +55,13 @@ export class Replication {
     const { scope } = this.phase;
     if (this.ring === null || scope === null) return { refused: 'this site is not a member of the ring yet' };
     const answer = await leaseKeys(this.ring.whiteboards, scope, request);
-    if ('from' in answer) this.leased?.add(request.schema, request.table, answer);
-    return answer;
+    try {
+      if ('from' in answer) this.leased?.add(request.schema, request.table, answer);
+      return answer;
+    } catch (error) {
+      // A full disk: nobody is to wait for an answer. The block is never used.
+      return { refused: error instanceof Error ? error.message : String(error) };
+    }
   }
 
   async close(): Promise<void> {
