@@ -100,7 +100,7 @@ export class TextHandler {
       plan.edits.length === 0 && plan.keyedByTrigger.length === 0
         ? reserved.edits
         : [...plan.edits, ...plan.keyedByTrigger.map((place) => keyEdit(place, 0n)), ...reserved.edits];
-    const parts = this.parts(command, { textAt, text, edits }, plan, reserved.keys);
+    const parts = isAlone(plan) ? null : this.parts(command, { textAt, text, edits }, plan, reserved.keys);
     const part = parts?.[0];
     const bytes =
       part !== undefined
@@ -124,8 +124,7 @@ export class TextHandler {
     keys: readonly HeldKeys[],
   ): readonly SentPart[] | null {
     const { state, services } = this;
-    const [first] = plan.statements;
-    if (!state.multiStatements || (plan.statements.length === 1 && !first?.end)) return null;
+    if (!state.multiStatements) return null;
     const doubts = new Map<number, ToldDoubt>();
     for (const { statement, mayLeaveOut } of [...plan.needs, ...plan.keyedByTrigger]) {
       const doubt = mayLeaveOut ? doubtOf(plan, keys, services, statement) : null;
@@ -364,6 +363,11 @@ const PARSE_ERROR = 1064;
 
 /** These end the transaction before them. */
 const commitKinds = new Set<Statement['kind']>(['begin', 'commit', 'rollback', 'ddl', 'lock']);
+
+/** Nothing follows it, not even a `;`. */
+function isAlone({ statements }: StatementPlan): boolean {
+  return statements.length === 1 && statements[0]?.end === null;
+}
 
 function isUnclassified(statement: Statement): boolean {
   return (
