@@ -48,6 +48,9 @@ export const keyedWrites: readonly Text[] = [
   (c) => `INSERT INTO kept (id, n) VALUES (${key(c)}, ${number(c)})`,
   (c) => `SET STATEMENT sql_mode = 'NO_AUTO_VALUE_ON_ZERO' FOR INSERT INTO keyed VALUES (${key(c)}, ${word(c)})`,
   (c) => `INSERT INTO keyed (w) VALUES (${c.of(["'x', 1", 'nothing', "REPEAT('ndefu', 9)", 'id', 'w'])})`,
+  (c) => `INSERT INTO keyed (w) SELECT w FROM keyed ORDER BY id LIMIT ${1 + c.below(3)}`,
+  (c) =>
+    `INSERT INTO keyed (w) VALUES (${word(c)}); INSERT INTO counted (n) VALUES (${number(c)}); SELECT LAST_INSERT_ID()`,
   () => 'UPDATE keyed SET w = CONCAT(w, 1) WHERE id = LAST_INSERT_ID()',
   (c) => `UPDATE keyed SET w = ${word(c)} ORDER BY id DESC LIMIT 1`,
   (c) => `UPDATE keyed SET id = ${1 + c.below(40)} WHERE id = ${1 + c.below(40)}`,

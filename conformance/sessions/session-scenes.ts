@@ -91,6 +91,8 @@ function temporary(words: Words): Deed[] {
     'CREATE TEMPORARY TABLE evens (id INT, w VARCHAR(5), n INT)',
     'CREATE TEMPORARY TABLE second.words AS SELECT 9 AS id, 9 AS n',
     'CREATE TEMPORARY SEQUENCE numbers START 700',
+    'CREATE TEMPORARY TABLE keyed (id INT AUTO_INCREMENT PRIMARY KEY, w VARCHAR(9))',
+    'CREATE TEMPORARY TABLE counted LIKE keyed',
     `BEGIN NOT ATOMIC CREATE TEMPORARY TABLE ${table} (id INT, n INT); END`,
     `EXECUTE IMMEDIATE 'CREATE TEMPORARY TABLE ${table} (id INT, n INT)'`,
   ]);
@@ -101,6 +103,7 @@ function temporary(words: Words): Deed[] {
     `ALTER TABLE ${table} RENAME TO mine2`,
     `RENAME TABLE ${table} TO mine3`,
     'DROP TEMPORARY TABLE IF EXISTS evens, numbers, second.words',
+    'DROP TEMPORARY TABLE IF EXISTS keyed, counted',
     'DROP TEMPORARY SEQUENCE IF EXISTS numbers',
     `TRUNCATE ${table}`,
   ]);
@@ -122,6 +125,8 @@ function locks(words: Words): Deed[] {
     'LOCK TABLES words WRITE',
     'LOCK TABLES words READ, other WRITE',
     'LOCK TABLES words READ LOCAL',
+    'LOCK TABLES keyed WRITE, key_log WRITE, words READ',
+    'LOCK TABLES counted WRITE, words READ',
     'FLUSH TABLES words',
   ]);
   return [lock, ...several(words, 4, statement), chance.of(['UNLOCK TABLES', 'UNLOCK TABLES', 'BEGIN']), words.read()];

@@ -104,6 +104,13 @@ export const definitions: readonly Text[] = [
   () =>
     'CREATE OR REPLACE ALGORITHM = TEMPTABLE VIEW evens AS SELECT w.id, w.w, o.n FROM words w JOIN other o USING (id)',
   () => 'ALTER SEQUENCE numbers INCREMENT 5',
+  () => 'ALTER TABLE keyed ADD COLUMN IF NOT EXISTS x INT FIRST',
+  () => 'ALTER TABLE keyed MODIFY id BIGINT UNSIGNED NOT NULL',
+  () => 'ALTER TABLE keyed MODIFY id BIGINT NOT NULL AUTO_INCREMENT',
+  () => 'ALTER TABLE counted RENAME COLUMN id TO number, ENGINE = MyISAM',
+  () => "CREATE OR REPLACE TRIGGER says BEFORE INSERT ON keyed FOR EACH ROW SET NEW.w = CONCAT('ndiyo ', @remembered)",
+  () => 'DROP TRIGGER logged',
+  () => 'CREATE OR REPLACE VIEW shown AS SELECT id, n AS w FROM counted',
   () => 'DROP SEQUENCE numbers',
   () => 'ANALYZE TABLE words',
   () => 'OPTIMIZE TABLE plain',

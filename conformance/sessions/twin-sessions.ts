@@ -55,7 +55,10 @@ export class TwinSessions {
     const reader: { root: Connection | null } = { root: null };
     const query = async (sql: string, values: readonly unknown[] = []): Promise<RowDataPacket[]> => {
       if (reader.root === null) throw new Error('not started');
-      return (await reader.root.query<RowDataPacket[]>(sql, [...values]))[0];
+      const [rows] = await reader.root.query<RowDataPacket[]>(sql, [...values]);
+      // A block has several results: its rows are the first.
+      const first: unknown = rows[0];
+      return Array.isArray(first) ? (first as RowDataPacket[]) : rows;
     };
     const parts: Parts = {
       threadPath: join(dir, 'thread.sock'),
