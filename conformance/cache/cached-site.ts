@@ -112,8 +112,12 @@ export class CachedSite {
     const reader = await createConnection({ socketPath: here.server.socket, user: 'root' });
     this.opened.push(reader);
     this.socket = join(this.sites.dir, 'proxy.sock');
-    const query = async (sql: string, bound: readonly unknown[] = []): Promise<readonly SqlRow[]> =>
-      (await reader.query<RowDataPacket[]>(sql, [...bound]))[0];
+    const query = async (sql: string, bound: readonly unknown[] = []): Promise<readonly SqlRow[]> => {
+      const [rows] = await reader.query<RowDataPacket[]>(sql, [...bound]);
+      // A block has several results: its rows are the first.
+      const first: unknown = rows[0];
+      return Array.isArray(first) ? (first as RowDataPacket[]) : rows;
+    };
     this.proxy = await startProxy({
       listen: null,
       socket: this.socket,
