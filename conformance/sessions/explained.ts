@@ -29,8 +29,10 @@ export const explanations: readonly Explanation[] = [
     why: 'the SELECT is sent before the question, when others may have written what it reads',
     holds: ({ sequence, at }) => {
       const asked = sequence.commands[at];
-      const before = sequence.commands[at - 1];
-      return asked !== undefined && /FOUND_ROWS/.test(textOf(asked)) && before?.who !== asked.who;
+      if (asked === undefined || !/FOUND_ROWS/.test(textOf(asked))) return false;
+      const behind = sequence.commands.slice(0, at);
+      const read = behind.findLastIndex((each) => each.who === asked.who && isRead(textOf(each)));
+      return behind.slice(read + 1).some(({ who }) => who !== asked.who);
     },
   },
   {
