@@ -161,8 +161,9 @@ function drawLeased(next: readonly string[], { schema, table, bits }: TriggerTab
  * session's own).
  *
  * Whether a row belongs to the same statement as the one before: its NOW(6) is the same, and insert_id is still what was
- * set for it, by this trigger: another table's sequence may have come to the same key. An INSERT that runs between two rows of this statement wipes insert_id: where that may happen (`nested`, or
- * StatementSigns.nested), NOW(6) must do, and the first row of a statement that is run for each row of another may not count as first.
+ * set for it, by this trigger: another table's sequence may have come to the same key. An INSERT that runs between two rows
+ * of this statement wipes insert_id: where that may happen (`nested`, or StatementSigns.nested), NOW(6) must do, and the first
+ * row of a statement that is run for each row of another may not count as first.
  */
 function giveKey(column: string, id: string, nested: boolean): string[] {
   const [first, last, since, jumped, given] = ['f', 'l', 's', 'x', 'g'].map((letter) => `@duara_${letter}_${id}`);

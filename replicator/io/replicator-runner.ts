@@ -61,8 +61,8 @@ const HEARTBEAT_MS = 2_000;
 const READER_ID_BASE = 0x44550000;
 
 /**
- * Starts capture, merge and apply for one site. Rejects with ServerNotReadyError, FolderMismatchError, MissingPrivilegeError, SpoolError,
- * CaptureError, or when the database cannot be reached.
+ * Starts capture, merge and apply for one site. Rejects with ServerNotReadyError, FolderMismatchError, MissingPrivilegeError,
+ * SpoolError, CaptureError, or when the database cannot be reached.
  */
 export async function startReplicator(options: ReplicatorOptions): Promise<Replicator> {
   const { dataDir, database, log } = options;
