@@ -1,3 +1,4 @@
+import { isKeyed } from '../proxy/keys/key-edits';
 import { bytesOf, nameOf } from '../proxy/sql/names';
 import { defaultSqlMode } from '../proxy/sql/sql-mode';
 import { type BodyInserts, bodyInserts } from '../proxy/sql/routine-body';
@@ -15,6 +16,8 @@ export interface InsertingBodies {
   readonly functions: boolean;
   /** Routines whose inserts cannot be known, because they run texts of their own making. */
   readonly dynamic: readonly string[];
+  /** What holds a key that was written into it when it was defined, by kind and name. */
+  readonly frozen: readonly string[];
 }
 
 export function bodyKey(schema: string, table: string): string {
@@ -37,7 +40,7 @@ const routinesSql =
 const eventsSql =
   "SELECT event_schema AS s, event_name AS name, 'EVENT' AS kind, event_definition AS body FROM information_schema.events";
 const triggersSql =
-  'SELECT trigger_schema AS s, trigger_name AS name, event_object_table AS t, action_timing AS timing, ' +
+  "SELECT trigger_schema AS s, trigger_name AS name, 'TRIGGER' AS kind, event_object_table AS t, action_timing AS timing, " +
   'event_manipulation AS event, action_statement AS body FROM information_schema.triggers ' +
   "WHERE trigger_name NOT LIKE 'duara\\_keys\\_%'";
 
@@ -48,6 +51,7 @@ export async function insertingBodies(query: (sql: string) => Promise<readonly S
   const targets = new Set<string>();
   const sources = new Set<string>();
   const dynamic: string[] = [];
+  const frozen: string[] = [];
   const nested = new Set<string>();
   const read = { functionsInsert: false, functionsCall: false, routinesInsert: false };
   for (const row of [...routines, ...triggers]) {
@@ -58,8 +62,11 @@ export async function insertingBodies(query: (sql: string) => Promise<readonly S
       targets.add(key);
       if (name.calls) nested.add(key);
     }
-    noteRoutine(read, String(row['kind']), inserts);
-    if (inserts.dynamic) dynamic.push(`${schema}.${String(row['name'])}`);
+    const kind = String(row['kind']);
+    const named = `${schema}.${String(row['name'])}`;
+    noteRoutine(read, kind, inserts);
+    if (inserts.dynamic) dynamic.push(named);
+    if (isKeyed(String(row['body'] ?? ''))) frozen.push(`${kind} ${named}`);
     if (!mayInsert(inserts) || row['t'] === undefined) continue;
     const table = bodyKey(schema, String(row['t']));
     nested.add(table);
@@ -67,7 +74,7 @@ export async function insertingBodies(query: (sql: string) => Promise<readonly S
   }
   // What one calls may be any routine.
   const functions = read.functionsInsert || (read.functionsCall && read.routinesInsert);
-  return { targets, sources, nested, functions, dynamic };
+  return { targets, sources, nested, functions, dynamic, frozen };
 }
 
 function noteRoutine(

@@ -129,6 +129,7 @@ export class KeyTriggers {
     const { query, schemas } = this.options;
     const bodies = await insertingBodies(query);
     if (bodies.dynamic.length > 0) this.options.alarm(dynamicAlarm(bodies.dynamic));
+    for (const name of bodies.frozen) this.options.alarm(frozenAlarm(name));
     this.functionsInsert = bodies.functions;
     const present = await presentKeyTriggers(query, schemas);
     const wanted = await this.wanted(bodies, present);
@@ -270,4 +271,12 @@ function dynamicAlarm(names: readonly string[]): Alarm {
     `${names.slice(0, 5).join(', ')}${names.length > 5 ? ', …' : ''}: what these insert is in texts of their own making; ` +
     'if a replicated table with AUTO_INCREMENT is among it, its keys are not from this site’s ranges';
   return { code: 'DUARA_KEYS_DYNAMIC', message };
+}
+
+function frozenAlarm(name: string): Alarm {
+  const message =
+    `${name}: an INSERT in its body has a key in it (SET STATEMENT insert_id=…), which an earlier build of Duara wrote there when ` +
+    'the body was defined behind another statement of the same text; each run may insert that same key again, and fail ' +
+    '(error 1062); cure: define it again from its source, by way of this build';
+  return { code: 'DUARA_KEYS_FROZEN', message };
 }

@@ -56,6 +56,14 @@ export function keyEdit(place: KeyPlace | SignedPlace, key: bigint | typeof keyV
   return { start: place.start, end: place.start, text: `SET STATEMENT ${list} FOR ` };
 }
 
+/** What `keyEdit` has ever written: nobody else writes these three so. */
+const keyWritten = /\binsert_id=[^;]+?,auto_increment_increment=1[^;,]*,auto_increment_offset=\d/;
+
+/** Whether an edit of `keyEdit` stands in the text. */
+export function isKeyed(text: string): boolean {
+  return keyWritten.test(text);
+}
+
 const head = Buffer.from('SET STATEMENT insert_id=');
 const tail = Buffer.from(' FOR ');
 const EIGHT_DIGITS = 100_000_000;
