@@ -4,10 +4,14 @@ import { settingsLost } from '../errors';
 import type { CachedReads } from './cached-reads';
 import { type ClientCommand, ownCommand } from './client-command';
 import type { CommandOutcome } from './command-outcome';
-import { isDeferrable } from './answered-settings';
-import { swallowedReply } from './pending-reply';
+import { isDeferrable, SettingMatch, settingReply } from './answered-settings';
+import { serverReply, type ServerReply, swallowedReply } from './pending-reply';
 import type { ProxyServices } from './proxy-services';
+import { emptySummary, type ReplySummary } from './reply-summary';
 import type { SessionState } from './session-state';
+import type { SessionTracker } from './session-tracker';
+import type { StatementPlan } from './statement-plan';
+import type { SentText } from './text-reply';
 
 /** More than an application says before it asks for something. */
 const DEFERRED_MAX = 16;
@@ -26,6 +30,7 @@ export class DeferredSettings {
     private readonly state: SessionState,
     private readonly services: ProxyServices,
     private readonly reads: CachedReads,
+    private readonly tracker: SessionTracker,
   ) {}
 
   /** What AnsweredSettings knows a text by, if its answer may be known; null: it may not. Nothing else is under way. */
@@ -38,8 +43,25 @@ export class DeferredSettings {
     return this.reads.settingQuestion(text);
   }
 
-  defer(command: ClientCommand): void {
+  /** Answers a SET whose answer is known: the server hears of it together with what comes next. */
+  answer(command: ClientCommand, text: string, plan: StatementPlan): CommandOutcome {
     this.waiting.push(ownCommand(command));
+    const ended = (): void => {
+      const summary = { ...emptySummary(), status: ServerStatus.autocommit, affectedRows: [0n] };
+      const sent = { text, plan, keys: [], collected: null, sentMs: this.state.nowMs };
+      this.tracker.plannedEnded(sent, summary);
+    };
+    return { kind: 'answer', bytes: settingReply, ended };
+  }
+
+  /** The reply to a SET that was sent: sessions that ask as `question` says are given it again. */
+  reply(sent: SentText, question: string, barrier: boolean): ServerReply {
+    const match = new SettingMatch();
+    const ended = (summary: ReplySummary | null): void => {
+      this.tracker.plannedEnded(sent, summary);
+      if (match.matches) this.services.settings.learn(question);
+    };
+    return serverReply('result', ended, { barrier, collected: match });
   }
 
   drop(): void {

@@ -21,8 +21,8 @@ import type { ReplySummary } from './reply-summary';
 import { noteConditions, type PreparedStatement, type SessionState } from './session-state';
 import { planText, type StatementPlan } from './statement-plan';
 import { addedPackets, edited } from './edited-command';
-import type { TextHandler } from './text-handler';
-import { doubtOf, variantDoubt } from './told-keys';
+import { doubtOf, variantDoubt } from './reply-doubts';
+import type { SessionTracker } from './session-tracker';
 import type { WriteTracker } from './write-tracker';
 
 /** MariaDB: the statement that was prepared last. */
@@ -57,8 +57,8 @@ export class PreparedHandler {
     private readonly state: SessionState,
     private readonly services: ProxyServices,
     private readonly writes: WriteTracker,
-    private readonly texts: TextHandler,
     private readonly reads: CachedReads,
+    private readonly tracker: SessionTracker,
   ) {
     this.keys = new PreparedKeys(state);
     this.readings = new PreparedReadings(state);
@@ -127,7 +127,7 @@ export class PreparedHandler {
   execute(command: ClientCommand): CommandOutcome {
     const { payload } = command;
     const prepared = this.state.prepared.get(this.statementId(payload));
-    if (prepared === undefined) return this.texts.unreadable(command);
+    if (prepared === undefined) return this.tracker.unreadable(command);
     return this.run(command, prepared, (plan) => this.keys.execution(prepared, plan, payload));
   }
 
@@ -139,7 +139,7 @@ export class PreparedHandler {
     const bulk = prepared === undefined ? null : decodeBulkExecute(payload, prepared.parameterCount);
     // Without types the server refuses it.
     const types = bulk?.types ?? prepared?.types ?? null;
-    if (prepared === undefined || bulk === null || types === null) return this.texts.unreadable(command);
+    if (prepared === undefined || bulk === null || types === null) return this.tracker.unreadable(command);
     prepared.types = types;
     return this.run(command, prepared, (plan) => this.keys.bulkExecution(plan, { payload, head: bulk, types }));
   }
@@ -329,9 +329,7 @@ export class PreparedHandler {
   ): void {
     if (summary === null) return held?.settleUnknown();
     held?.settle(summary.affectedRows[0] ?? 0n);
-    this.texts.noteEnd(plan, sentMs, summary);
-    for (const statement of plan.statements) this.reads.note(text, statement, summary.errorCode === null);
-    this.texts.follow(plan, summary.errorCode === null ? plan.statements.length : 0);
+    this.tracker.executionEnded(text, plan, sentMs, summary);
   }
 }
 

@@ -1,4 +1,7 @@
+import type { Statement } from '../sql/classifier';
 import { charsetNamed } from '../sql/client-charset';
+import { setAssignments } from '../sql/set-assignments';
+import type { ServerVersion } from '../sql/sql-mode';
 import { ownQuery } from '../wire/command';
 import { PacketFramer } from '../wire/packet-framer';
 import { decodeError, type ErrorPacket } from '../wire/response';
@@ -6,8 +9,9 @@ import type { CommandOutcome } from './command-outcome';
 import { type ServerReply, swallowedReply } from './pending-reply';
 import { type Isolation, isolationOf } from './session-fingerprint';
 import { queryAttributes, type SessionState } from './session-state';
-import { sqlModeExpression, withSqlMode } from './settings';
+import { sqlModeExpression, statusTellsMode, withSqlMode } from './settings';
 import { withEntry } from './sparse';
+import type { StatementPlan } from './statement-plan';
 import { rowOf } from './text-row';
 
 /** What sessions begin with. */
@@ -16,6 +20,20 @@ export interface SessionDefaults {
   /** null: not told. */
   readonly commandBytesMax: number | null;
   readonly isolation: Isolation;
+}
+
+/** What the session is like behind a text, its reply does not tell. */
+export function mustAsk({ statements, effects }: StatementPlan, server: ServerVersion): boolean {
+  return effects.some(
+    ({ settings: { charset, sqlMode } }) => charset === 'ask' || (sqlMode === 'ask' && !tellsMode(statements, server)),
+  );
+}
+
+/** A lone SET of nothing else: the status of its reply tells the new sql_mode. */
+function tellsMode(statements: readonly Statement[], server: ServerVersion): boolean {
+  const [statement] = statements;
+  if (statements.length !== 1 || statement?.kind !== 'set' || statement.prefix !== null) return false;
+  return setAssignments(statement)?.length === 1 && statusTellsMode(server);
 }
 
 /** The command that asks the backend for the session's sql_mode and character set, when the text of a SET does not tell, and more. */

@@ -26,6 +26,7 @@ import {
   residueLeft,
   type SessionState,
 } from './session-state';
+import { SessionTracker } from './session-tracker';
 import { withSqlMode } from './settings';
 import { killOfShown } from './shown-ids';
 import { noEntries } from './sparse';
@@ -53,9 +54,10 @@ export class StatementHandler {
   ) {
     this.writes = new WriteTracker(services.cache === null ? null : services.versions);
     this.reads = new CachedReads(state, services, this.writes);
-    this.settings = new DeferredSettings(state, services, this.reads);
-    this.texts = new TextHandler(state, services, this.writes, this.reads, this.settings);
-    this.prepared = new PreparedHandler(state, services, this.writes, this.texts, this.reads);
+    const tracker = new SessionTracker(state, services, this.writes, this.reads);
+    this.settings = new DeferredSettings(state, services, this.reads, tracker);
+    this.texts = new TextHandler(state, services, this.writes, this.reads, this.settings, tracker);
+    this.prepared = new PreparedHandler(state, services, this.writes, this.reads, tracker);
     this.told = new ToldKeys(state, services);
     this.toldAt = services.tick;
   }

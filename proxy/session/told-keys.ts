@@ -1,17 +1,12 @@
 import { Capability, ServerStatus } from '../wire/constants';
 import { ownQuery } from '../wire/command';
 import { givenVariables } from '../keys/key-trigger';
-import { asExpressions } from '../keys/row-edits';
-import type { RowKey } from '../keys/row-keys';
-import { runInDoubt, type GivenKeys, keysOfRun, keysOfTrigger, type ToldDoubt } from '../keys/told-doubt';
+import { type GivenKeys, keysOfRun, keysOfTrigger, type ToldDoubt } from '../keys/told-doubt';
 import type { KeySearch } from '../ports';
 import type { CommandOutcome, SendOutcome, SentPart } from './command-outcome';
 import { type OwnReply, type PendingReply, type ServerReply, swallowedReply } from './pending-reply';
-import type { KeyNeed } from './insert-keys';
-import type { HeldKeys } from './key-reservations';
 import type { ProxyServices } from './proxy-services';
 import type { ReplySummary } from './reply-summary';
-import type { StatementPlan } from './statement-plan';
 import { endsStatement } from './sql-mode-question';
 import { rowOf } from './text-row';
 import { block, inAnyMode, smallestOf } from './told-questions';
@@ -282,42 +277,4 @@ export class ToldKeys {
     };
     return { kind: 'send', bytes: [next.bytes], replies: [own, last] };
   }
-}
-
-/**
- * Whether the reply to a statement tells the key that it has to; null: it does. `held`: all of its command; `execution`: of a
- * prepared statement; `seen` are its rows with their parameters known.
- */
-export function doubtOf(
-  { needs, keyedByTrigger }: Pick<StatementPlan, 'needs' | 'keyedByTrigger'>,
-  held: readonly HeldKeys[],
-  { smallestKey }: ProxyServices,
-  statement = 0,
-  execution: { readonly seen: readonly RowKey[]; readonly bulk: boolean } | null = null,
-): ToldDoubt | null {
-  if (smallestKey === undefined) return null;
-  // Most of all: nothing is left out.
-  if (execution === null && needs.length === 1 && needs[0]?.mayLeaveOut === false && keyedByTrigger.length === 0)
-    return null;
-  const [need, otherNeed] = needs.filter((each) => each.statement === statement);
-  const [triggered, otherTriggered] = keyedByTrigger.filter((each) => each.statement === statement);
-  if (otherNeed !== undefined || otherTriggered !== undefined) return null;
-  if (triggered !== undefined) {
-    const { table, mayLeaveOut, single } = triggered;
-    const may = need === undefined && mayLeaveOut && (!single || execution?.bulk === true);
-    return may ? { kind: 'trigger', table } : null;
-  }
-  const first = held.find((each) => each.statement === statement)?.first;
-  if (need === undefined || first === undefined) return null;
-  return runInDoubt(need, execution?.seen ?? asExpressions(need.rows), first);
-}
-
-/** As `doubtOf`, for a bulk execution that gives its rows their keys as values, whether or not the server would make them. */
-export function variantDoubt(
-  need: KeyNeed,
-  seen: readonly RowKey[],
-  first: bigint,
-  { smallestKey }: ProxyServices,
-): ToldDoubt | null {
-  return smallestKey === undefined ? null : runInDoubt({ ...need, mayLeaveOut: true }, seen, first);
 }
