@@ -14,6 +14,8 @@ const tables = ['plain', 'hooks'] as const;
 
 const insert = `INSERT IGNORE INTO plain (id, k, n) VALUES (NULL, 'taken', 1), (${far}, 'far', 2), (NULL, 'gone', 2), (NULL, 'b', 2)`;
 const again = insert.replace("'b'", "'c'").replace(far, '2305843009213693952').replace("'far'", "'far2'");
+const update =
+  "INSERT INTO plain (k, n) VALUES ('b', 1), ('gone', 1), ('c', 1) ON DUPLICATE KEY UPDATE id = LAST_INSERT_ID(id), n = 8";
 const row = 'SELECT k FROM plain WHERE id = LAST_INSERT_ID()';
 
 const texts: [text: string, why: string][] = [
@@ -35,6 +37,11 @@ const texts: [text: string, why: string][] = [
   [`DO 1; ${insert} /*! ; */; ${row}`, 'the same, of its end'],
   [`SET sql_mode = 'ANSI_QUOTES'; ${insert}; ${row}; SET sql_mode = DEFAULT`, 'quotes of another kind'],
   [`SET sql_mode = CONCAT('ORA', 'CLE'); ${insert}; ${row}; SET sql_mode = DEFAULT`, 'blocks of another kind'],
+  [
+    `SET sql_mode = 'SIMULTANEOUS_ASSIGNMENT'; ${update}; SELECT k, n FROM plain ORDER BY k; ${row}; SET sql_mode = DEFAULT`,
+    'rows updated by an assignment that is made once',
+  ],
+  [`DO 1; ${update}`, 'the last thing of the text'],
   [`SET NAMES latin1; ${insert}; ${row}; SET NAMES utf8mb4`, 'another character set'],
   [`XA START 'x'; ${insert}; ${row}; XA END 'x'; XA PREPARE 'x'; XA COMMIT 'x'`, 'a transaction of XA'],
   [`BEGIN; DO 1; ${insert}; ${row}; ${again}; DO 2; ${row}; COMMIT`, 'twice'],

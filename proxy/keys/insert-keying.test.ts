@@ -86,15 +86,22 @@ it('takes 0 for a key only under NO_AUTO_VALUE_ON_ZERO', () => {
 const updates: [clause: string, after: string, why: string][] = [
   ['a = 1, b = VALUES(id)', 'none', 'the key is not assigned'],
   ['a = 1, b = id = 2', 'none', 'compared only'],
+  ['id = LAST_INSERT_ID(id), b = 2', 'b = IF(LAST_INSERT_ID(`id`) IS NULL,NULL,2)', 'told by a column of the clause'],
+  ['b = 2, t.`ID` = last_insert_id( t.id )', 'b = IF(LAST_INSERT_ID(`t`.`id`) IS NULL,NULL,2)', 'qualified, last'],
   [
-    'id = LAST_INSERT_ID(id), b = 2',
-    '`b`=IF(LAST_INSERT_ID(`id`) IS NULL,`b`,`b`), b = 2',
-    'told by a column of the clause',
+    'a = b + 1, id = LAST_INSERT_ID(id), b = VALUES(b) -- x',
+    'a = b + 1, b = IF(LAST_INSERT_ID(`id`) IS NULL,NULL,VALUES(b)) -- x',
+    'between others',
   ],
   [
-    'b = 2, t.`ID` = last_insert_id( t.id )',
-    'b = 2, `b`=IF(LAST_INSERT_ID(`t`.`id`) IS NULL,`b`,`b`)',
-    'qualified, last',
+    "id = LAST_INSERT_ID(id), a = DEFAULT, b = 0x41, a = X'41', b = LAST_INSERT_ID(), a = 'id'",
+    "a = DEFAULT, b = 0x41, a = X'41', b = LAST_INSERT_ID(), a = IF(LAST_INSERT_ID(`id`) IS NULL,NULL,'id')",
+    'values that mean something else within',
+  ],
+  [
+    'b = DEFAULT, id = LAST_INSERT_ID(id)',
+    'b = DEFAULT, `b`=IF(LAST_INSERT_ID(`id`) IS NULL,`b`,`b`)',
+    'no others than such',
   ],
   [
     'id = LAST_INSERT_ID(id) RETURNING id',
@@ -109,7 +116,7 @@ it.each(updates)('ON DUPLICATE KEY UPDATE %s', (clause, after) => {
   const told = (insert: string): string => {
     const sql = `${insert} ON DUPLICATE KEY UPDATE ${clause}`;
     const shape = parseText(sql, defaultSqlMode).statements[0]?.insert;
-    const update = keyUpdate(shape!, table);
+    const update = keyUpdate(shape!, table, sql);
     if (update.kind !== 'told') return update.kind;
     return withEdits(sql, update.edits).slice(`${insert} ON DUPLICATE KEY UPDATE `.length);
   };

@@ -62,7 +62,7 @@ export function decideKeying(
   const rows = rowKeys(shape, column, text, mode);
   const explicit = rows?.flatMap((row) => (row.kind === 'explicit' ? [row.key] : [])) ?? [];
   if (rows !== null && explicit.length === rows.length) return { kind: 'none', explicit };
-  const update = keyUpdate(shape, table);
+  const update = keyUpdate(shape, table, text);
   const single = rows?.length === 1;
   // The reply to a file comes behind an exchange with the client, and tells no key.
   const tellsKey = shape.source.kind !== 'load' && (shape.ignore || shape.onDuplicateKey);

@@ -14,7 +14,7 @@ import { indexOf } from './row-keys';
 export type KeyUpdate =
   /** The column is not assigned. */
   | { readonly kind: 'none' }
-  /** It is assigned itself only, by LAST_INSERT_ID(id): `edits` let another column, which stays as it is, do that. */
+  /** It is assigned itself only, by LAST_INSERT_ID(id): `edits` let the assignment of another column do that. */
   | { readonly kind: 'told'; readonly edits: readonly TextEdit[] }
   /** It may change, or there is no other column at hand. */
   | { readonly kind: 'changed' };
@@ -25,12 +25,12 @@ interface Assignment {
   /** Offsets of its whole text. */
   readonly start: number;
   readonly end: number;
-  /** The tokens behind '='. */
+  /** The tokens behind '='; not empty. */
   readonly value: readonly Token[];
 }
 
-/** `table`: as the statement names its columns. */
-export function keyUpdate(shape: InsertShape, table: TableInfo): KeyUpdate {
+/** `table`: as the statement names its columns; `text`: what its tokens were cut from. */
+export function keyUpdate(shape: InsertShape, table: TableInfo, text: string): KeyUpdate {
   const { updatesAt, tokens } = shape;
   const key = table.autoIncrement?.name ?? '';
   if (updatesAt === null) return { kind: 'none' };
@@ -41,11 +41,56 @@ export function keyUpdate(shape: InsertShape, table: TableInfo): KeyUpdate {
   if (ofKey.length === 0) return { kind: 'none' };
   const [first, ...more] = ofKey;
   const told = first === undefined || more.length > 0 ? null : toldKey(first.value, key);
-  const other = all.find((one) => !ofKey.includes(one))?.column ?? shape.columns?.find((c) => indexOf([c], key) < 0);
-  if (first === undefined || told === null || other === undefined) return { kind: 'changed' };
+  if (first === undefined || told === null) return { kind: 'changed' };
+  const edits = withinAnother(all, first, told, text) ?? besideAnother(all, first, told, shape, key);
+  return edits === null ? { kind: 'changed' } : { kind: 'told', edits };
+}
+
+/**
+ * Another column's value brings it about, that of the next one if it can: as the server came to it before. A second assignment
+ * of one column would not do: under SIMULTANEOUS_ASSIGNMENT (ORACLE) the server takes the other of the two.
+ */
+function withinAnother(all: readonly Assignment[], ofKey: Assignment, told: string, text: string): TextEdit[] | null {
+  const at = all.indexOf(ofKey);
+  const next = all[at + 1];
+  const other = [...all.slice(at + 1), ...all.slice(0, at)].find(({ value }) => meansTheSameWithin(value, text));
+  const from = other?.value[0]?.start;
+  if (other === undefined || from === undefined) return null;
+  const without =
+    next === undefined ? { start: all[at - 1]?.end ?? 0, end: ofKey.end } : { start: ofKey.start, end: next.start };
+  return [
+    { start: from, end: from, text: `IF(LAST_INSERT_ID(${told}) IS NULL,NULL,` },
+    { start: other.end, end: other.end, text: ')' },
+    { ...without, text: '' },
+  ];
+}
+
+/**
+ * As the argument of a function: DEFAULT and IGNORE have no meaning there, 0x41 has another (65 for a number's column, but 'A'
+ * within), and what is looked for would be changed before.
+ */
+function meansTheSameWithin(value: readonly Token[], text: string): boolean {
+  const [first] = value;
+  if (value.length === 1 && (first?.upper === 'DEFAULT' || first?.upper === 'IGNORE')) return false;
+  return !value.some(({ kind, upper, start }) => {
+    if (kind === 'string') return /[xb]/i.test(text.charAt(start));
+    return kind === 'number' ? /^0[xb]/i.test(upper) : upper === 'LAST_INSERT_ID' || upper === 'IDENTITY';
+  });
+}
+
+/** A column of the clause, or where it has no other of the list, stays as it is and brings it about. */
+function besideAnother(
+  all: readonly Assignment[],
+  ofKey: Assignment,
+  told: string,
+  shape: InsertShape,
+  key: string,
+): TextEdit[] | null {
+  const other = all.find((one) => one !== ofKey)?.column ?? shape.columns?.find((c) => indexOf([c], key) < 0);
+  if (other === undefined) return null;
   const column = columnName(other, shape);
   const text = `${column}=IF(LAST_INSERT_ID(${told}) IS NULL,${column},${column})`;
-  return { kind: 'told', edits: [{ start: first.start, end: first.end, text }] };
+  return [{ start: ofKey.start, end: ofKey.end, text }];
 }
 
 /** True when the assignments from token `from` on give column `name` a value, or cannot be read. */

@@ -39,15 +39,13 @@ const cases: [text: string, doubts: number[], parts: string[] | null, why: strin
 it.each(cases)('%s (%j)', (text, doubtful, expected, _why, doubt = run) => {
   const parsed = parseText(text.replaceAll(/INSERT (\w)/g, 'INSERT $1 () VALUES ()'), defaultSqlMode);
   const whole = text.replaceAll(/INSERT (\w)/g, 'INSERT $1 () VALUES ()');
-  const edits = parsed.statements.map(({ tokens }) => ({
-    start: tokens[0]?.start ?? 0,
-    end: tokens[0]?.start ?? 0,
-    text: '+',
-  }));
+  const edits = parsed.statements.flatMap(({ tokens }) =>
+    [tokens[0]?.start ?? 0, tokens.at(-1)?.end ?? 0].map((at) => ({ start: at, end: at, text: '+' })),
+  );
   const parts = textParts(whole, parsed, edits, new Map(doubtful.map((at) => [at, doubt])));
   const plain = parts?.map((part) => part.text.replaceAll(' () VALUES ()', '').replaceAll('+', '')) ?? null;
   expect(plain).toEqual(expected);
   expect((parts ?? []).map((part) => part.text.split('+').length - 1).reduce((sum, each) => sum + each, 0)).toBe(
-    expected === null ? 0 : parsed.statements.length,
+    expected === null ? 0 : edits.length,
   );
 });

@@ -55,9 +55,10 @@ function endOf(text: string, statements: readonly Statement[], index: number): n
   return last && nothing.test(text.slice(end)) ? text.length : end;
 }
 
+/** With the edits in it, those at its very end too: `to` is where the `;` stands, or the text ends. */
 function piece(text: string, edits: readonly TextEdit[], from: number, to: number): string {
   const own = edits
-    .filter(({ start }) => start >= from && start < to)
+    .filter(({ start }) => start >= from && start <= to)
     .map((edit) => ({ text: edit.text, start: edit.start - from, end: edit.end - from }));
   return withEdits(text.slice(from, to), own);
 }
