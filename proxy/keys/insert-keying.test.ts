@@ -94,8 +94,8 @@ const updates: [clause: string, after: string, why: string][] = [
     'between others',
   ],
   [
-    "id = LAST_INSERT_ID(id), a = DEFAULT, b = 0x41, a = X'41', b = LAST_INSERT_ID(), a = 'id'",
-    "a = DEFAULT, b = 0x41, a = X'41', b = LAST_INSERT_ID(), a = IF(LAST_INSERT_ID(`id`) IS NULL,NULL,'id')",
+    "id = LAST_INSERT_ID(id), a = DEFAULT, b = 0x41, a = X'41', b = LAST_INSERT_ID() + 1, a = VALUES(b), a = t.b, a = 'id'",
+    "a = DEFAULT, b = 0x41, a = X'41', b = LAST_INSERT_ID() + 1, a = VALUES(b), a = t.b, a = IF(LAST_INSERT_ID(`id`) IS NULL,NULL,'id')",
     'values that mean something else within',
   ],
   [

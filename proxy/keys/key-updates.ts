@@ -53,7 +53,7 @@ export function keyUpdate(shape: InsertShape, table: TableInfo, text: string): K
 function withinAnother(all: readonly Assignment[], ofKey: Assignment, told: string, text: string): TextEdit[] | null {
   const at = all.indexOf(ofKey);
   const next = all[at + 1];
-  const other = [...all.slice(at + 1), ...all.slice(0, at)].find(({ value }) => meansTheSameWithin(value, text));
+  const other = [...all.slice(at + 1), ...all.slice(0, at)].find((one) => meansTheSameWithin(one, text));
   const from = other?.value[0]?.start;
   if (other === undefined || from === undefined) return null;
   const without =
@@ -66,12 +66,13 @@ function withinAnother(all: readonly Assignment[], ofKey: Assignment, told: stri
 }
 
 /**
- * As the argument of a function: DEFAULT and IGNORE have no meaning there, 0x41 has another (65 for a number's column, but 'A'
- * within), and what is looked for would be changed before.
+ * As the argument of a function: DEFAULT has no meaning there, 0x41 has another (65 for a number's column, but 'A' within), a
+ * column of another type comes as other text (the FLOAT 0.1 as 0.10000000149), and LAST_INSERT_ID() would be looked for too late.
  */
-function meansTheSameWithin(value: readonly Token[], text: string): boolean {
-  const [first] = value;
-  if (value.length === 1 && (first?.upper === 'DEFAULT' || first?.upper === 'IGNORE')) return false;
+function meansTheSameWithin({ column, value }: Assignment, text: string): boolean {
+  const names = value.filter(({ kind }) => kind === 'word' || kind === 'name');
+  const symbols = value.filter(({ text: symbol }) => symbol === '.' || symbol === '(' || symbol === ')');
+  if (names.length + symbols.length === value.length) return indexOf([column], names.at(-1)?.text ?? '') === 0;
   return !value.some(({ kind, upper, start }) => {
     if (kind === 'string') return /[xb]/i.test(text.charAt(start));
     return kind === 'number' ? /^0[xb]/i.test(upper) : upper === 'LAST_INSERT_ID' || upper === 'IDENTITY';
