@@ -1,10 +1,9 @@
 import { type Connection, createConnection } from 'mariadb';
 import { isOwn } from '../../proxy/keys/key-ranges';
-import { findServer } from '../../site/lab/find-server';
 import { appAccount } from '../wire/proxied-server';
+import { describeKeyed } from './describe-keyed';
 import { KeyedSite } from './keyed-site';
 
-const binary = findServer();
 const far = 2n ** 60n;
 
 type Key = bigint | string | null;
@@ -15,13 +14,12 @@ interface Batch {
   readonly why: string;
 }
 
-(binary?.flavour === 'mariadb' ? describe : describe.skip)('bulk executions that bring keys for some rows', () => {
+describeKeyed('bulk executions that bring keys for some rows', (start) => {
   let site: KeyedSite;
   let db: Connection;
 
   beforeAll(async () => {
-    if (binary === null) throw new Error('no server');
-    site = await KeyedSite.start(binary, { leaseKeys: { 8: 8n, 16: 64n, 24: 2048n, 32: 4096n } });
+    site = await start({ leaseKeys: { 8: 8n, 16: 64n, 24: 2048n, 32: 4096n } });
     db = await createConnection({ socketPath: site.socket, ...appAccount, bulk: true, bigIntAsNumber: false });
     await db.query(
       'CREATE TABLE post (id BIGINT AUTO_INCREMENT PRIMARY KEY, v VARCHAR(50), k VARCHAR(20) UNIQUE, n INT)',
@@ -31,11 +29,7 @@ interface Batch {
   beforeEach(async () => {
     await db.query('DELETE FROM post');
   });
-  afterAll(async () => {
-    await db.end();
-    await site.stop();
-    expect(site.errors).toEqual([]);
-  });
+  afterAll(() => db.end());
 
   const found = async (): Promise<Map<string, bigint>> => {
     const rows = await db.query<{ id: bigint; v: string }[]>('SELECT id, v FROM post');

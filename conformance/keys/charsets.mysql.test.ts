@@ -1,15 +1,13 @@
-import { type Connection, createConnection, type RowDataPacket } from 'mysql2/promise';
+import { type Connection, type RowDataPacket } from 'mysql2/promise';
 import { isOwn } from '../../proxy/keys/key-ranges';
 import { nativePasswordAnswer } from '../../proxy/wire/auth';
 import { encodeChangeUser } from '../../proxy/wire/change-user';
 import { decodeAuthSwitchRequest, decodeGreeting, scrambleOf } from '../../proxy/wire/handshake';
 import { frame } from '../../proxy/wire/packet-framer';
-import { findServer } from '../../site/lab/find-server';
 import { baseCapabilities } from '../wire/raw-client';
 import { type Answer, SessionClient } from '../wire/session-client';
+import { describeKeyed } from './describe-keyed';
 import { KeyedSite } from './keyed-site';
-
-const binary = findServer();
 
 /** What a client says so that it has its character set, `charset` having been the one of its login. */
 interface Way {
@@ -117,20 +115,13 @@ const utf8Texts = [
   `INSERT INTO t (v) SELECT x.\`\xd0\xb0\` FROM (SELECT '\`${hidden}\`' AS \`\xd0\xb0\`) x`,
 ];
 
-(binary?.flavour === 'mariadb' ? describe : describe.skip)('texts in the character set of their client', () => {
+describeKeyed('texts in the character set of their client', (start) => {
   let site: KeyedSite;
   let root: Connection;
 
   beforeAll(async () => {
-    if (binary === null) throw new Error('no server');
-    site = await KeyedSite.start(binary);
-    root = await createConnection({
-      socketPath: site.server.socket,
-      user: 'root',
-      multipleStatements: true,
-      supportBigNumbers: true,
-      bigNumberStrings: true,
-    });
+    site = await start();
+    root = await site.root();
     for (const schema of ['app', 'direct']) {
       await root.query(
         `CREATE TABLE ${schema}.t (id BIGINT AUTO_INCREMENT PRIMARY KEY, v VARCHAR(200)) CHARSET utf8mb4`,
@@ -138,18 +129,13 @@ const utf8Texts = [
     }
     await site.schemaChanged();
   });
-  afterAll(async () => {
-    await root.end();
-    await site.stop();
-    expect(site.errors).toEqual([]);
-  });
 
   /** What a client is told and what has come of it, directly and by way of the proxy. */
-  const both = async ({ charset = 45, say }: Way, texts: readonly string[], connectTo = site): Promise<unknown[][]> => {
+  const both = async ({ charset = 45, say }: Way, texts: readonly string[]): Promise<unknown[][]> => {
     const outcomes: unknown[][] = [];
     for (const schema of ['direct', 'app']) {
       await root.query(`DELETE FROM ${schema}.t`);
-      const socket = schema === 'app' ? connectTo.socket : connectTo.server.socket;
+      const socket = schema === 'app' ? site.socket : site.server.socket;
       const client = await SessionClient.open(socket, { charset, database: schema });
       await say(client, schema);
       const told: unknown[] = [await ask(client, 'SELECT @@character_set_client')];

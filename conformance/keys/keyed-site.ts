@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createConnection } from 'mysql2/promise';
+import { type Connection, type ConnectionOptions, createConnection } from 'mysql2/promise';
 import { TableVersions } from '../../proxy/cache/table-versions';
 import { KeyMarksFile } from '../../proxy/io/key-marks-file';
 import { SiteKeySource } from '../../proxy/io/key-source';
@@ -18,7 +18,7 @@ import { DatabaseServer } from '../../site/lab/database-server';
 import type { ServerBinary } from '../../site/lab/find-server';
 import { largestKey, patientLargestKey } from '../../site/site-keys';
 import { smallestKey } from '../../site/smallest-key';
-import { RecordingVersions } from '../wire/proxied-server';
+import { appAccount, RecordingVersions } from '../wire/proxied-server';
 import { startRelayThreads } from '../wire/relay-threads';
 
 /** Blocks of narrow columns as the ring would grant them, of which every other one goes to another site. */
@@ -71,6 +71,7 @@ export class KeyedSite {
   board = KeyBoard.create(() => this.nowMs());
   private life: Life | null = null;
   private starts = 0;
+  private readonly connections: Connection[] = [];
 
   private constructor(
     binary: ServerBinary,
@@ -117,6 +118,20 @@ export class KeyedSite {
     return this.alive.triggers;
   }
 
+  /** As `app`, if not said otherwise; ends with the site, if not before. */
+  connect(options: ConnectionOptions = {}): Promise<Connection> {
+    return this.open({ socketPath: this.socket, ...options });
+  }
+
+  /** Past the proxy. */
+  direct(options: ConnectionOptions = {}): Promise<Connection> {
+    return this.open({ socketPath: this.server.socket, ...options });
+  }
+
+  root(): Promise<Connection> {
+    return this.direct({ user: 'root', password: '' });
+  }
+
   /** After DDL: what the site does when it reads of it in the binary log. */
   async schemaChanged(): Promise<void> {
     this.alive.catalog.forget();
@@ -135,9 +150,16 @@ export class KeyedSite {
   }
 
   async stop(): Promise<void> {
+    await Promise.all(this.connections.map((each) => each.end()));
     await this.end('clean');
     await this.server.stop();
     rmSync(this.dir, { recursive: true, force: true });
+  }
+
+  private async open(options: ConnectionOptions): Promise<Connection> {
+    const connection = await createConnection({ ...appAccount, ...options });
+    this.connections.push(connection);
+    return connection;
   }
 
   private get alive(): Life {

@@ -1,34 +1,26 @@
-import { type Connection, createConnection, type ResultSetHeader, type RowDataPacket } from 'mysql2/promise';
+import { type Connection, type ResultSetHeader, type RowDataPacket } from 'mysql2/promise';
 import { isOwn } from '../../proxy/keys/key-ranges';
-import { findServer } from '../../site/lab/find-server';
-import { appAccount } from '../wire/proxied-server';
+import { describeKeyed } from './describe-keyed';
 import { KeyedSite } from './keyed-site';
 
-const binary = findServer();
 const far = String(2n ** 60n);
 
 /** What the lists take for their keys. */
 const variables = `SET @none = NULL, @zero = 0, @small = 5, @far = ${far}`;
 
-(binary?.flavour === 'mariadb' ? describe : describe.skip)('lists whose keys only the server knows', () => {
+describeKeyed('lists whose keys only the server knows', (start) => {
   let site: KeyedSite;
   let db: Connection;
 
   beforeAll(async () => {
-    if (binary === null) throw new Error('no server');
-    site = await KeyedSite.start(binary);
-    db = await createConnection({ socketPath: site.socket, ...appAccount });
+    site = await start();
+    db = await site.connect();
     await db.query(`CREATE TABLE post (id BIGINT AUTO_INCREMENT PRIMARY KEY, v VARCHAR(50));
       CREATE FUNCTION brought() RETURNS BIGINT NO SQL RETURN ${far} - 1`);
     await site.schemaChanged();
   });
   beforeEach(async () => {
     await db.query(`DELETE FROM post; DO LAST_INSERT_ID(77); ${variables}`);
-  });
-  afterAll(async () => {
-    await db.end();
-    await site.stop();
-    expect(site.errors).toEqual([]);
   });
 
   /** `rows`: where keys of this site must stand. */
@@ -101,21 +93,15 @@ const variables = `SET @none = NULL, @zero = 0, @small = 5, @far = ${far}`;
   });
 });
 
-(binary?.flavour === 'mariadb' ? describe : describe.skip)('what was prepared under a name', () => {
+describeKeyed('what was prepared under a name', (start) => {
   let site: KeyedSite;
   let db: Connection;
   beforeAll(async () => {
-    if (binary === null) throw new Error('no server');
-    site = await KeyedSite.start(binary);
-    db = await createConnection({ socketPath: site.socket, ...appAccount, multipleStatements: true });
+    site = await start();
+    db = await site.connect();
     await db.query(`CREATE TABLE post (id BIGINT AUTO_INCREMENT PRIMARY KEY, v VARCHAR(50));
       CREATE TABLE elsewhere.post LIKE post; CREATE TABLE source (v VARCHAR(50)); INSERT INTO source VALUES ('a'), ('b')`);
     await site.schemaChanged();
-  });
-  afterAll(async () => {
-    await db.end();
-    await site.stop();
-    expect(site.errors).toEqual([]);
   });
 
   const inserts: [sql: string, ours: string[]][] = [

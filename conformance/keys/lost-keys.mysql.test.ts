@@ -1,33 +1,23 @@
-import { type Connection, createConnection, type ResultSetHeader, type RowDataPacket } from 'mysql2/promise';
-import { findServer } from '../../site/lab/find-server';
-import { appAccount } from '../wire/proxied-server';
+import { type Connection, type ResultSetHeader, type RowDataPacket } from 'mysql2/promise';
+import { describeKeyed } from './describe-keyed';
 import { KeyedSite } from './keyed-site';
 
-const binary = findServer();
-
 /** The key of a prepared INSERT comes in a command of its own, which the server may refuse while it carries the INSERT out. */
-(binary?.flavour === 'mariadb' ? describe : describe.skip)('a prepared INSERT whose key did not come', () => {
+describeKeyed('a prepared INSERT whose key did not come', (start) => {
   let site: KeyedSite;
   let root: Connection;
 
   beforeAll(async () => {
-    if (binary === null) throw new Error('no server');
-    site = await KeyedSite.start(binary);
-    root = await createConnection({ socketPath: site.server.socket, user: 'root', multipleStatements: true });
+    site = await start();
+    root = await site.root();
     await root.query(
       'CREATE TABLE app.t (id BIGINT AUTO_INCREMENT PRIMARY KEY, v VARCHAR(50)); ' +
         "CREATE USER few@localhost IDENTIFIED BY 'secret' WITH MAX_QUERIES_PER_HOUR 8; GRANT ALL ON app.* TO few@localhost",
     );
     await site.schemaChanged();
   });
-  afterAll(async () => {
-    await root.end();
-    await site.stop();
-    expect(site.errors).toEqual([]);
-  });
 
-  const connect = (user: string): Promise<Connection> =>
-    createConnection({ socketPath: site.socket, ...appAccount, user });
+  const connect = (user: string): Promise<Connection> => site.connect({ user });
 
   it.each([
     ['INSERT', ''],

@@ -1,21 +1,18 @@
 import { Readable } from 'node:stream';
-import { type Connection, createConnection, type ResultSetHeader, type RowDataPacket } from 'mysql2/promise';
+import { type Connection, type ResultSetHeader, type RowDataPacket } from 'mysql2/promise';
 import { isOwn } from '../../proxy/keys/key-ranges';
-import { findServer } from '../../site/lab/find-server';
-import { appAccount } from '../wire/proxied-server';
+import { describeKeyed } from './describe-keyed';
 import { KeyedSite } from './keyed-site';
 
-const binary = findServer();
 const far = String(2n ** 60n);
 
-(binary?.flavour === 'mariadb' ? describe : describe.skip)('keys of tables with names beyond ASCII', () => {
+describeKeyed('keys of tables with names beyond ASCII', (start) => {
   let site: KeyedSite;
   let db: Connection;
 
   beforeAll(async () => {
-    if (binary === null) throw new Error('no server');
-    site = await KeyedSite.start(binary);
-    db = await createConnection({ socketPath: site.socket, ...appAccount, multipleStatements: true });
+    site = await start();
+    db = await site.connect();
     await db.query(`CREATE TABLE задача (имя VARCHAR(50) UNIQUE, ключ BIGINT AUTO_INCREMENT PRIMARY KEY, счёт INT);
       CREATE TABLE \`ein \`\`\` (naïf BIGINT AUTO_INCREMENT PRIMARY KEY, имя VARCHAR(50) UNIQUE, счёт INT);
       CREATE TABLE λόγος (κωδικοσ BIGINT AUTO_INCREMENT PRIMARY KEY, имя VARCHAR(50) UNIQUE, счёт INT);
@@ -31,12 +28,7 @@ const far = String(2n ** 60n);
       `DELETE FROM задача; DELETE FROM \`ein \`\`\`; DELETE FROM λόγος; DO LAST_INSERT_ID(77); SET @far = ${far}`,
     );
   });
-  afterAll(async () => {
-    await db.end();
-    await site.stop();
-    expect(site.errors).toEqual([]);
-    expect(site.alarms).toEqual([]);
-  });
+  afterAll(() => expect(site.alarms).toEqual([]));
 
   const lists: [sql: string, ours: string[]][] = [
     ["INSERT INTO задача (имя) VALUES ('a'), ('b')", ['a', 'b']],
@@ -129,13 +121,13 @@ const far = String(2n ** 60n);
 
   it('looks behind the largest key of a table that its own client has locked', async () => {
     await site.restart('crash');
-    const client = await createConnection({ socketPath: site.socket, ...appAccount, multipleStatements: true });
+    const client = await site.connect();
     try {
       await client.query("LOCK TABLES задача WRITE; INSERT INTO задача (имя) VALUES ('locked'); UNLOCK TABLES");
     } finally {
       await client.end();
     }
-    const found = await createConnection({ socketPath: site.socket, ...appAccount });
+    const found = await site.connect();
     await db.end().catch(() => undefined);
     db = found;
     expect(own(await rows())).toEqual(['locked']);

@@ -1,31 +1,23 @@
-import { type Connection, createConnection, type ResultSetHeader, type RowDataPacket } from 'mysql2/promise';
+import { type Connection, type ResultSetHeader, type RowDataPacket } from 'mysql2/promise';
 import { isOwn } from '../../proxy/keys/key-ranges';
-import { findServer } from '../../site/lab/find-server';
-import { appAccount } from '../wire/proxied-server';
+import { describeKeyed } from './describe-keyed';
 import { KeyedSite } from './keyed-site';
 
-const binary = findServer();
 const far = 2n ** 60n;
 
-(binary?.flavour === 'mariadb' ? describe : describe.skip)('queries that bring keys for some rows', () => {
+describeKeyed('queries that bring keys for some rows', (start) => {
   let site: KeyedSite;
   let db: Connection;
   let tables = 0;
 
   beforeAll(async () => {
-    if (binary === null) throw new Error('no server');
-    site = await KeyedSite.start(binary, { leaseKeys: { 8: 8n, 16: 64n, 24: 2048n, 32: 4096n } });
-    db = await createConnection({ socketPath: site.socket, ...appAccount, multipleStatements: true });
+    site = await start({ leaseKeys: { 8: 8n, 16: 64n, 24: 2048n, 32: 4096n } });
+    db = await site.connect();
     await db.query(`CREATE TABLE source (at INT PRIMARY KEY, id BIGINT, v VARCHAR(20));
       INSERT INTO source VALUES (1, NULL, 'a'), (2, ${far}, 'far'), (3, NULL, 'b'), (4, 7, 'low'), (5, 0, 'c')`);
     await site.schemaChanged();
   });
-  afterAll(async () => {
-    await db.end();
-    await site.stop();
-    expect(site.errors).toEqual([]);
-    expect(site.alarms).toEqual([]);
-  });
+  afterAll(() => expect(site.alarms).toEqual([]));
 
   const made = async (type: string): Promise<string> => {
     const name = `copy${tables++}`;
@@ -103,7 +95,7 @@ const far = 2n ** 60n;
     const before = await bodyOf(table);
     await db.end();
     await site.restart();
-    db = await createConnection({ socketPath: site.socket, ...appAccount, multipleStatements: true });
+    db = await site.connect();
     expect([await keyed(table), await bodyOf(table)]).toEqual([true, before]);
   });
 
@@ -113,7 +105,7 @@ const far = 2n ** 60n;
     const ours = await bodyOf(held);
     const [[found]] = await db.query<RowDataPacket[]>('SHOW TRIGGERS LIKE ?', [held]);
     const name = String(found?.['Trigger']);
-    const client = await createConnection({ socketPath: site.server.socket, ...appAccount });
+    const client = await site.direct();
     try {
       await client.query(`DROP TRIGGER ${name}`);
       await client.query(`CREATE TRIGGER ${name} BEFORE INSERT ON ${held} FOR EACH ROW SET NEW.v = NEW.v`);
@@ -155,11 +147,7 @@ const far = 2n ** 60n;
   ];
   it.each(locking)('a deadlock ends the INSERT and its transaction (%s %s)', async (isolation, lock) => {
     const table = await made('BIGINT');
-    const [own, other, root] = await Promise.all([
-      createConnection({ socketPath: site.socket, ...appAccount }),
-      createConnection({ socketPath: site.socket, ...appAccount }),
-      createConnection({ socketPath: site.server.socket, user: 'root' }),
-    ]);
+    const [own, other, root] = await Promise.all([site.connect(), site.connect(), site.root()]);
     try {
       await own.query(`SET SESSION TRANSACTION ISOLATION LEVEL ${isolation}`);
       await own.query('BEGIN');

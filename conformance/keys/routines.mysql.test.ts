@@ -1,28 +1,19 @@
-import { type Connection, createConnection, type RowDataPacket } from 'mysql2/promise';
+import { type Connection, type RowDataPacket } from 'mysql2/promise';
 import { keyEdit } from '../../proxy/keys/key-edits';
 import { composeKey, isOwn, keySeconds } from '../../proxy/keys/key-ranges';
-import { findServer } from '../../site/lab/find-server';
-import { appAccount } from '../wire/proxied-server';
+import { describeKeyed } from './describe-keyed';
 import { KeyedSite } from './keyed-site';
 
-const binary = findServer();
-
 /** A key in the text of a routine would be used again by each call. */
-(binary?.flavour === 'mariadb' ? describe : describe.skip)('routines that a text of several statements defines', () => {
+describeKeyed('routines that a text of several statements defines', (start) => {
   let site: KeyedSite;
   let db: Connection;
 
   beforeAll(async () => {
-    if (binary === null) throw new Error('no server');
-    site = await KeyedSite.start(binary);
-    db = await createConnection({ socketPath: site.socket, ...appAccount, multipleStatements: true });
+    site = await start();
+    db = await site.connect();
     await db.query('CREATE TABLE plain (id BIGINT AUTO_INCREMENT PRIMARY KEY, k VARCHAR(20))');
     await site.schemaChanged();
-  });
-  afterAll(async () => {
-    await db.end();
-    await site.stop();
-    expect(site.errors).toEqual([]);
   });
 
   const keysOf = async (k: string): Promise<bigint[]> => {

@@ -1,29 +1,16 @@
 import { Readable } from 'node:stream';
-import {
-  type Connection,
-  createConnection,
-  type QueryOptions,
-  type ResultSetHeader,
-  type RowDataPacket,
-} from 'mysql2/promise';
+import { type Connection, type QueryOptions, type ResultSetHeader, type RowDataPacket } from 'mysql2/promise';
 import { decomposeKey, isOwn } from '../../proxy/keys/key-ranges';
-import { findServer } from '../../site/lab/find-server';
-import { appAccount } from '../wire/proxied-server';
+import { describeKeyed } from './describe-keyed';
 import { KeyedSite } from './keyed-site';
 
-const binary = findServer();
-
-(binary?.flavour === 'mariadb' ? describe : describe.skip)('keys of unusual tables', () => {
+describeKeyed('keys of unusual tables', (start) => {
   let site: KeyedSite;
   let db: Connection;
 
   beforeAll(async () => {
-    if (binary === null) throw new Error('no server');
-    site = await KeyedSite.start(binary, { leaseKeys: { 8: 8n, 16: 32n, 24: 64n, 32: 64n } });
-    db = await createConnection({
-      socketPath: site.socket,
-      ...appAccount,
-    });
+    site = await start({ leaseKeys: { 8: 8n, 16: 32n, 24: 64n, 32: 64n } });
+    db = await site.connect();
     await db.query(`
       CREATE TABLE post (id BIGINT AUTO_INCREMENT PRIMARY KEY, v VARCHAR(50), n INT DEFAULT 7);
       CREATE TABLE tag (tid BIGINT AUTO_INCREMENT PRIMARY KEY, name VARCHAR(50));
@@ -34,11 +21,6 @@ const binary = findServer();
       CREATE TABLE unseen (id BIGINT INVISIBLE AUTO_INCREMENT PRIMARY KEY, v VARCHAR(50));
       CREATE TABLE parts (id BIGINT AUTO_INCREMENT, v INT, PRIMARY KEY (id, v)) PARTITION BY HASH (v) PARTITIONS 4;
       CREATE TABLE small (id SMALLINT UNSIGNED AUTO_INCREMENT PRIMARY KEY, v INT)`);
-  });
-  afterAll(async () => {
-    await db.end();
-    await site.stop();
-    expect(site.errors).toEqual([]);
   });
 
   const forms: [sql: string, from: string, count: number][] = [

@@ -1,12 +1,11 @@
-import { type Connection, createConnection, type RowDataPacket } from 'mysql2/promise';
+import { type Connection, type RowDataPacket } from 'mysql2/promise';
 import { ResponseTracker } from '../../proxy/session/response-tracker';
 import { frame } from '../../proxy/wire/packet-framer';
 import { PayloadReader } from '../../proxy/wire/payload-reader';
-import { findServer } from '../../site/lab/find-server';
 import { baseCapabilities, query, RawClient } from '../wire/raw-client';
+import { describeKeyed } from './describe-keyed';
 import { KeyedSite } from './keyed-site';
 
-const binary = findServer();
 const far = String(2n ** 60n);
 
 /** Names of one length, so that only they differ in what a server says of the tables. */
@@ -54,31 +53,18 @@ const texts: [text: string, why: string][] = [
 ];
 
 /** Byte by byte, but for keys: these are other ones. */
-(binary?.flavour === 'mariadb' ? describe : describe.skip)('texts with an INSERT whose key is in doubt', () => {
+describeKeyed('texts with an INSERT whose key is in doubt', (start) => {
   let site: KeyedSite;
   let root: Connection;
 
   beforeAll(async () => {
-    if (binary === null) throw new Error('no server');
-    site = await KeyedSite.start(binary);
-    root = await createConnection({
-      socketPath: site.server.socket,
-      user: 'root',
-      database: 'app',
-      multipleStatements: true,
-      supportBigNumbers: true,
-      bigNumberStrings: true,
-    });
+    site = await start();
+    root = await site.root();
     const columns = 'id BIGINT AUTO_INCREMENT PRIMARY KEY, k VARCHAR(20) UNIQUE, n INT';
     await root.query(`CREATE TABLE plain (${columns}); CREATE TABLE hooks (${columns});
       CREATE TABLE log (id BIGINT AUTO_INCREMENT PRIMARY KEY, what VARCHAR(20));
       CREATE TRIGGER hooks_log BEFORE INSERT ON hooks FOR EACH ROW INSERT INTO log (what) VALUES (NEW.k)`);
     await site.schemaChanged();
-  });
-  afterAll(async () => {
-    await root.end();
-    await site.stop();
-    expect(site.errors).toEqual([]);
   });
 
   /** What a client gets; keys in OK packets by the rows that have them. */

@@ -1,14 +1,13 @@
 import { Readable } from 'node:stream';
 import { type Connection as BulkConnection, createConnection as createBulkConnection } from 'mariadb';
-import { type Connection, createConnection, type ResultSetHeader, type RowDataPacket } from 'mysql2/promise';
+import { type Connection, type ResultSetHeader, type RowDataPacket } from 'mysql2/promise';
 import { composeKey, isOwn, keySeconds } from '../../proxy/keys/key-ranges';
 import { ServerStatus } from '../../proxy/wire/constants';
-import { findServer } from '../../site/lab/find-server';
 import { appAccount } from '../wire/proxied-server';
 import { query, RawClient } from '../wire/raw-client';
+import { describeKeyed } from './describe-keyed';
 import { KeyedSite } from './keyed-site';
 
-const binary = findServer();
 const far = String(2n ** 60n);
 
 /**
@@ -19,17 +18,15 @@ const threads: [where: string, otherThread: boolean][] = [
   ['in the thread that gives the keys', false],
   ['in another one', true],
 ];
-(binary?.flavour === 'mariadb' ? describe : describe.skip).each(threads)(
-  'the first new key behind a large one, relayed %s',
-  (_where, otherThread) => {
+for (const [where, otherThread] of threads)
+  describeKeyed(`the first new key behind a large one, relayed ${where}`, (start) => {
     let site: KeyedSite;
     let db: Connection;
     let bulk: BulkConnection;
 
     beforeAll(async () => {
-      if (binary === null) throw new Error('no server');
-      site = await KeyedSite.start(binary, { otherThread });
-      db = await createConnection({ socketPath: site.socket, ...appAccount, multipleStatements: true });
+      site = await start({ otherThread });
+      db = await site.connect();
       bulk = await createBulkConnection({ socketPath: site.socket, ...appAccount, bulk: true, bigIntAsNumber: false });
       const columns = 'id BIGINT AUTO_INCREMENT PRIMARY KEY, k VARCHAR(20) UNIQUE, n INT';
       await db.query(`CREATE TABLE plain (${columns}); CREATE TABLE hooked (${columns});
@@ -43,12 +40,7 @@ const threads: [where: string, otherThread: boolean][] = [
         await db.query(`DELETE FROM ${table}; INSERT INTO ${table} (id, k) VALUES (3, 'taken'), (4, 'gone')`);
       await db.query('DO LAST_INSERT_ID(77)');
     });
-    afterAll(async () => {
-      await db.end();
-      await bulk.end();
-      await site.stop();
-      expect(site.errors).toEqual([]);
-    });
+    afterAll(() => bulk.end());
 
     const lastInsertId = async (): Promise<bigint> => {
       const [[row]] = await db.query<RowDataPacket[]>('SELECT LAST_INSERT_ID() AS id');
@@ -99,13 +91,13 @@ const threads: [where: string, otherThread: boolean][] = [
 
     it.each(['BIGINT', 'INT'])('is given in a table that its client locked first: %s', async (type) => {
       await db.query(`CREATE OR REPLACE TABLE mine (id ${type} AUTO_INCREMENT PRIMARY KEY, k VARCHAR(20))`);
-      const root = await createConnection({ socketPath: site.server.socket, user: 'root', database: 'app' });
+      const root = await site.root();
       const before = type === 'INT' ? 1_000_000n : composeKey({ t: keySeconds(Date.now()) + 50, scope: 9, n: 3 });
       await root.query(`INSERT INTO mine VALUES (${before}, 'before')`);
       await site.schemaChanged();
       await db.query('LOCK TABLES mine WRITE');
       // One that waits for the lock as it would without a proxy.
-      const other = await createConnection({ socketPath: site.socket, ...appAccount });
+      const other = await site.connect();
       const waits = other.query<ResultSetHeader>("INSERT INTO mine (k) VALUES ('other')");
       const told = insertId(await db.query("INSERT INTO mine (k) VALUES ('a'), ('b')"));
       await db.query("INSERT INTO mine SELECT NULL, 'c'; INSERT INTO mine (id, k) VALUES (7, 'own')");
@@ -125,11 +117,11 @@ const threads: [where: string, otherThread: boolean][] = [
     });
 
     it('is not waited for where an ALTER waits for the client', async () => {
-      const root = await createConnection({ socketPath: site.server.socket, user: 'root' });
+      const root = await site.root();
       const [[{ id }]] = await root.query<[RowDataPacket & { id: number }]>('SELECT CONNECTION_ID() AS id');
       await db.query("BEGIN; INSERT INTO plain (k) VALUES ('mine')");
       const altered = root.query('ALTER TABLE app.plain ADD COLUMN more INT DEFAULT 1');
-      const watcher = await createConnection({ socketPath: site.server.socket, user: 'root' });
+      const watcher = await site.root();
       const waits = `SELECT 1 FROM information_schema.processlist WHERE id = ${id} AND state LIKE '%metadata lock%'`;
       while ((await watcher.query<RowDataPacket[]>(waits))[0].length === 0);
       const [result] = await db.query<ResultSetHeader>(
@@ -146,7 +138,7 @@ const threads: [where: string, otherThread: boolean][] = [
     it('is none that an earlier statement was given by the trigger', async () => {
       await db.query(`INSERT INTO hooked (id, k) VALUES (NULL, 'a'), (${far}, 'far'), (NULL, 'b')`);
       await db.query('DO LAST_INSERT_ID(77)');
-      const direct = await createConnection({ socketPath: site.server.socket, user: 'root', database: 'app' });
+      const direct = await site.root();
       await direct.query('CREATE OR REPLACE TABLE direct.hooked LIKE plain');
       await direct.query('CREATE TRIGGER direct.hook BEFORE INSERT ON direct.hooked FOR EACH ROW SET @hooked = NEW.k');
       const own = "(id, k, n) SELECT 50, 'fifty', 1";
@@ -250,7 +242,7 @@ const threads: [where: string, otherThread: boolean][] = [
       });
 
       it('comes in compressed packets', async () => {
-        const packed = await createConnection({ socketPath: site.socket, ...appAccount, compress: true });
+        const packed = await site.connect({ compress: true });
         const wide = 'SELECT REPEAT(seq, 100) AS r FROM seq_1_to_3000';
         const [results] = await packed.query<RowDataPacket[][]>(`DO 0; ${insert}; ${wide}; SELECT 5 AS five`);
         expect([ids(results)[1], results[2]?.length, results[3]]).toEqual([await firstNew(table), 3000, [{ five: 5 }]]);
@@ -300,7 +292,7 @@ const threads: [where: string, otherThread: boolean][] = [
       });
 
       it('is not taken apart for a client of single statements', async () => {
-        const single = await createConnection({ socketPath: site.socket, ...appAccount, multipleStatements: false });
+        const single = await site.connect({ multipleStatements: false });
         await expect(single.query(`${insert}; SELECT 1`)).rejects.toMatchObject({ errno: 1064 });
         expect(await firstNew(table)).toBe(0n);
         await single.end();
@@ -366,5 +358,4 @@ const threads: [where: string, otherThread: boolean][] = [
         expect([BigInt(row?.['id'] as string), Number(row?.['n'])]).toEqual([await firstNew(table), -1]);
       });
     });
-  },
-);
+  });

@@ -1,22 +1,16 @@
-import { type Connection, createConnection, type RowDataPacket } from 'mysql2/promise';
+import { type Connection, type RowDataPacket } from 'mysql2/promise';
 import { composeKey, decomposeKey, ISSUED_KEYS, keySeconds } from '../../proxy/keys/key-ranges';
-import { findServer } from '../../site/lab/find-server';
-import { appAccount } from '../wire/proxied-server';
+import { describeKeyed } from './describe-keyed';
 import { KeyedSite } from './keyed-site';
 
-const binary = findServer();
-
-(binary?.flavour === 'mariadb' ? describe : describe.skip)('a table whose keys a trigger gives', () => {
+describeKeyed('a table whose keys a trigger gives', (start) => {
   let site: KeyedSite;
   let db: Connection;
   let direct: Connection;
 
-  const connect = (socketPath: string): Promise<Connection> => createConnection({ socketPath, ...appAccount });
-
   beforeAll(async () => {
-    if (binary === null) throw new Error('no server');
-    site = await KeyedSite.start(binary);
-    direct = await connect(site.server.socket);
+    site = await start();
+    direct = await site.direct();
     await direct.query(`
       CREATE TABLE post (id BIGINT AUTO_INCREMENT PRIMARY KEY, v VARCHAR(50), log_id BIGINT);
       CREATE TABLE log (id BIGINT AUTO_INCREMENT PRIMARY KEY, v VARCHAR(50));
@@ -25,15 +19,9 @@ const binary = findServer();
         BEGIN INSERT INTO log (v) VALUES (NEW.v); SET NEW.log_id = LAST_INSERT_ID(); END;
       CREATE PROCEDURE three(tag VARCHAR(50)) INSERT INTO log (v) VALUES (tag), (tag), (tag)`);
     await site.schemaChanged();
-    db = await connect(site.socket);
+    db = await site.connect();
   });
-  afterAll(async () => {
-    await db.end();
-    await direct.end();
-    await site.stop();
-    expect(site.errors).toEqual([]);
-    expect(site.alarms).toEqual([]);
-  });
+  afterAll(() => expect(site.alarms).toEqual([]));
 
   const rows = async (sql: string): Promise<RowDataPacket[]> => (await direct.query<RowDataPacket[]>(sql))[0];
   const isOurs = (key: unknown): boolean => {
@@ -118,7 +106,7 @@ const binary = findServer();
 
   it.each([1, 2, 7])('gives each key once where the server counts in steps of %d', async (step) => {
     await direct.query('DELETE FROM post; DELETE FROM log');
-    const clients = [await connect(site.server.socket), await connect(site.socket)];
+    const clients = [await site.direct(), await site.connect()];
     for (const client of clients) await client.query(`SET @@auto_increment_increment = ${step}`);
     for (let round = 0; round < 5; round++) for (const client of clients) await client.query("CALL three('t')");
     // What events and sessions beside the proxy do.
