@@ -76,7 +76,7 @@ export function lookingBack(words: Words, table: TwinTable): Step {
 /** In a text of several statements, of which the next one looks for its key. */
 export function amongOthers(words: Words, table: TwinTable): Step {
   const { chance } = words;
-  const before = Array.from({ length: chance.below(3) }, () =>
+  const beside = Array.from({ length: chance.below(3) }, () =>
     chance.of([
       'DO 1',
       'SHOW WARNINGS',
@@ -97,8 +97,10 @@ export function amongOthers(words: Words, table: TwinTable): Step {
     '; -- a',
     '',
   ]);
-  const sql = [...before, words.values(table, null)].join('; ') + behind;
-  return { ...words.text('among others', table, sql), after: ['SET sql_mode = DEFAULT'] };
+  const sql = [...beside, words.values(table, null)].join('; ') + behind;
+  // Where no key is generated, that of a statement before, in another table, may be a row's in this one too: on one side only.
+  const before = ['DO LAST_INSERT_ID(5)'];
+  return { ...words.text('among others', table, sql), before, after: ['SET sql_mode = DEFAULT'] };
 }
 
 /** Numbers become text of two or four bytes a character. */
