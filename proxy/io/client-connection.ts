@@ -15,40 +15,36 @@ import { StatementHandler } from '../session/statement-handler';
 import { type AcceptedClient, proxyHeaderFor } from './accepted-client';
 import { type BackendAttempt, BackendAwayError, connectBackend, describeBackend } from './backend-connection';
 import type { Channel } from './channel';
-import { CompressedChannel, CompressionError } from './compressed-channel';
+import { ClientSide } from './client-side';
+import { CompressionError } from './compressed-channel';
 import { BackendEvents, ClientEvents, type TwoSides } from './connection-events';
 import { GreetingWait } from './greeting-wait';
-import { HandleChannel, socketChannelOf } from './handle-channel';
+import { socketChannelOf } from './handle-channel';
 import { LentBackend } from './lent-backend';
 import { speaksTls, type Transports } from './link-kinds';
 import type { ProxyOptions } from './proxy-options';
-import { LAST_BYTES_MS, toldAway } from './refusal';
-import { SocketChannel } from './socket-channel';
+import { toldAway } from './refusal';
 import { beginBackendTls } from './tls-channel';
 
 const quit = frame(Buffer.from([Command.quit]));
 
 /** Relays one client connection over one backend connection until either ends. */
 export class ClientConnection implements SessionEffects, TwoSides {
-  private client: Channel;
+  private readonly client: ClientSide;
   private backend: Channel | null = null;
   private attempt: BackendAttempt | null = null;
   private session: Session | null = null;
   private readonly state = newSessionState();
   private over = false;
   private clientEnded = false;
-  private refused = false;
   private draining = false;
   private readonly greeting = new GreetingWait();
   /** The session ended in order: what the client still says comes too late. */
   private left = false;
-  /** Nobody else hears what the client and we say to each other. */
-  private clientPrivate: boolean;
   /** TLS to the backend was begun, and it has not said anything since. */
   private securingBackend = false;
   /** The client was shown its greeting, and is taken to say this. */
   private known: KnownLogin | null = null;
-  private readonly clientEvents = new ClientEvents(this);
   private readonly backendEvents = new BackendEvents(this);
 
   constructor(
@@ -58,15 +54,11 @@ export class ClientConnection implements SessionEffects, TwoSides {
     private readonly transports: Transports,
     private readonly onClose: () => void,
   ) {
-    const { arrival, place } = accepted;
-    this.clientPrivate = place.private;
-    this.client = arrival.channel();
+    this.client = new ClientSide(accepted, new ClientEvents(this));
   }
 
   /** Connects the backend and starts to relay. Never throws: what fails here ends this connection only. */
   start(): void {
-    // The server speaks first: nothing is read from the client before it is connected.
-    this.client.listen(this.clientEvents);
     const used = this.mayUseAgain ? this.transports.supply.take(this.accepted.place.name) : null;
     if (used !== null) return this.guarded(() => this.relay(used));
     this.attempt = this.openBackend();
@@ -81,7 +73,7 @@ export class ClientConnection implements SessionEffects, TwoSides {
     this.draining = true;
     this.looksAtAll();
     if (this.session !== null) return this.leaveAtRest();
-    if (this.refused) return;
+    if (this.client.refused) return;
     this.options.refused?.('draining');
     this.refuse(frame(encodeError(serverShutdown())));
     this.attempt?.abandon();
@@ -105,21 +97,21 @@ export class ClientConnection implements SessionEffects, TwoSides {
     this.known = null;
     this.greeting.came();
     this.attempt?.abandon();
-    this.client.destroy();
+    this.client.channel.destroy();
     this.backend?.destroy();
     this.guarded(() => this.session?.closed());
     this.onClose();
   }
 
   private leaveAtRest(): void {
-    if (this.left || this.refused || !(this.session?.atRest ?? false)) return;
+    if (this.left || this.client.refused || !(this.session?.atRest ?? false)) return;
     this.left = true;
     // The server ends the connection then, and counts it as ended well.
     this.backend?.end(quit);
   }
 
   private backendAway(error: Error): void {
-    if (this.over || this.refused) return;
+    if (this.over || this.client.refused) return;
     doubtDefaults(this.services);
     const told = toldAway(this.options, error);
     if (this.session === null) this.refuse(frame(encodeError(told)));
@@ -128,16 +120,12 @@ export class ClientConnection implements SessionEffects, TwoSides {
 
   /** The last bytes for the client. */
   private refuse(bytes: Buffer): void {
-    this.refused = true;
+    this.client.refuse(bytes);
     this.backend?.destroy();
-    // Closed at once, bytes that are still to come would make the system throw away what was sent.
-    this.client.end(bytes);
-    this.client.destroyWhenIdle(LAST_BYTES_MS);
-    this.client.resume();
   }
 
   private relay(backend: Channel): void {
-    if (this.over || this.refused) {
+    if (this.over || this.client.refused) {
       backend.destroy();
       return;
     }
@@ -150,13 +138,13 @@ export class ClientConnection implements SessionEffects, TwoSides {
     const used = backend instanceof LentBackend && backend.used ? backend : null;
     state.usedConnection = used !== null;
     // A used one has greeted long since, and its server waits for no login.
-    if (used === null) this.awaitGreeting(backend);
+    if (used === null) this.greeting.awaitOf(backend, this.options.backendWaitMs, (error) => this.backendAway(error));
     else this.greeting.await(transports.supply.loginMs, () => used.awaitsLogin && this.close());
     const links = transports.links.of(this.accepted.link, transports.clientTls);
     this.known = backend instanceof LentBackend ? backend.knownLogin(links) : null;
     if (this.known === null) return void this.begin(backend, links, false);
-    this.client.write(this.known.greeting, true);
-    this.client.resume();
+    this.client.channel.write(this.known.greeting, true);
+    this.client.channel.resume();
   }
 
   private begin(backend: Channel, links: SessionLinks | null, greetingShown: boolean): Session {
@@ -167,7 +155,7 @@ export class ClientConnection implements SessionEffects, TwoSides {
     backend.listen(this.backendEvents);
     if (links === null) return session;
     backend.resume();
-    this.client.resume();
+    this.client.channel.resume();
     return session;
   }
 
@@ -199,24 +187,16 @@ export class ClientConnection implements SessionEffects, TwoSides {
     if (known !== null && backend !== null) this.guarded(() => void this.begin(backend, known.links, true));
   }
 
-  /** A server that accepts and says nothing hangs, or its host does: a client that waits as long must not find out alone. */
-  private awaitGreeting(backend: Channel): void {
-    const { backendWaitMs } = this.options;
-    this.greeting.await(backendWaitMs, () => {
-      backend.destroy();
-      this.backendAway(new Error(`no greeting within ${backendWaitMs / 1000} s`));
-    });
-  }
-
   toBackend(bytes: Buffer): void {
-    if (this.backend?.write(bytes) === false) this.client.pause();
+    if (this.backend?.write(bytes) === false) this.client.channel.pause();
   }
 
   toClient(bytes: Buffer, kept = false): void {
-    if (this.client.write(bytes, kept)) return;
+    const { channel } = this.client;
+    if (channel.write(bytes, kept)) return;
     this.backend?.pause();
     // Replies from memory need no backend: a client that does not read them is not listened to.
-    this.client.pause();
+    channel.pause();
   }
 
   end(bytes: Buffer): void {
@@ -224,38 +204,23 @@ export class ClientConnection implements SessionEffects, TwoSides {
   }
 
   replyProgress(progress: ReplyProgress): void {
-    if (this.client instanceof CompressedChannel) this.client.replyProgress(progress);
+    this.client.replyProgress(progress);
   }
 
   upgrade(upgrade: Upgrade): void {
-    const { client, backend, options } = this;
-    switch (upgrade.kind) {
-      case 'clientTls': {
-        const { clientTls } = this.transports;
-        const socket = socketChannelOf(client);
-        if (clientTls === null || socket === null) return this.close();
-        this.client = clientTls.begin(socket, upgrade.rest);
-        this.clientPrivate = true;
-        break;
-      }
-      case 'backendTls': {
-        const socket = socketChannelOf(backend);
-        if (socket === null || 'path' in options.backend) return this.close();
-        const tls = options.backendTls ?? { ca: null, verify: 'full' };
-        this.securingBackend = true;
-        this.backend = beginBackendTls(socket, tls, options.backend.host);
-        this.backend.listen(this.backendEvents);
-        return this.backend.resume();
-      }
-      case 'compression': {
-        const compressed = new CompressedChannel(client, upgrade.compression, upgrade.rest);
-        client.listen(compressed.belowEvents);
-        this.client = compressed;
-        break;
-      }
-    }
-    this.client.listen(this.clientEvents);
-    this.client.resume();
+    if (upgrade.kind === 'backendTls') return this.secureBackend();
+    if (!this.client.upgrade(upgrade, this.transports.clientTls)) this.close();
+  }
+
+  private secureBackend(): void {
+    const { backend, options } = this;
+    const socket = socketChannelOf(backend);
+    if (socket === null || 'path' in options.backend) return this.close();
+    const tls = options.backendTls ?? { ca: null, verify: 'full' };
+    this.securingBackend = true;
+    this.backend = beginBackendTls(socket, tls, options.backend.host);
+    this.backend.listen(this.backendEvents);
+    this.backend.resume();
   }
 
   /** A server that says no more listens no more either; and a client that is held back would not tell us of its end. */
@@ -273,7 +238,7 @@ export class ClientConnection implements SessionEffects, TwoSides {
   backendFailed(error: Error): void {
     const { session } = this;
     if (error instanceof BackendAwayError) return this.backendAway(error);
-    if (session === null || !this.securingBackend || this.refused) return this.close();
+    if (session === null || !this.securingBackend || this.client.refused) return this.close();
     this.options.log.warn(`no TLS to backend ${describeBackend(this.options.backend)}: ${error.message}`);
     this.guarded(() => session.loginFailed(backendTlsFailed(error.message)));
   }
@@ -282,18 +247,16 @@ export class ClientConnection implements SessionEffects, TwoSides {
   clientHasEnded(): void {
     this.looksAtAll();
     this.clientEnded = true;
-    if (this.refused) return this.close();
+    if (this.client.refused) return this.close();
     if (this.session?.clientEnded() ?? true) this.backend?.end();
   }
 
   /** The scramble that the next client is shown must not have been heard by others together with this client's answer. */
   giveBack(reset: boolean, schema: string | null): boolean {
     const { backend } = this;
-    if (!this.clientPrivate || !(backend instanceof LentBackend) || !backend.giveBack(reset, schema)) return false;
+    if (!this.client.isPrivate || !(backend instanceof LentBackend) || !backend.giveBack(reset, schema)) return false;
     this.backend = null;
-    const { client } = this;
-    if ((client instanceof HandleChannel || client instanceof SocketChannel) && client.allSent) client.destroy();
-    else this.endClient();
+    this.client.leave();
     return true;
   }
 
@@ -302,7 +265,7 @@ export class ClientConnection implements SessionEffects, TwoSides {
   }
 
   wait(ready: Promise<void>, pauseMs: number): void {
-    this.client.pause();
+    this.client.channel.pause();
     const go = (): void => this.guarded(() => this.resumeSession());
     const resume = (): void => void (pauseMs === 0 ? go() : setTimeout(go, pauseMs));
     ready.then(resume, (error: unknown) => {
@@ -324,7 +287,7 @@ export class ClientConnection implements SessionEffects, TwoSides {
       session.takesChunk(bytes);
       backend.uncork();
       session.sent();
-      if (session.holding || backend.needsDrain) this.client.pause();
+      if (session.holding || backend.needsDrain) this.client.channel.pause();
     });
   }
 
@@ -365,20 +328,16 @@ export class ClientConnection implements SessionEffects, TwoSides {
   }
 
   resumeClient(): void {
-    const full = (this.backend?.needsDrain ?? false) || this.client.needsDrain;
-    if (!full && !(this.session?.holding ?? false) && this.client.paused) this.client.resume();
+    const { channel } = this.client;
+    const full = (this.backend?.needsDrain ?? false) || channel.needsDrain;
+    if (!full && !(this.session?.holding ?? false) && channel.paused) channel.resume();
   }
 
   backendClosed(): void {
-    if (this.refused) return;
+    if (this.client.refused) return;
     // What the client has not read yet still goes out; then it sees the end, as it would without us.
-    this.client.whenSent(() => this.close());
-    if (!this.over) this.endClient();
-  }
-
-  private endClient(): void {
-    this.client.end();
-    this.client.destroyWhenIdle(LAST_BYTES_MS);
+    this.client.channel.whenSent(() => this.close());
+    if (!this.over) this.client.end();
   }
 
   private guarded(step: () => void): void {

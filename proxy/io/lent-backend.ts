@@ -6,7 +6,7 @@ import type { SessionLinks } from '../session/links';
 import { scrambleOf } from '../wire/handshake';
 import { PACKET_HEADER_BYTES } from '../wire/constants';
 import { type Packet, PacketFramer } from '../wire/packet-framer';
-import { type BackendAttempt, BackendAwayError } from './backend-connection';
+import type { BackendAttempt } from './backend-connection';
 import type { BackendSupply } from './backend-supply';
 import type { Channel, ChannelEvents } from './channel';
 import { GreetingWait } from './greeting-wait';
@@ -361,19 +361,10 @@ export class LentBackend implements Channel, LentSide {
         then();
         this.attach();
         if (!this.wantsPause) backend.channel.resume();
-        this.awaitGreeting(backend);
+        this.greeting.awaitOf(backend.channel, this.supply.waitMs, (error) => this.away(error));
       },
       (error: Error) => this.away(error),
     );
-  }
-
-  /** A server that accepts and says nothing hangs, and the client waits for it in the middle of its login. */
-  private awaitGreeting({ channel }: PooledBackend): void {
-    const { waitMs } = this.supply;
-    this.greeting.await(waitMs, () => {
-      channel.destroy();
-      this.away(new BackendAwayError(`no greeting within ${waitMs / 1000} s`));
-    });
   }
 
   private away(error: Error): void {
