@@ -198,11 +198,14 @@ export class PreparedKeys {
   }
 }
 
-/** Of an error packet that comes in one piece: another one is not told. */
+/** Of an error packet, in however many pieces it comes. */
 function errorTo(refused: (error: Buffer) => void): ReplySink {
+  let before: Buffer | null = null;
   return {
-    push: (bytes) => {
+    push: (piece) => {
+      const bytes = before === null ? piece : Buffer.concat([before, piece]);
       const whole = bytes.length > 4 && bytes.readUIntLE(0, 3) === bytes.length - 4;
+      before = whole ? null : Buffer.from(bytes);
       if (whole && bytes[4] === ReplyHeader.error) refused(Buffer.from(bytes.subarray(4)));
     },
   };
