@@ -9,16 +9,20 @@ export interface ReplySink {
   push(bytes: Buffer): unknown;
 }
 
+/**
+ * What the client sees of a reply: all of it; so many results that it begins with (none, of a command that it did not send); or
+ * all but an error that is all of it: these bytes then, whole.
+ */
+export type Shown = 'all' | number | Buffer;
+
 export interface ServerReply {
   readonly from: 'server';
   readonly kind: ReplyKind;
-  /** The client did not ask for it. */
-  readonly swallowed: boolean;
-  /** Swallowed, but for so many results that it begins with. */
-  readonly shown?: number;
+  /** May change until it comes. */
+  shown: Shown;
   /** Later commands may only be judged when this one's outcome is known (USE, DDL, PREPARE, …). */
   readonly barrier: boolean;
-  /** Gets the reply's bytes, when they are wanted; not those of what is `shown`. */
+  /** Gets the reply's bytes, when they are wanted; where so many results are `shown`, those of the others. */
   readonly collected: ReplySink | null;
   /** See ResponseTracker.expect. */
   readonly sequenceShift: number;
@@ -28,8 +32,6 @@ export interface ServerReply {
   readonly refusal?: ((plugin: string) => ErrorPacket | null) | null;
   /** Not the client's, but it has been told of its success: an error ends the session with this one. */
   readonly failure?: (() => ErrorPacket) | undefined;
-  /** Of an error: what the client gets in its place, whole; null: itself. */
-  readonly instead?: (() => Buffer | null) | undefined;
   /** Called when the reply's end was seen, before the client gets it; null: it will not come, the outcome is unknown. */
   ended(summary: ReplySummary | null): void;
   /** Called when the client was given all of it, in the same step: what it need not wait for. Not after `ended(null)`. */
@@ -50,10 +52,10 @@ export interface OwnReply {
 export function serverReply(
   kind: ReplyKind,
   ended: ServerReply['ended'],
-  options: Partial<Pick<ServerReply, 'barrier' | 'sequenceShift' | 'collected' | 'refusal' | 'instead'>> = {},
+  options: Partial<Pick<ServerReply, 'barrier' | 'sequenceShift' | 'collected' | 'refusal'>> = {},
 ): ServerReply {
-  const { barrier = false, collected = null, sequenceShift = 0, refusal = null, instead } = options;
-  return { from: 'server', kind, swallowed: false, barrier, collected, sequenceShift, refusal, instead, ended };
+  const { barrier = false, collected = null, sequenceShift = 0, refusal = null } = options;
+  return { from: 'server', kind, shown: 'all', barrier, collected, sequenceShift, refusal, ended };
 }
 
 /** The reply to a command that the client did not send. */
@@ -65,7 +67,7 @@ export function swallowedReply(
   return {
     from: 'server',
     kind: 'result',
-    swallowed: true,
+    shown: 0,
     barrier,
     collected,
     sequenceShift: 0,

@@ -296,7 +296,6 @@ export class PreparedHandler {
     },
   ): SendOutcome {
     const sentMs = this.state.nowMs;
-    let refusal: Buffer | null = null;
     this.reads.prepared(plan.statements[0]);
     this.writes.begin(plan.writes);
     const reply = serverReply(
@@ -305,11 +304,10 @@ export class PreparedHandler {
       {
         barrier: changesSession(plan),
         sequenceShift: addedPackets(command, bytes),
-        instead: () => refusal,
       },
     );
     const { before, after } = this.keys.around(prepared, rows, held?.first ?? null, (error) => {
-      refusal = frame(error, command.sequence + 1);
+      reply.shown = frame(error, command.sequence + 1);
     });
     // Not before it is sent: a command that waits for its keys is judged again.
     prepared.long.clear();

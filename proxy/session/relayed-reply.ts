@@ -12,7 +12,7 @@ interface RelayOwner {
 export class RelayedReply implements ServerReply {
   readonly from = 'server';
   readonly kind = 'result';
-  readonly swallowed = false;
+  readonly shown = 'all';
   readonly barrier = false;
   readonly sequenceShift = 0;
   private stores = false;

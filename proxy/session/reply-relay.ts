@@ -1,8 +1,8 @@
 import type { ProxyCounters } from '../ports';
 import { PACKET_PAYLOAD_MAX } from '../wire/constants';
 import { PayloadTooShortError } from '../wire/payload-reader';
-import type { PendingReply, ServerReply } from './pending-reply';
-import { type ErrorPacket, ReplyHeader } from '../wire/response';
+import type { PendingReply, ServerReply, Shown } from './pending-reply';
+import type { ErrorPacket } from '../wire/response';
 import type { SessionEffects } from './session-effects';
 import type { ReplySummary } from './reply-summary';
 import { ResponseTracker } from './response-tracker';
@@ -20,8 +20,11 @@ export class ReplyRelay {
   /** The client speaks compression. */
   private framed = false;
 
-  /** What the client gets in place of the reply at hand. */
-  private instead: Buffer | null = null;
+  /** Of the reply at hand. */
+  private shown: Shown = 'all';
+
+  /** What came of the reply at hand while it may still be an error that the client does not see. */
+  private undecided: Buffer[] | null = null;
 
   /** Ends the session: a step of an authentication that the client must not take, and was not told of. */
   refusal: ErrorPacket | null = null;
@@ -114,10 +117,6 @@ export class ReplyRelay {
     let unsent = 0;
     /** The last reply that ended. */
     let over: ServerReply | null = null;
-    const send = (to: number): void => {
-      if (to > unsent) this.to.toClient(unsent === 0 && to === chunk.length ? chunk : chunk.subarray(unsent, to));
-      unsent = to;
-    };
     while (at < chunk.length) {
       const head = this.pending[0];
       if (head === undefined) {
@@ -126,58 +125,57 @@ export class ReplyRelay {
         break;
       }
       if (head.from === 'proxy') {
-        send(at);
+        unsent = this.send(chunk, unsent, at);
         this.sendOwnReplies();
         continue;
       }
       if (!this.expecting) {
-        tracker.expect(head.kind, head.sequenceShift, head.shown);
-        this.expecting = true;
-        this.instead = chunk[at + 4] === ReplyHeader.error ? (head.instead?.() ?? null) : null;
-        if (this.instead !== null) send(at);
+        this.begin(head);
+        if (typeof this.shown === 'object') unsent = this.send(chunk, unsent, at);
       }
-      const hidden = this.instead !== null || (head.swallowed && tracker.results >= (head.shown ?? 0));
+      let hidden = typeof this.shown === 'number' && tracker.results >= this.shown;
       const end = pushed(tracker, chunk, at);
       if (end === null) {
         this.counters.unclassified += 1;
         followed = false;
+        this.showAll();
         break;
       }
       if (tracker.switchesTo !== null) {
         this.refusal = head.refusal?.(tracker.switchesTo) ?? null;
         if (this.refusal !== null) {
-          send(at);
+          this.send(chunk, unsent, at);
           over?.delivered?.();
           return true;
         }
       }
-      if (hidden || !head.swallowed)
-        head.collected?.push(at === 0 && end === chunk.length ? chunk : chunk.subarray(at, end));
+      if (typeof this.shown === 'object') hidden = this.mayBeError(piece(chunk, at, end));
+      if (hidden || this.shown === 'all') head.collected?.push(piece(chunk, at, end));
       if (hidden) unsent = end;
       at = end;
       // What comes next may be hidden.
-      if (head.swallowed) send(at);
+      if (typeof this.shown === 'number') unsent = this.send(chunk, unsent, at);
       if (tracker.ended) {
         over?.delivered?.();
         over = head;
         this.replyEnded(head, tracker.takeSummary());
-        if (this.instead !== null) this.answer(this.instead);
-        this.instead = null;
+        if (typeof this.shown === 'object') this.answer(this.shown);
         if (this.refusal !== null) {
-          send(at);
+          this.send(chunk, unsent, at);
           over.delivered?.();
           return true;
         }
         const next = this.pending[0];
         // What comes next is kept apart when it is ours or not for the client.
-        if (next !== undefined && (next.from === 'proxy' || next.swallowed)) send(at);
+        if (next !== undefined && (next.from === 'proxy' || typeof next.shown === 'number'))
+          unsent = this.send(chunk, unsent, at);
       }
-      if (this.framed && !hidden && (this.tracker.ended || this.tracker.atPart || this.tracker.wantsFile)) {
-        send(at);
-        this.to.replyProgress?.(this.tracker.ended && !head.swallowed ? 'end' : 'part');
+      if (this.framed && !hidden && (tracker.ended || tracker.atPart || tracker.wantsFile)) {
+        unsent = this.send(chunk, unsent, at);
+        this.to.replyProgress?.(tracker.ended && typeof this.shown !== 'number' ? 'end' : 'part');
       }
     }
-    send(chunk.length);
+    this.send(chunk, unsent, chunk.length);
     over?.delivered?.();
     this.sendOwnReplies();
     return followed;
@@ -188,6 +186,33 @@ export class ReplyRelay {
     for (const reply of this.pending.splice(0)) if (reply.from === 'server') reply.ended(null);
   }
 
+  private begin({ kind, sequenceShift, shown }: ServerReply): void {
+    this.tracker.expect(kind, sequenceShift, typeof shown === 'number' ? shown : 0);
+    this.expecting = true;
+    this.shown = shown;
+  }
+
+  /** The offset behind what the client got. */
+  private send(chunk: Buffer, from: number, to: number): number {
+    if (to > from) this.to.toClient(piece(chunk, from, to));
+    return to;
+  }
+
+  /** The next piece of a reply whose error the client does not see. False: it is no error, and the client got what was kept. */
+  private mayBeError(bytes: Buffer): boolean {
+    const { tracker } = this;
+    if (tracker.begun) this.showAll();
+    else if (tracker.ended) this.undecided = null;
+    else (this.undecided ??= []).push(Buffer.from(bytes));
+    return !tracker.begun;
+  }
+
+  private showAll(): void {
+    this.shown = 'all';
+    for (const bytes of this.undecided ?? []) this.to.toClient(bytes, true);
+    this.undecided = null;
+  }
+
   private replyEnded(reply: ServerReply, summary: ReplySummary): void {
     this.pending.shift();
     this.expecting = false;
@@ -195,6 +220,10 @@ export class ReplyRelay {
     reply.ended(summary);
     if (summary.errorCode !== null) this.refusal = reply.failure?.() ?? null;
   }
+}
+
+function piece(chunk: Buffer, from: number, to: number): Buffer {
+  return from === 0 && to === chunk.length ? chunk : chunk.subarray(from, to);
 }
 
 function pushed(tracker: ResponseTracker, chunk: Buffer, at: number): number | null {

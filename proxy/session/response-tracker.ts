@@ -27,6 +27,8 @@ export class ResponseTracker {
   /** `push` stops also where the server sends what it has so far; `atPart` says then that it did. */
   stopsAtParts = false;
   atPart = false;
+  /** It is known that the reply is not an error and nothing else, but for what tells of progress. */
+  begun = false;
   /** As `stopsAtParts`, behind so many results. */
   private stopsBehind = 0;
   private kind: ReplyKind = 'result';
@@ -66,6 +68,7 @@ export class ResponseTracker {
     this.sequenceShift = sequenceShift;
     this.summary = emptySummary();
     this.switchesTo = null;
+    this.begun = false;
     this.rows = 0;
     this.columnsAfterParameters = 0;
     this.phase =
@@ -238,6 +241,7 @@ export class ResponseTracker {
   private firstPacket(): void {
     const first = this.first();
     if (first === ReplyHeader.error) return this.error();
+    this.begun = true;
     switch (this.kind) {
       case 'packet':
         if (first === ReplyHeader.ok && this.payloadLength >= 7) this.ok();

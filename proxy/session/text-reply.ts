@@ -24,7 +24,7 @@ interface PlanOwner {
 export class TextReply implements ServerReply {
   readonly from = 'server';
   readonly kind = 'result';
-  readonly swallowed = false;
+  readonly shown = 'all';
 
   constructor(
     private readonly owner: PlanOwner,

@@ -68,7 +68,7 @@ export class ToldKeys {
   /** Sends the command, and holds its reply back, or the last result of it. */
   hold({ bytes, replies, rest = [], shown = 0 }: SendOutcome, doubt: ToldDoubt): CommandOutcome {
     const held = replies.map((reply) =>
-      reply.from === 'server' && !reply.swallowed
+      reply.from === 'server' && reply.shown === 'all'
         ? this.held({ reply, rest, affectedRows: [] }, doubt, reply.sequenceShift, shown)
         : reply,
     );
@@ -133,7 +133,7 @@ export class ToldKeys {
     };
     // Bytes of a chunk are lent for the call only.
     const collected = { push: (bytes: Buffer) => parts.push(Buffer.from(bytes)) };
-    return { from: 'server', kind: reply.kind, swallowed: true, shown, barrier: true, collected, sequenceShift, ended };
+    return { from: 'server', kind: reply.kind, shown, barrier: true, collected, sequenceShift, ended };
   }
 
   private replied(step: Step & { readonly kind: 'replied' }): CommandOutcome {
@@ -269,7 +269,7 @@ export class ToldKeys {
     const last: ServerReply = {
       from: 'server',
       kind,
-      swallowed: false,
+      shown: 'all',
       barrier,
       collected: null,
       sequenceShift,
