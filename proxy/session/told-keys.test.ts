@@ -74,6 +74,18 @@ describe.each([
   });
 });
 
+test('an INSERT that failed for want of its key is answered by why it did not come', () => {
+  const told = new ToldKeys(newSessionState(), sampleServices({}));
+  const reply = serverReply('result', () => {});
+  const sent = told.hold({ kind: 'send', bytes: [frame(Buffer.from('\x17'))], replies: [reply] }, run);
+  reply.shown = killed;
+  const [held] = sent.kind === 'ask' ? sent.replies : [];
+  if (held?.from !== 'server') throw new Error('it is not held back');
+  held.collected?.push(frame(encodeError({ ...kill, errorCode: 1690 }), 1));
+  held.ended({ ...wasKilled, errorCode: 1690 });
+  expect(told.next()).toMatchObject({ kind: 'answer', bytes: killed });
+});
+
 test('the text goes on where nothing was killed', async () => {
   const { outcome, sent } = await answers(run, -1, true);
   expect(outcome).toMatchObject({ kind: 'send', bytes: [frame(Buffer.from('\x03the rest'))] });

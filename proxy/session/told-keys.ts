@@ -139,7 +139,8 @@ export class ToldKeys {
   private replied(step: Step & { readonly kind: 'replied' }): CommandOutcome {
     const { doubt, summary } = step;
     const rows = (summary.affectedRows.at(-1) ?? 0n) > 0n;
-    if (summary.errorCode !== null || !rows) return this.answer(step.bytes);
+    if (summary.errorCode !== null) return this.failed(step.bytes);
+    if (!rows) return this.answer(step.bytes);
     return doubt.kind === 'run' ? this.look(step, keysOfRun(doubt)) : this.list(step, doubt);
   }
 
@@ -231,6 +232,12 @@ export class ToldKeys {
       answered(reply);
     };
     return swallowedReply(ended, { push: (bytes) => parts.push(Buffer.from(bytes)) }, barrier);
+  }
+
+  /** By an error, in whose place the client may be told what it comes of. */
+  private failed(bytes: Buffer): CommandOutcome {
+    const shown = this.answering?.reply.shown;
+    return this.answer(typeof shown === 'object' ? shown : bytes);
   }
 
   /** The part at hand is answered by this. */
