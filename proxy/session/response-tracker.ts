@@ -8,13 +8,9 @@ import {
 import { PayloadReader } from '../wire/payload-reader';
 import { AuthPacket } from '../wire/handshake';
 import { PROGRESS_REPORT, ReplyHeader } from '../wire/response';
+import { PacketHead } from './packet-head';
 import { endedPhase, eofBeforeRows, filePhase, firstPhase, type ReplyPhase, rowsPhase } from './reply-phase';
 import { countOf, emptySummary, noteOk, nothingSaid, type ReplyKind, type ReplySummary } from './reply-summary';
-
-/** Most of a packet's head that is looked at: an OK packet's fixed fields take 1 + 9 + 9 + 2 + 2. */
-const HEAD_BYTES = 32;
-/** For the packet at hand of whatever session, as long as its bytes lie in one chunk. */
-const sharedHead = Buffer.allocUnsafeSlow(HEAD_BYTES);
 
 /**
  * Follows the server's packets from their headers and first bytes, and says where a reply ends. Rows are skipped by
@@ -36,16 +32,7 @@ export class ResponseTracker {
   private columnsAfterParameters = 0;
   private definitionsSkipped = false;
   private rows = 0;
-  private sequenceShift = 0;
-  private headerFilled = 0;
-  private head = sharedHead;
-  private headFilled = 0;
-  private headWanted = 0;
-  private payloadLength = 0;
-  /** Bytes of the payload behind the head that are still to pass. */
-  private skip = 0;
-  /** The packet goes on in the next one. */
-  private continues = false;
+  private readonly packet = new PacketHead();
   private readonly deprecateEof: boolean;
   /** Whether definitions follow is said in a byte of its own. */
   private readonly metadataFlag: boolean;
@@ -65,7 +52,7 @@ export class ResponseTracker {
   expect(kind: ReplyKind, sequenceShift = 0, stopsBehind = 0): void {
     this.kind = kind;
     this.stopsBehind = stopsBehind;
-    this.sequenceShift = sequenceShift;
+    this.packet.sequenceShift = sequenceShift;
     this.summary = emptySummary();
     this.switchesTo = null;
     this.begun = false;
@@ -81,7 +68,7 @@ export class ResponseTracker {
 
   /** The name behind the first byte; cut off where it is longer than any that is known. */
   private pluginName(): string {
-    const name = this.head.toString('latin1', 1, this.headWanted);
+    const name = this.packet.head.toString('latin1', 1, this.packet.headBytes);
     const end = name.indexOf('\0');
     return end < 0 ? name : name.slice(0, end);
   }
@@ -117,34 +104,22 @@ export class ResponseTracker {
    * Ask `ended` and `wantsFile` afterwards.
    */
   push(bytes: Buffer, from: number): number {
+    const { packet } = this;
     let at = from;
     this.atPart = false;
     while (at < bytes.length && this.phase.kind !== 'ended') {
-      if (this.headerFilled === 0) {
+      if (packet.over) {
         const behind = this.passPlain(bytes, at);
         if (behind > at) {
           at = behind;
           continue;
         }
       }
-      if (this.headerFilled < PACKET_HEADER_BYTES) {
-        at = this.readHeader(bytes, at);
-        if (this.headerFilled < PACKET_HEADER_BYTES) return at;
-      }
-      if (this.headFilled < this.headWanted) {
-        const count = Math.min(this.headWanted - this.headFilled, bytes.length - at);
-        // So few that a call of Buffer.copy costs more.
-        for (let i = 0; i < count; i++) this.head[this.headFilled + i] = bytes[at + i] ?? 0;
-        this.headFilled += count;
-        at += count;
-        if (this.headFilled < this.headWanted) return this.keepHead(at);
-      }
-      const passed = Math.min(this.skip, bytes.length - at);
-      this.skip -= passed;
-      at += passed;
-      if (this.skip > 0) return this.keepHead(at);
-      this.headerFilled = 0;
-      this.endOfPacket();
+      at = packet.push(bytes, at);
+      if (!packet.over) return at;
+      // A continued packet counts when its first part ends; it cannot be one that ends a reply.
+      if (!packet.continuation) this.packetEnded();
+      packet.forget();
       if (this.phase.kind === 'file' || this.atPart) return at;
     }
     return at;
@@ -154,7 +129,7 @@ export class ResponseTracker {
   private passPlain(bytes: Buffer, from: number): number {
     const { phase } = this;
     const definitions = phase.kind === 'definitions';
-    if ((!definitions && phase.kind !== 'rows') || this.continues || this.sequenceShift > 0) return from;
+    if ((!definitions && phase.kind !== 'rows') || this.packet.continues || this.packet.sequenceShift > 0) return from;
     let at = from;
     while (bytes.length - at > PACKET_HEADER_BYTES) {
       const length = (bytes[at] ?? 0) | ((bytes[at + 1] ?? 0) << 8) | ((bytes[at + 2] ?? 0) << 16);
@@ -174,41 +149,7 @@ export class ResponseTracker {
     return at;
   }
 
-  private readHeader(bytes: Buffer, at: number): number {
-    const count = Math.min(PACKET_HEADER_BYTES - this.headerFilled, bytes.length - at);
-    for (let index = at; index < at + count; index++) {
-      let byte = bytes[index] ?? 0;
-      if (this.headerFilled === PACKET_HEADER_BYTES - 1 && this.sequenceShift > 0) {
-        byte = (byte - this.sequenceShift) & 0xff;
-        bytes[index] = byte;
-      }
-      if (this.headerFilled === 0) this.payloadLength = byte;
-      else if (this.headerFilled < PACKET_HEADER_BYTES - 1) this.payloadLength |= byte << (8 * this.headerFilled);
-      this.headerFilled += 1;
-    }
-    if (this.headerFilled === PACKET_HEADER_BYTES) {
-      this.headWanted = Math.min(HEAD_BYTES, this.payloadLength);
-      this.headFilled = 0;
-      this.skip = this.payloadLength - this.headWanted;
-    }
-    return at + count;
-  }
-
-  private endOfPacket(): void {
-    const continuation = this.continues;
-    this.continues = this.payloadLength === PACKET_PAYLOAD_MAX;
-    // A continued packet counts when its first part ends; it cannot be one that ends a reply.
-    if (!continuation) this.packet();
-    this.head = sharedHead;
-  }
-
-  /** The packet goes on in another chunk, and other sessions' packets may come before it. */
-  private keepHead(at: number): number {
-    if (this.head === sharedHead) this.head = Buffer.from(sharedHead);
-    return at;
-  }
-
-  private packet(): void {
+  private packetEnded(): void {
     const { phase } = this;
     switch (phase.kind) {
       case 'first':
@@ -231,7 +172,7 @@ export class ResponseTracker {
   }
 
   private first(): number {
-    return this.payloadLength === 0 ? -1 : (this.head[0] ?? -1);
+    return this.packet.payloadLength === 0 ? -1 : (this.packet.head[0] ?? -1);
   }
 
   private isError(): boolean {
@@ -244,8 +185,8 @@ export class ResponseTracker {
     this.begun = true;
     switch (this.kind) {
       case 'packet':
-        if (first === ReplyHeader.ok && this.payloadLength >= 7) this.ok();
-        else if (first === ReplyHeader.eof && this.payloadLength === 5) this.eofStatus();
+        if (first === ReplyHeader.ok && this.packet.payloadLength >= 7) this.ok();
+        else if (first === ReplyHeader.eof && this.packet.payloadLength === 5) this.eofStatus();
         this.phase = endedPhase;
         return;
       case 'authentication':
@@ -270,24 +211,24 @@ export class ResponseTracker {
       return;
     }
     // COM_SET_OPTION and COM_DEBUG style EOF.
-    if (first === ReplyHeader.eof && this.payloadLength <= 5) {
+    if (first === ReplyHeader.eof && this.packet.payloadLength <= 5) {
       this.eofStatus();
       return this.endOfResult();
     }
     this.rows = 0;
     // Mostly the packet is the number of columns in one byte, and that they follow in another (MariaDB's own clients).
-    if (this.payloadLength <= 2 && first >= 0 && first < 0xfb) {
-      this.definitionsSkipped = this.metadataFlag && this.payloadLength === 2 && this.head[1] === 0;
+    if (this.packet.payloadLength <= 2 && first >= 0 && first < 0xfb) {
+      this.definitionsSkipped = this.metadataFlag && this.packet.payloadLength === 2 && this.packet.head[1] === 0;
       return this.definitions(first, 'rows');
     }
-    const reader = new PayloadReader(this.head.subarray(0, this.headWanted));
+    const reader = new PayloadReader(this.packet.head.subarray(0, this.packet.headBytes));
     const columns = Number(reader.lenenc());
     this.definitionsSkipped = this.metadataFlag && reader.remaining > 0 && reader.uint8() === 0;
     this.definitions(columns, 'rows');
   }
 
   private prepared(): void {
-    const reader = new PayloadReader(this.head.subarray(0, this.headWanted));
+    const reader = new PayloadReader(this.packet.head.subarray(0, this.packet.headBytes));
     reader.skip(1);
     this.summary.statementId = reader.uint32();
     const columns = reader.uint16();
@@ -295,7 +236,7 @@ export class ResponseTracker {
     this.summary.parameterCount = parameters;
     this.columnsAfterParameters = columns;
     // filler, warnings, then MySQL's flag: 0 for no definitions (MySQL: "COM_STMT_PREPARE_OK")
-    this.definitionsSkipped = this.optionalMetadata && this.payloadLength >= 13 && this.head[12] === 0;
+    this.definitionsSkipped = this.optionalMetadata && this.packet.payloadLength >= 13 && this.packet.head[12] === 0;
     if (parameters > 0) this.definitions(parameters, 'columns');
     else this.afterDefinitions('columns');
   }
@@ -352,23 +293,23 @@ export class ResponseTracker {
   /** An EOF packet, or under deprecateEof an OK packet with header 0xFE. */
   private isResultEnd(): boolean {
     if (this.first() !== ReplyHeader.eof) return false;
-    return this.deprecateEof ? this.payloadLength < PACKET_PAYLOAD_MAX : this.payloadLength < 9;
+    return this.deprecateEof ? this.packet.payloadLength < PACKET_PAYLOAD_MAX : this.packet.payloadLength < 9;
   }
 
   private endStatus(): void {
     // COM_FIELD_LIST ends in a plain EOF packet even under deprecateEof in some servers.
-    if (this.payloadLength === 5 || !this.deprecateEof) this.eofStatus();
+    if (this.packet.payloadLength === 5 || !this.deprecateEof) this.eofStatus();
     else this.okStatus();
   }
 
   private eofStatus(): void {
-    if (this.payloadLength < 5) return;
-    this.summary.status = this.head.readUInt16LE(3);
-    if (this.head.readUInt16LE(1) !== 0) this.summary.warned = true;
+    if (this.packet.payloadLength < 5) return;
+    this.summary.status = this.packet.head.readUInt16LE(3);
+    if (this.packet.head.readUInt16LE(1) !== 0) this.summary.warned = true;
   }
 
   private okStatus(): bigint {
-    return noteOk(this.summary, this.head, this.headWanted);
+    return noteOk(this.summary, this.packet.head, this.packet.headBytes);
   }
 
   private ok(): void {
@@ -389,7 +330,7 @@ export class ResponseTracker {
   }
 
   private error(): void {
-    const code = this.payloadLength >= 3 ? this.head.readUInt16LE(1) : 0;
+    const code = this.packet.payloadLength >= 3 ? this.packet.head.readUInt16LE(1) : 0;
     if (code === PROGRESS_REPORT) {
       this.atPart = this.stopsAtParts;
       return;
