@@ -6,18 +6,12 @@ import type { SessionLinks } from '../session/links';
 import { scrambleOf } from '../wire/handshake';
 import { PACKET_HEADER_BYTES } from '../wire/constants';
 import { type Packet, PacketFramer } from '../wire/packet-framer';
-import type { BackendAttempt } from './backend-connection';
+import { BackendReplacement } from './backend-replacement';
 import type { BackendSupply } from './backend-supply';
 import type { Channel, ChannelEvents } from './channel';
-import { GreetingWait } from './greeting-wait';
 import { LentEvents, type LentSide } from './lent-events';
 import type { Login, Stage } from './lent-stage';
 import { errorCodeOf, nobody, type PooledBackend } from './pooled-backend';
-
-/** A server that has too many connections is asked again so often, when some of them were ours to end. */
-const CROWDED_TRIES_MAX = 9;
-/** The first pause; each one is twice as long as the one before it: five seconds for all, since a busy server is slow. */
-const CROWDED_PAUSE_MS = 10;
 
 const open: Stage = { kind: 'open' };
 const unasked: Stage = { kind: 'unasked' };
@@ -33,12 +27,10 @@ export class LentBackend implements Channel, LentSide {
   private stage: Stage;
   private wantsPause = true;
   private over = false;
-  private attempt: BackendAttempt<PooledBackend> | null = null;
-  private crowdedTries = 0;
   /** The client takes this for its connection's id; null: it is. */
   private shownId: number | null = null;
-  /** Of a connection in place of the one at hand. */
-  private readonly greeting = new GreetingWait();
+  /** In place of the one at hand; null: none was needed yet. */
+  private replacement: BackendReplacement | null = null;
 
   constructor(
     private backend: PooledBackend,
@@ -125,8 +117,7 @@ export class LentBackend implements Channel, LentSide {
   destroy(): void {
     if (this.over || this.stage.kind === 'returned') return;
     this.over = true;
-    this.attempt?.abandon();
-    this.greeting.came();
+    this.replacement?.abandon();
     if (this.shownId !== null) this.supply.shownIds.delete(this.shownId);
     // Nobody has asked anything of it yet.
     const { stage } = this;
@@ -201,7 +192,7 @@ export class LentBackend implements Channel, LentSide {
 
   fromBackend(bytes: Buffer): void {
     const { stage, events } = this;
-    this.greeting.came();
+    this.replacement?.greeted();
     switch (stage.kind) {
       case 'resetting': {
         const rest = stage.replies.push(bytes);
@@ -240,16 +231,10 @@ export class LentBackend implements Channel, LentSide {
     }
   }
 
-  /** Connections without a client make room; the server takes a moment more to forget them. */
   private triesAgain(): boolean {
-    const room = this.supply.makeRoom();
-    if (this.crowdedTries >= CROWDED_TRIES_MAX || (room === null && this.crowdedTries === 0)) return false;
-    this.crowdedTries += 1;
+    if (!this.replacing().connectWhenLess((backend) => this.takes(backend))) return false;
     this.backend.receiver = nobody;
     this.backend.channel.destroy();
-    const pauseMs = CROWDED_PAUSE_MS * 2 ** (this.crowdedTries - 1);
-    const again = (): void => void setTimeout(() => this.connectAgain(() => {}), pauseMs).unref();
-    void (room ?? Promise.resolve()).then(again);
     return true;
   }
 
@@ -317,8 +302,9 @@ export class LentBackend implements Channel, LentSide {
     const shown = this.backend.read;
     if (shown === null) return this.destroy();
     this.supply.counts.renewed += 1;
-    const begin = (): void =>
-      this.connectAgain(() => {
+    const begin = (): void => {
+      if (this.over) return;
+      this.replacing().connect((backend) => {
         const harmed = (): void => this.supply.harmed(this.place);
         const login = new Renewal(
           {
@@ -340,7 +326,9 @@ export class LentBackend implements Channel, LentSide {
           fromClient: (packet) => login.fromClient(packet),
           fromBackend: (packet) => login.fromBackend(packet),
         });
+        this.takes(backend);
       });
+    };
     if (!accountLimits.has(error ?? 0)) {
       this.backend.quit();
       return begin();
@@ -350,21 +338,14 @@ export class LentBackend implements Channel, LentSide {
     void (room ?? Promise.resolve()).then(begin);
   }
 
-  private connectAgain(then: () => void): void {
-    if (this.over) return;
-    this.attempt = this.supply.connect();
-    this.attempt.connected.then(
-      (backend) => {
-        this.attempt = null;
-        if (this.over) return backend.channel.destroy();
-        this.backend = backend;
-        then();
-        this.attach();
-        if (!this.wantsPause) backend.channel.resume();
-        this.greeting.awaitOf(backend.channel, this.supply.waitMs, (error) => this.away(error));
-      },
-      (error: Error) => this.away(error),
-    );
+  private replacing(): BackendReplacement {
+    return (this.replacement ??= new BackendReplacement(this.supply, (error) => this.away(error)));
+  }
+
+  private takes(backend: PooledBackend): void {
+    this.backend = backend;
+    this.attach();
+    if (!this.wantsPause) backend.channel.resume();
   }
 
   private away(error: Error): void {
