@@ -61,7 +61,7 @@ export class CacheSpaces {
   }
 }
 
-export function equalParts(some: CacheKeyParts, others: CacheKeyParts): boolean {
+function equalParts(some: CacheKeyParts, others: CacheKeyParts): boolean {
   return (
     some.fingerprint === others.fingerprint &&
     some.schema === others.schema &&

@@ -1,7 +1,7 @@
 import type { KeyRange } from './key-ranges';
 
 /** Room left for a run of unknown length while it is in flight. */
-export const UNKNOWN_RUN_KEYS = 1n << 24n;
+const UNKNOWN_RUN_KEYS = 1n << 24n;
 /** How far the mark on disk is put ahead of what is used. */
 const MARK_STEP_KEYS = 1n << 16n;
 

@@ -9,15 +9,13 @@
 
 /** 2020-01-01T00:00:00Z in milliseconds since 1970. */
 export const KEY_EPOCH_MS = 1_577_836_800_000;
-/** Keys each site owns of every table in each second. */
-export const SLICE_KEYS = 1024;
-/** Of these the proxy issues the places below; the rest belongs to triggers (key-trigger.ts). */
+/** Of the 1,024 keys that a site owns of every table in each second the proxy issues those below; the rest belongs to triggers. */
 export const ISSUED_KEYS = 768;
 export const SCOPE_MAX = 4095;
 /** One above the largest second a key can carry (2088). */
 export const SECONDS_END = 2 ** 31;
 
-export const TIME_SLICED_FROM = 1n << 44n;
+const TIME_SLICED_FROM = 1n << 44n;
 export const TIME_SLICED_END = 1n << 53n;
 
 /** How far ahead of the clock a key may lie before it is taken for the work of a broken clock, in seconds. */

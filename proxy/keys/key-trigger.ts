@@ -13,7 +13,7 @@ import { ISSUED_KEYS } from './key-ranges';
  */
 
 /** Places of one second that belong to triggers. */
-export const TRIGGER_PLACES = 256n;
+const TRIGGER_PLACES = 256n;
 
 /** So many keys at least follow one another in one statement, if no other takes keys meanwhile. */
 const STATEMENT_PLACES = 48n;

@@ -9,7 +9,7 @@ const STEP_SECONDS_MIN = 8;
 const STEP_SECONDS_MAX = 128;
 
 /** Time-sliced keys of one table. */
-export class SliceKeys {
+class SliceKeys {
   lane: SliceLane;
   /** True until the largest key in the table is known. */
   unread = true;

@@ -18,7 +18,7 @@ export function framedBytes(packet: Packet): Buffer {
 }
 
 /** The packet in memory of its own: what is kept longer than the call that brought its bytes (see io/channel.ts). */
-export function ownPacket(packet: Packet): Packet {
+function ownPacket(packet: Packet): Packet {
   return { sequence: packet.sequence, payload: Buffer.from(framedBytes(packet)).subarray(PACKET_HEADER_BYTES) };
 }
 

@@ -65,7 +65,7 @@ function largestExpression(
 }
 
 /** In a text of ours, whose characters are bytes, in a session of this character set. */
-export function quotedName(name: string, charset: ClientCharset): string {
+function quotedName(name: string, charset: ClientCharset): string {
   const bytes = bytesOf(name);
   return quoteName(fromUtf8(bytes, charset) ?? bytes);
 }

@@ -98,7 +98,7 @@ export function cachingSha2Answer(password: string, scramble: Buffer): Buffer {
 }
 
 /** The password under the server's RSA key (PEM), for full authentication over a transport that is not secure. */
-export function rsaAnswer(password: string, scramble: Buffer, publicKey: Buffer): Buffer {
+function rsaAnswer(password: string, scramble: Buffer, publicKey: Buffer): Buffer {
   let key: KeyObject;
   try {
     key = createPublicKey(publicKey);

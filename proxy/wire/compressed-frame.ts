@@ -3,8 +3,6 @@ import { PACKET_HEADER_BYTES } from './constants';
 /** Numbers of the compressed protocol (MySQL: "Compression"; MariaDB: "Compressed packet"). */
 
 export const FRAME_HEADER_BYTES = 7;
-/** Largest body of a frame, and largest length of what it holds. */
-export const FRAME_BYTES_MAX = 0xffffff;
 /** What is shorter goes uncompressed (the server's MIN_COMPRESS_LENGTH). */
 export const COMPRESS_BYTES_MIN = 50;
 

@@ -12,19 +12,10 @@ export class ReplyFormatError extends Error {
 
 /** One entry of the session state information of an OK packet (MySQL: "Session State Information"). */
 export interface SessionChange {
-  /** See SessionChangeType; others are kept as they came. */
+  /** As it came. */
   readonly type: number;
   readonly data: Buffer;
 }
-
-export const SessionChangeType = {
-  systemVariables: 0,
-  schema: 1,
-  stateChange: 2,
-  gtids: 3,
-  transactionCharacteristics: 4,
-  transactionState: 5,
-} as const;
 
 /** MySQL: "OK_Packet". */
 export interface OkPacket {
@@ -84,23 +75,6 @@ export function encodeOk(ok: OkPacket, capabilities: number): Buffer {
     writer.lenencBytes(changes.finish());
   }
   return writer.finish();
-}
-
-/** Names and values of system variables that the packet reports, such as MariaDB's last_gtid. */
-export function sessionVariables(ok: OkPacket): Map<string, string> {
-  const variables = new Map<string, string>();
-  for (const { type, data } of ok.sessionChanges) {
-    if (type !== SessionChangeType.systemVariables) continue;
-    const reader = new PayloadReader(data);
-    while (reader.remaining > 0) variables.set(reader.lenencBytes().toString(), reader.lenencBytes().toString());
-  }
-  return variables;
-}
-
-/** The default schema the packet reports, or null when it says nothing of it. */
-export function sessionSchema(ok: OkPacket): string | null {
-  const change = ok.sessionChanges.findLast(({ type }) => type === SessionChangeType.schema);
-  return change === undefined ? null : new PayloadReader(change.data).lenencBytes().toString();
 }
 
 /** MySQL: "ERR_Packet". */
