@@ -64,5 +64,5 @@ function serve(channel: Channel): void {
 
 const server = createServer();
 server.listen({ port: Number(port), host: '127.0.0.1', backlog: 1024 }, () =>
-  acceptHandles(server, (handle) => serve(new HandleChannel(handle))),
+  acceptHandles(server, (handle) => serve(new HandleChannel(handle)), { noDelay: true, keepAliveSeconds: null }),
 );

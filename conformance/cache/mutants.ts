@@ -62,7 +62,7 @@ class LateLookingCache extends ReadCache {
     super({ ...own, board: { ...own.board, busy: () => false } });
   }
 
-  override store(ticket: CacheTicket, reply: Buffer, wanted?: boolean): boolean {
+  override store(ticket: CacheTicket, reply: Buffer, wanted: boolean): boolean {
     const now = (slots: readonly number[]) => ({ slots, versions: slots.map((slot) => this.own.board.version(slot)) });
     const { tables, row } = ticket;
     const late = { ...ticket, tables: now(tables.slots), row: row === null ? null : now(row.slots) };

@@ -1,5 +1,6 @@
 import { TableVersions } from '../../proxy/cache/table-versions';
 import type { Catalog, KeyReservation, KeySource, TableInfo, TableVersionBoard } from '../../proxy/ports';
+import { plainLinks } from '../../proxy/session/links-sample';
 import type { ProxyServices } from '../../proxy/session/proxy-services';
 import type { LetIn, ShortLogin } from '../../proxy/session/known-login';
 import { sampleServices, sampleTable } from '../../proxy/session/services-sample';
@@ -228,6 +229,8 @@ export class SessionRig {
       new StatementHandler(this.state, services),
       this.state,
       services.counters,
+      plainLinks,
+      false,
     );
   }
 

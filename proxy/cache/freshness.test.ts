@@ -123,7 +123,7 @@ class World {
       () => (value = this.committed),
       () => {
         if (ticket === null) return;
-        this.cache.store(this.mutant === 'store despite movement' ? this.moved(ticket) : ticket, replyOf(value));
+        this.cache.store(this.mutant === 'store despite movement' ? this.moved(ticket) : ticket, replyOf(value), false);
       },
       () => {
         if (ticket !== null) this.returned(value, least);

@@ -57,7 +57,7 @@ function setUp(maxBytes = 100_000) {
   };
   const fill = (sql: string, reply: Buffer, row: string[] | null = null) => {
     const answer = ask(sql, { row });
-    return answer.kind === 'miss' && cache.store(answer.ticket, Buffer.from(reply));
+    return answer.kind === 'miss' && cache.store(answer.ticket, Buffer.from(reply), false);
   };
   return { board, counters, cache, ask, fill, slot: board.slot('school', 'post') };
 }
@@ -105,7 +105,7 @@ test('a write voids what was stored before it, and what was asked before it', ()
   expect(ask('SELECT 1').kind).toBe('miss');
   expect(fill('SELECT 3', rows('x'))).toBe(false);
   board.endWrite(slot);
-  expect(asked.kind === 'miss' && cache.store(asked.ticket, rows('x'))).toBe(false);
+  expect(asked.kind === 'miss' && cache.store(asked.ticket, rows('x'), false)).toBe(false);
   expect(fill('SELECT 1', rows('y'))).toBe(true);
   expect(counters.cacheInvalidations).toBe(1);
 });

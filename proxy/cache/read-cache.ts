@@ -171,7 +171,7 @@ export class ReadCache {
    * Keeps the reply, all its packets as they came, if nothing moved since `begin`. Call it when the reply has ended; true
    * when it was kept. `reply` is taken over: it is changed, and not copied. `wanted`: somebody waits for it.
    */
-  store(ticket: CacheTicket, reply: Buffer, wanted = false): boolean {
+  store(ticket: CacheTicket, reply: Buffer, wanted: boolean): boolean {
     const reason = this.notStored(ticket, reply, wanted);
     if (reason !== null) this.options.counters.cacheBypassed(reason);
     return reason === null;

@@ -11,6 +11,7 @@ import { SessionCache } from './session-cache';
 import { TableVersions } from './table-versions';
 import { zeroCounters } from '../zero-counters';
 
+const nothingLeft = { warned: false, refused: false };
 const post = sampleTable();
 const reply = Buffer.concat(
   [[1], [1, 2, 3], [1, 65], [0xfe, 0, 0, 2, 0, 0, 0]].map((payload, at) => frame(Buffer.from(payload), at + 1)),
@@ -35,7 +36,7 @@ function setUp() {
     forget: () => undefined,
   };
   const session = () => {
-    const fingerprint = new SessionFingerprint();
+    const fingerprint = new SessionFingerprint(0);
     const view = {
       account: 'app@localhost',
       schema: 'school',
@@ -70,10 +71,10 @@ test('loads a table while it is first asked for; then equal sessions hit, and on
   await first.confirm();
   const confirmed = first.confirm();
   if (confirmed === null || confirmed instanceof Promise) throw new Error('not confirmed');
-  expect(cache.store(confirmed, Buffer.from(reply))).toBe(true);
+  expect(cache.store(confirmed, Buffer.from(reply), false)).toBe(true);
   expect(b.ask(SELECT)).toEqual({ kind: 'hit', reply });
   const set = "SET time_zone = '+01:00'";
-  b.fingerprint.note(set, parse(set).statements[0]!, true);
+  b.fingerprint.note(set, parse(set).statements[0]!, true, 0);
   expect(b.ask(SELECT).kind).toBe('miss');
   b.fingerprint.lose();
   expect(b.ask(SELECT)).toEqual({ kind: 'bypass', reason: 'session_unknown' });
@@ -90,11 +91,11 @@ test('a table that turns out not to be there is not kept', async () => {
 test('in a transaction only at READ COMMITTED, as it was when the transaction began', () => {
   const { cache, session } = setUp();
   const note = (one: ReturnType<typeof session>, text: string): void => {
-    for (const statement of parse(text).statements) one.fingerprint.note(text, statement, true);
+    for (const statement of parse(text).statements) one.fingerprint.note(text, statement, true, 0);
   };
   const [first, reader] = [session(), session()];
   const asked = first.ask(SELECT);
-  if (asked.kind === 'unsure') cache.store(asked.ticket, Buffer.from(reply));
+  if (asked.kind === 'unsure') cache.store(asked.ticket, Buffer.from(reply), false);
   reader.view.inTransaction = true;
   expect(reader.own.hit(SELECT)).toBeNull();
   note(reader, 'SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED');
@@ -116,8 +117,8 @@ test('SET @duara_cache = 0 takes a session out, 1 in again', () => {
   const { cache, session } = setUp();
   const one = session();
   const asked = one.ask(SELECT);
-  if (asked.kind === 'unsure') cache.store(asked.ticket, Buffer.from(reply));
-  const set = (text: string): void => void one.fingerprint.note(text, parse(text).statements[0]!, true);
+  if (asked.kind === 'unsure') cache.store(asked.ticket, Buffer.from(reply), false);
+  const set = (text: string): void => void one.fingerprint.note(text, parse(text).statements[0]!, true, 0);
   set('SET @duara_cache = 0');
   expect(one.ask(SELECT)).toEqual({ kind: 'bypass', reason: 'opted_out' });
   set('SET @x = 5, @duara_cache := 1');
@@ -143,28 +144,39 @@ test.each([
   const { cache, session } = setUp();
   const { ask, own } = session();
   const miss = ask(SELECT);
-  if (miss.kind === 'unsure') cache.store(miss.ticket, Buffer.from(reply));
-  expect(own.sendFirst(parse(text))).toBeNull();
+  if (miss.kind === 'unsure') cache.store(miss.ticket, Buffer.from(reply), false);
+  expect(own.sendFirst(parse(text), nothingLeft)).toBeNull();
   expect(ask(SELECT).kind).toBe('hit');
-  expect(own.sendFirst(parse(text))).toBe(expected);
+  expect(own.sendFirst(parse(text), nothingLeft)).toBe(expected);
   // Once the server has seen another command there is nothing to repeat.
-  expect(own.sendFirst(parse(text))).toBeNull();
+  expect(own.sendFirst(parse(text), nothingLeft)).toBeNull();
 });
 
 test('warnings of before a hit end with it, too, and what the server refuses leaves its count', () => {
   const { cache, session } = setUp();
   const { ask, own } = session();
   const miss = ask(SELECT);
-  if (miss.kind === 'unsure') cache.store(miss.ticket, Buffer.from(reply));
+  if (miss.kind === 'unsure') cache.store(miss.ticket, Buffer.from(reply), false);
   expect(ask(SELECT).kind).toBe('hit');
   expect(own.sendFirst(parse('BEGIN'), { warned: true, refused: false })).toBe(SELECT);
   expect(ask(SELECT).kind).toBe('hit');
   const rows = cache.rowsFound;
-  expect(own.sendFirst(parse('SELECT nothing'))).toBeNull();
+  expect(own.sendFirst(parse('SELECT nothing'), nothingLeft)).toBeNull();
   expect(own.sendFirst(parse('SELECT FOUND_ROWS()'), { warned: true, refused: true })).toBe(selectOf(rows));
   expect(ask(SELECT).kind).toBe('hit');
-  expect(own.sendFirst(parse('SELECT 1'))).toBeNull();
-  expect(own.sendFirst(parse('SELECT FOUND_ROWS()'))).toBeNull();
+  expect(own.sendFirst(parse('SELECT 1'), nothingLeft)).toBeNull();
+  expect(own.sendFirst(parse('SELECT FOUND_ROWS()'), nothingLeft)).toBeNull();
+});
+
+test('behind a reset nothing is asked for any more', () => {
+  const { cache, session } = setUp();
+  const { ask, own } = session();
+  const miss = ask(SELECT);
+  if (miss.kind === 'unsure') cache.store(miss.ticket, Buffer.from(reply), false);
+  expect(ask(SELECT).kind).toBe('hit');
+  own.forget();
+  const refused = { warned: true, refused: true };
+  expect(own.sendFirst(parse('SELECT FOUND_ROWS()'), refused)).toBeNull();
 });
 
 test('what a table was before another thread changed it says nothing of what a reply depends on', async () => {

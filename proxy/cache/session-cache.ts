@@ -158,22 +158,29 @@ export class SessionCache {
     return this.joined;
   }
 
+  /** The session begins anew: nothing of before is asked for any more. */
+  forget(): void {
+    this.unsent = null;
+    this.rowsOwed = null;
+    this.rowsBefore = null;
+  }
+
   /**
    * Before a command is sent to the server: a SELECT to send first, its reply to be swallowed, because this command asks
    * about the one before it (FOUND_ROWS(), SHOW WARNINGS, …), which the server did not see, or leaves what that SELECT would
    * have changed. null: nothing.
    */
-  sendFirst(parsed: ParsedText | null, { warned, refused }: Aftermath = nothingLeft): string | null {
+  sendFirst(parsed: ParsedText, { warned, refused }: Aftermath): string | null {
     if (refused) this.rowsOwed ??= this.rowsBefore;
     this.rowsBefore = null;
     const { unsent, rowsOwed } = this;
     this.unsent = null;
     if (unsent === null && rowsOwed === null) return null;
-    const asks = parsed === null || asksBack(parsed);
-    const counts = parsed === null ? 'perhaps' : countsRows(parsed);
+    const asks = asksBack(parsed);
+    const counts = countsRows(parsed);
     let first: string | null = null;
     if (unsent !== null) first = asks || warned || counts === 'perhaps' || skipsRows(unsent) ? unsent : null;
-    else if (rowsOwed !== null && parsed !== null) {
+    else if (rowsOwed !== null) {
       const told = asks ? asksForRowsOnly(parsed) : counts === 'perhaps' && endsWarnings(parsed);
       if (told) first = selectOf(rowsOwed);
     }
@@ -191,8 +198,6 @@ export interface Aftermath {
   /** The server did not carry it out. */
   readonly refused: boolean;
 }
-
-const nothingLeft: Aftermath = { warned: false, refused: false };
 
 function sameTables(some: readonly FullName[], others: readonly FullName[]): boolean {
   return (

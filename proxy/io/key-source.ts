@@ -130,9 +130,9 @@ export class SiteKeySource implements KeySource {
     return this.ledger.remaining();
   }
 
-  /** After DDL: one table or all may be replaced by another. */
-  forget(schema?: string, table?: string): void {
-    this.ledger.forget(schema, table);
+  /** After DDL: any table may be replaced by another. */
+  forget(): void {
+    this.ledger.forget();
   }
 
   /** Keeps the mark of all tables ahead while there are no inserts; to be called about once a minute. */

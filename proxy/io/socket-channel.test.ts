@@ -5,7 +5,7 @@ import type { Channel, ChannelEvents } from './channel';
 import { connectedChannel, HandleChannel } from './handle-channel';
 import { isLent } from './read-memory';
 import { SocketChannel } from './socket-channel';
-import { acceptHandles } from './stream-handle';
+import { acceptHandles, type StreamHandle } from './stream-handle';
 
 /** Two ends of a connection; the accepted one as a channel. */
 interface Pair {
@@ -30,7 +30,8 @@ async function listen(kind: Kind): Promise<void> {
     ? createServer({ allowHalfOpen: true })
     : createServer({ allowHalfOpen: true, pauseOnConnect: true }, (socket) => acceptNext(new SocketChannel(socket)));
   await once(server.listen(0, '127.0.0.1'), 'listening');
-  if (kind === 'handle') expect(acceptHandles(server, (handle) => acceptNext(new HandleChannel(handle)))).toBe(true);
+  const accept = (handle: StreamHandle): void => acceptNext(new HandleChannel(handle));
+  if (kind === 'handle') expect(acceptHandles(server, accept, { noDelay: true, keepAliveSeconds: null })).toBe(true);
 }
 
 afterEach(async () => {

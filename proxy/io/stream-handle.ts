@@ -68,11 +68,7 @@ function wish(handle: Pick<ListeningHandle, 'setNoDelay' | 'setKeepAlive'>, wish
  * What the server, which listens, accepts from here on goes to `accept`, and no net.Socket is made for it. False: this Node
  * is not as it was (up to Node 24), and all is as it would be without this call.
  */
-export function acceptHandles(
-  server: Server,
-  accept: (handle: StreamHandle) => void,
-  wishes: SocketWishes = { noDelay: true, keepAliveSeconds: null },
-): boolean {
+export function acceptHandles(server: Server, accept: (handle: StreamHandle) => void, wishes: SocketWishes): boolean {
   const listening = (server as unknown as { _handle?: ListeningHandle | null })._handle;
   const original = listening?.onconnection;
   if (binding === null || listening === null || listening === undefined || original === undefined) return false;

@@ -20,7 +20,7 @@ type Known = 'no' | 'maybe' | 'yes';
  * `first`: null, it is not known yet, and keys are counted from 0. `anyKeyJumps`: behind smaller ones its count cannot be
  * trusted either.
  */
-export function givenKeys(rows: readonly RowKey[], first: bigint | null, anyKeyJumps = false): readonly GivenKey[] {
+export function givenKeys(rows: readonly RowKey[], first: bigint | null, anyKeyJumps: boolean): readonly GivenKey[] {
   const given: GivenKey[] = [];
   let next = first ?? 0n;
   let generated: Known = 'no';

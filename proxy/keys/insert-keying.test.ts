@@ -192,17 +192,17 @@ describe('the text with its key', () => {
   ];
   it.each(given)('%s', (values, after) => {
     const sql = `INSERT INTO t (id) VALUES ${values}`;
-    expect(withEdits(sql, rowEdits(rows(sql) ?? [], 1000n))).toBe(`INSERT INTO t (id) VALUES ${after}`);
+    expect(withEdits(sql, rowEdits(rows(sql) ?? [], 1000n, false))).toBe(`INSERT INTO t (id) VALUES ${after}`);
   });
   it('looks at the values of expressions when it is prepared', () => {
     const sql = 'INSERT INTO t (id) VALUES (NULL), (?), (@y)';
-    expect(withEdits(sql, rowVariableEdits(rows(sql) ?? []))).toBe(
+    expect(withEdits(sql, rowVariableEdits(rows(sql) ?? [], false))).toBe(
       'INSERT INTO t (id) VALUES (NULL), (IFNULL((@duara_g:=?),NULL)), (IF(ROUND(' +
         'IF((@duara_j:=1+IFNULL(@duara_g>=@duara_b,0))<3,(@duara_g:=@y),NULL))<>0,' +
         'CONCAT(@duara_g),IF(@duara_j=2,@duara_b+2,NULL)))',
     );
     const behind = 'INSERT INTO t (id) VALUES (NULL), (5), (@x), (0)';
-    expect(withEdits(behind, rowVariableEdits(rows(behind) ?? []))).toBe(
+    expect(withEdits(behind, rowVariableEdits(rows(behind) ?? [], false))).toBe(
       'INSERT INTO t (id) VALUES (NULL), (5), (IF(ROUND(IF((@duara_j:=1+(1=1 AND 5>=@duara_b))<3,(@duara_g:=@x),NULL))<>0,' +
         `CONCAT(@duara_g),IF(@duara_j=2,@duara_b+1,NULL))), (IF((@duara_j:=IF(${none},GREATEST(@duara_j,1),` +
         '@duara_j+(@duara_j=1 AND @duara_g>=@duara_b)))=2,@duara_b+2,NULL))',
@@ -210,11 +210,11 @@ describe('the text with its key', () => {
   });
   it('takes them from variables when it is prepared', () => {
     const sql = 'INSERT INTO t (id, a) VALUES (?, ?), (7, ?), (NULL, 1), (0, 2)';
-    expect(withEdits(sql, rowVariableEdits(rows(sql) ?? []))).toBe(
+    expect(withEdits(sql, rowVariableEdits(rows(sql) ?? [], false))).toBe(
       'INSERT INTO t (id, a) VALUES (IF(@duara_k0 IS NULL,?,@duara_k0), ?), (7, ?), (@duara_k2, 1), (IFNULL(@duara_k3,0), 2)',
     );
     const single = 'INSERT INTO t (id) VALUES (?)';
-    expect(rowVariableEdits(rows(single) ?? [])).toEqual([]);
+    expect(rowVariableEdits(rows(single) ?? [], false)).toEqual([]);
   });
 });
 

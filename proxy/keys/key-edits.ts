@@ -23,7 +23,7 @@ export function keyAssignment(key: bigint): string {
  * jump to its series, into another site's range. The server evaluates them one after another; by a key that was taken before
  * the statement fails (1690).
  */
-function assignments(key: bigint | typeof keyVariable, offset = 1): string {
+function assignments(key: bigint | typeof keyVariable, offset: number): string {
   if (key !== keyVariable) return `insert_id=${key},auto_increment_increment=1,auto_increment_offset=${offset}`;
   const taken = "9223372036854775807+LENGTH('Duara: the key of this INSERT did not come')";
   return (

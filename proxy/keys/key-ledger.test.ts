@@ -242,7 +242,7 @@ function perform(world: World, action: Step): void {
     case 'keepAhead':
       return world.ledger.keepAhead(world.nowMs);
     case 'forget':
-      return world.ledger.forget('school');
+      return world.ledger.forget();
     case 'crash':
       // The dangerous moment: marks on their way to the disk, and inserts that come just then.
       world.beginWrite();

@@ -185,12 +185,9 @@ export class KeyLedger {
     return this.collect(used, (keys) => keys.finalMarks());
   }
 
-  /** After DDL: the table (all tables) may be another one now, with other keys in it. */
-  forget(schema?: string, table?: string): void {
-    for (const keys of this.tables.values()) {
-      if (schema !== undefined && keys.schema !== schema) continue;
-      if (table === undefined || keys.table === table) keys.forget();
-    }
+  /** After DDL: any table may be another one now, with other keys in it. */
+  forget(): void {
+    for (const keys of this.tables.values()) keys.forget();
   }
 
   /** True for a key inside one of the blocks leased for a narrow column. */

@@ -41,7 +41,7 @@ export class LeaseLane {
   }
 
   /** A run of `count` keys above `above`; 'mark': ask again once the marks are on disk; 'lease': no block has room for it. */
-  reserve(count: bigint, above = 0n): { readonly first: bigint } | 'mark' | 'lease' {
+  reserve(count: bigint, above: bigint): { readonly first: bigint } | 'mark' | 'lease' {
     const start = ({ next }: OpenLease): bigint => (next > above ? next : above + 1n);
     const lease = this.leases.find((candidate) => candidate.to - start(candidate) >= count);
     if (lease === undefined) return 'lease';

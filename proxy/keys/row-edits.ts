@@ -18,7 +18,7 @@ const broughtValue = `CONCAT(${valueVariable})`;
 export function rowEdits(
   written: readonly RowKey[],
   first: bigint | typeof baseVariable,
-  anyKeyJumps = false,
+  anyKeyJumps: boolean,
 ): TextEdit[] {
   const rows = asExpressions(written);
   const from = first === baseVariable ? null : first;
@@ -114,7 +114,7 @@ export function looksAtValues(rows: readonly RowKey[]): boolean {
 }
 
 /** Edits that let a prepared INSERT take the keys of its rows from variables. */
-export function rowVariableEdits(rows: readonly RowKey[], anyKeyJumps = false): TextEdit[] {
+export function rowVariableEdits(rows: readonly RowKey[], anyKeyJumps: boolean): TextEdit[] {
   if (looksAtValues(rows)) return rowEdits(rows, baseVariable, anyKeyJumps);
   if (!usesRowVariables(rows)) return [];
   return rows.flatMap((row, at): TextEdit[] => {

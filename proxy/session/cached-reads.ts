@@ -272,7 +272,7 @@ export class CachedReads {
 
   /** `since`: `settings` when the command was sent. */
   reset(since: number): void {
-    this.asked?.sendFirst(null);
+    this.asked?.forget();
     this.startsAnew(since);
     // Not known: nothing is cached before it is.
     const known = knownSqlMode(this.services) !== null;

@@ -10,7 +10,8 @@ import {
 import { frame, PacketFramer } from '../wire/packet-framer';
 import { decodeError } from '../wire/response';
 import { ConnectionPhase } from './connection-phase';
-import { plainLinks, type PasswordKey, type SessionLinks, type Upgrade } from './links';
+import type { PasswordKey, SessionLinks, Upgrade } from './links';
+import { plainLinks } from './links-sample';
 import { newSessionState } from './session-state';
 
 const scramble = Buffer.from('0123456789abcdefghij');
@@ -55,6 +56,7 @@ function open(links: Partial<SessionLinks>, plugin = 'caching_sha2_password') {
     },
     newSessionState(),
     { ...plainLinks, ...links },
+    false,
   );
   const capabilities = base | Capability.ssl | Capability.compress | Capability.zstdCompression;
   const greeting = encodeGreeting({

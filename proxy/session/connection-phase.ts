@@ -99,7 +99,7 @@ export class ConnectionPhase {
     private readonly owner: ConnectionPhaseOwner,
     private readonly state: SessionState,
     private readonly links: SessionLinks,
-    private readonly greetingShown = false,
+    private readonly greetingShown: boolean,
   ) {
     this.clientLink = links.client;
   }

@@ -3,6 +3,7 @@ import { encodeGreeting } from '../wire/handshake';
 import { encodeHandshakeResponse } from '../wire/handshake-response';
 import { frame } from '../wire/packet-framer';
 import { decodeError, encodeError, encodeOk } from '../wire/response';
+import { plainLinks } from './links-sample';
 import type { ProxyServices } from './proxy-services';
 import { sampleServices } from './services-sample';
 import { Session } from './session';
@@ -42,6 +43,8 @@ class Logged {
       new StatementHandler(state, shared),
       state,
       shared.counters,
+      plainLinks,
+      false,
     );
     const common = { capabilities, mariaDbCapabilities: 0, charset: 45, authPlugin: 'mysql_native_password' };
     const greeting = { ...common, serverVersion: '5.5.5-10.11.19-MariaDB', connectionId: 1n, status: 2 };

@@ -5,6 +5,7 @@ import { encodeGreeting } from '../wire/handshake';
 import { encodeHandshakeResponse } from '../wire/handshake-response';
 import { frame } from '../wire/packet-framer';
 import { decodeError, encodeOk } from '../wire/response';
+import { plainLinks } from './links-sample';
 import type { ProxyServices } from './proxy-services';
 import { sampleServices, sampleTable } from './services-sample';
 import { Session } from './session';
@@ -49,6 +50,8 @@ function open(catalog: Catalog) {
     new StatementHandler(state, shared),
     state,
     shared.counters,
+    plainLinks,
+    false,
   );
   return { session, sent, state };
 }

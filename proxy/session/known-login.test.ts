@@ -4,7 +4,7 @@ import { defaultSqlMode } from '../sql/sql-mode';
 import { encodeHandshakeResponse } from '../wire/handshake-response';
 import { frame } from '../wire/packet-framer';
 import { isKnown, type KnownLogin, knownLogin } from './known-login';
-import { plainLinks } from './links';
+import { plainLinks } from './links-sample';
 import { emptySummary } from './reply-summary';
 
 const freshMs = 1_000;

@@ -25,16 +25,6 @@ export interface SessionLinks {
   readonly passwordKey: PasswordKey | null;
 }
 
-/** Both sides alike, and nothing ends here but zlib. */
-export const plainLinks: SessionLinks = {
-  client: 'plain',
-  backend: 'plain',
-  clientTls: 'off',
-  backendTls: false,
-  zstd: false,
-  passwordKey: null,
-};
-
 /** How a client wants its packets compressed after the authentication. */
 export type Compression = { readonly kind: 'zlib' } | { readonly kind: 'zstd'; readonly level: number };
 

@@ -3,6 +3,7 @@ import { encodeGreeting } from '../wire/handshake';
 import { encodeHandshakeResponse } from '../wire/handshake-response';
 import { frame } from '../wire/packet-framer';
 import { encodeOk } from '../wire/response';
+import { plainLinks } from './links-sample';
 import { sampleServices, sampleTable } from './services-sample';
 import { Session } from './session';
 import { newSessionState } from './session-state';
@@ -36,7 +37,14 @@ test('a bulk execution that waits for its own statement is not sent as it is whe
     upgrade: (): void => {},
     close: (): void => void (ended = true),
   };
-  const session = new Session(effects, new StatementHandler(state, services), state, services.counters);
+  const session = new Session(
+    effects,
+    new StatementHandler(state, services),
+    state,
+    services.counters,
+    plainLinks,
+    false,
+  );
   const common = { capabilities, mariaDbCapabilities: 0, charset: 45, authPlugin: 'mysql_native_password' };
   const greeting = { ...common, serverVersion: '5.5.5-10.11.19-MariaDB', connectionId: 1n, status: 2 };
   session.fromBackend(frame(encodeGreeting({ ...greeting, authData: Buffer.alloc(21, 65) })));

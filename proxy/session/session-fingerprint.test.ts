@@ -4,7 +4,7 @@ import { setAssignments } from '../sql/set-assignments';
 import { SessionFingerprint } from './session-fingerprint';
 
 function after(...texts: string[]): SessionFingerprint {
-  const fingerprint = new SessionFingerprint();
+  const fingerprint = new SessionFingerprint(0);
   for (const text of texts) {
     note(fingerprint, text);
     // As it is looked at between any two commands.
@@ -15,7 +15,7 @@ function after(...texts: string[]): SessionFingerprint {
 
 function note(fingerprint: SessionFingerprint, text: string, succeeded = true): boolean {
   const parsed = parseText(text, defaultSqlMode);
-  return parsed.statements.map((statement) => fingerprint.note(text, statement, succeeded)).includes(true);
+  return parsed.statements.map((statement) => fingerprint.note(text, statement, succeeded, 0)).includes(true);
 }
 
 const moodle = ['SET NAMES utf8mb4', "SET SESSION sql_mode = 'STRICT_ALL_TABLES'"];

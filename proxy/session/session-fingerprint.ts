@@ -40,7 +40,7 @@ export class SessionFingerprint {
    * `globals`: the board's settings generation when the session began (or was reset): sessions inherit the server's
    * variables as they are then.
    */
-  constructor(private globals = 0) {
+  constructor(private globals: number) {
     this.rights = globals;
   }
 
@@ -136,7 +136,7 @@ export class SessionFingerprint {
    * True when it set a variable for all sessions to come. `globals`: the board's settings generation now, from which a
    * DEFAULT is taken.
    */
-  note(text: string, statement: Statement, succeeded: boolean, globals = this.globals): boolean {
+  note(text: string, statement: Statement, succeeded: boolean, globals: number): boolean {
     if (statement.effect === 'unknown') {
       this.lose();
       return false;

@@ -8,7 +8,7 @@ import { type ClientCommand, CommandAssembler, framedBytes, ownCommand } from '.
 import type { CommandOutcome } from './command-outcome';
 import { ConnectionPhase } from './connection-phase';
 import type { ShortLogin } from './known-login';
-import { plainLinks, type SessionLinks, type Upgrade } from './links';
+import { type SessionLinks, type Upgrade } from './links';
 import { ReplyRelay } from './reply-relay';
 import type { ReplySummary } from './reply-summary';
 import type { SessionEffects } from './session-effects';
@@ -64,8 +64,8 @@ export class Session {
     private readonly statements: StatementHandler,
     private readonly state: SessionState,
     private readonly counters: ProxyCounters,
-    links: SessionLinks | null = plainLinks,
-    greetingShown = false,
+    links: SessionLinks | null,
+    greetingShown: boolean,
   ) {
     if (links === null) {
       this.replies = new ReplyRelay(effects, counters, state.capabilities, state.mariaDbCapabilities);

@@ -1,4 +1,5 @@
-import { plainLinks, type SessionLinks } from '../../../proxy/session/links';
+import type { SessionLinks } from '../../../proxy/session/links';
+import { plainLinks } from '../../../proxy/session/links-sample';
 import { Capability } from '../../../proxy/wire/constants';
 import { encodeGreeting } from '../../../proxy/wire/handshake';
 import { encodeHandshakeResponse } from '../../../proxy/wire/handshake-response';

@@ -1,5 +1,6 @@
 import type { Catalog, TableInfo } from '../../../proxy/ports';
-import { plainLinks, type SessionLinks } from '../../../proxy/session/links';
+import type { SessionLinks } from '../../../proxy/session/links';
+import { plainLinks } from '../../../proxy/session/links-sample';
 import type { ProxyServices } from '../../../proxy/session/proxy-services';
 import { sampleServices } from '../../../proxy/session/services-sample';
 import { Session } from '../../../proxy/session/session';
@@ -59,6 +60,7 @@ export class SessionHarness {
       state,
       this.services.counters,
       links,
+      false,
     );
   }
 
