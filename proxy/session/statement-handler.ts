@@ -1,10 +1,7 @@
-import { Capability, Command, PACKET_HEADER_BYTES } from '../wire/constants';
-import { decodeChangeUser } from '../wire/change-user';
+import { Command, PACKET_HEADER_BYTES } from '../wire/constants';
 import type { CommandReply } from '../wire/command';
 import { frame } from '../wire/packet-framer';
-import { PayloadReader, PayloadTooShortError } from '../wire/payload-reader';
 import type { Residue } from '../reuse/residue';
-import { accountOfProxy, authenticationRefused } from '../errors';
 import { charsetAtLogin } from '../sql/client-charset';
 import { parseServerVersion } from '../sql/sql-mode';
 import { clearTextRefusal } from './authentication-relay';
@@ -12,41 +9,38 @@ import type { ClientCommand } from './client-command';
 import { CachedReads } from './cached-reads';
 import { type CommandOutcome, errorAnswer, type SendOutcome, unreadText } from './command-outcome';
 import { DeferredSettings } from './deferred-settings';
-import { isDenied } from './denied-users';
 import { serverReply, type ServerReply, swallowedReply } from './pending-reply';
 import { PreparedHandler } from './prepared-handler';
-import { doubtDefaults, freshSqlMode, knownSqlMode, type ProxyServices } from './proxy-services';
+import { doubtDefaults, type ProxyServices } from './proxy-services';
 import type { ReplySummary } from './reply-summary';
 import {
   enterSchema,
   inTransaction,
   noteConditions,
   noteStatus,
-  reset,
   residueLeft,
   type SessionState,
 } from './session-state';
+import { SessionBeginning } from './session-beginning';
 import { SessionTracker } from './session-tracker';
-import { withSqlMode } from './settings';
 import { killOfShown } from './shown-ids';
 import { noEntries } from './sparse';
-import { askSqlMode, sqlModeReply } from './sql-mode-question';
 import { TextHandler } from './text-handler';
 import { ToldKeys } from './told-keys';
+import { become, type ChangedUser, changedUser, changeRefused } from './user-change';
 import { WriteTracker, writesAnything, writesNothing, type WriteScope } from './write-tracker';
 
 /** Judges the commands of one session, and keeps what it learns from their replies. */
 export class StatementHandler {
   private readonly writes: WriteTracker;
   private readonly reads: CachedReads;
+  private readonly beginning: SessionBeginning;
   private readonly settings: DeferredSettings;
   private readonly texts: TextHandler;
   private readonly prepared: PreparedHandler;
   private readonly told: ToldKeys;
   /** ProxyServices.tick when the server was last told something. */
   private toldAt: number;
-  /** Whether its first text has to wait for what sessions begin with, or has done so. */
-  private defaults: 'known' | 'due' | 'awaited' = 'known';
 
   constructor(
     private readonly state: SessionState,
@@ -54,6 +48,7 @@ export class StatementHandler {
   ) {
     this.writes = new WriteTracker(services.cache === null ? null : services.versions);
     this.reads = new CachedReads(state, services, this.writes);
+    this.beginning = new SessionBeginning(state, services, this.reads);
     const tracker = new SessionTracker(state, services, this.writes, this.reads);
     this.settings = new DeferredSettings(state, services, this.reads, tracker);
     this.texts = new TextHandler(state, services, this.writes, this.reads, this.settings, tracker);
@@ -66,59 +61,17 @@ export class StatementHandler {
     this.state.mode = { ...this.state.mode, server: parseServerVersion(serverVersion) };
   }
 
-  /** Authenticated. The first session of all asks what sql_mode new sessions have, and then now and then one. */
+  /** Authenticated. */
   ready(summary: ReplySummary): Exclude<CommandOutcome, { kind: 'wait' }> {
     this.state.status = summary.status ?? 0;
     this.reads.begins();
-    if (this.takesDefaults()) return { kind: 'send', bytes: [], replies: [] };
-    if (this.services.defaultsReader === undefined) return { kind: 'send', ...this.question() };
-    this.defaults = 'due';
-    return { kind: 'send', bytes: [], replies: [] };
-  }
-
-  private takesDefaults(): boolean {
-    const known = freshSqlMode(this.services, this.state.nowMs);
-    if (known === null) return false;
-    const { state } = this;
-    const mode = withSqlMode(state.mode, known);
-    state.begins = this.services.begins;
-    const asked = state.charset < 0 ? -1 - state.charset : state.charset;
-    state.mode = { ...mode, charset: charsetAtLogin(asked, state.begins) };
-    this.reads.inherits(this.services.defaultIsolation);
-    return true;
-  }
-
-  /** Before the session's first text; null: it can be judged. */
-  private beginning({ defaultsReader }: ProxyServices): CommandOutcome | null {
-    if (this.defaults === 'due' && defaultsReader !== undefined && !this.takesDefaults()) {
-      this.defaults = 'awaited';
-      return { kind: 'wait', what: 'what sessions begin with', ready: defaultsReader.load(this.state.nowMs) };
-    }
-    const asks = this.defaults === 'awaited' && !this.takesDefaults();
-    this.defaults = 'known';
-    return asks ? { kind: 'ask', ...this.question() } : null;
-  }
-
-  /** Asks on the client's own session. */
-  private question(): { readonly bytes: readonly Buffer[]; readonly replies: readonly ServerReply[] } {
-    const generation = this.services.sharedDefaults?.defaultsGeneration() ?? 0;
-    const reply = sqlModeReply(this.state, ({ sqlMode, commandBytesMax, isolation }) => {
-      this.reads.inherits(isolation);
-      // What one session was told says nothing of the others when its account decides what it begins with (init_connect).
-      if (this.services.defaultsReader !== undefined) return;
-      this.services.defaultSqlMode = sqlMode;
-      this.services.defaultsGeneration = generation;
-      this.services.defaultsAskedMs = this.state.nowMs;
-      this.services.defaultIsolation = isolation;
-      this.services.commandBytesMax = commandBytesMax ?? this.services.commandBytesMax;
-    });
-    return { bytes: [askSqlMode(this.state)], replies: [reply] };
+    return this.beginning.ready();
   }
 
   /** The reply to a packet, no other being due, that is one text which the cache answers; null: `handle` it. */
   hit(packet: Buffer): Buffer | null {
     if (packet[PACKET_HEADER_BYTES] !== Command.query || packet[PACKET_HEADER_BYTES - 1] !== 0) return null;
-    return this.defaults === 'known' ? this.texts.hit(packet) : null;
+    return this.beginning.known ? this.texts.hit(packet) : null;
   }
 
   /** `idle`: no reply is to come, so that the cache may answer. */
@@ -128,7 +81,7 @@ export class StatementHandler {
       this.toldAt = this.services.tick;
       return this.told.next();
     }
-    const first = this.defaults === 'known' || !bringsText(command) ? null : this.beginning(this.services);
+    const first = this.beginning.known || !bringsText(command) ? null : this.beginning.beforeText();
     const outcome = first ?? this.settings.before(this.reads.withUnsent(this.judge(command, kind, idle)));
     if (outcome.kind !== 'wait') this.keysDone();
     if (outcome.kind === 'send') this.tells();
@@ -285,33 +238,22 @@ export class StatementHandler {
 
   /** `settings`: CachedReads', when the command was sent. */
   private afterReset(settings: number): void {
-    const defaultSqlMode = knownSqlMode(this.services);
     // The transaction was rolled back.
     this.writes.end(writesNothing, { inTransaction: false, commits: true });
     this.reads.reset(settings);
-    reset(this.state, defaultSqlMode === null ? this.state.mode : withSqlMode(this.state.mode, defaultSqlMode));
-    if (defaultSqlMode === null && this.services.defaultsReader !== undefined) this.defaults = 'due';
+    this.beginning.again();
   }
 
   private changeUser(command: ClientCommand, kind: CommandReply): CommandOutcome {
     const { payload } = command;
-    const end = payload.indexOf(0, 1);
-    const user = payload.toString('latin1', 1, end < 0 ? payload.length : end);
-    if (isDenied(this.state.deniedUsers, user)) return errorAnswer(accountOfProxy(user), command);
-    // MySQL's plugins have the client send its password in clear over TLS; only at the first login are they followed.
-    if (this.state.onlyClientSecure && this.state.mode.server.flavour === 'mysql') {
-      const reason = 'over TLS a change of user needs TLS to the database server too (database.tls); connect anew';
-      return errorAnswer(authenticationRefused(reason), command);
-    }
-    const refusal = this.state.onlyClientSecure ? clearTextRefusal : null;
-    const leak = refusal?.(pluginNamed(payload, this.state.capabilities)) ?? null;
-    if (leak !== null) return errorAnswer(leak, command);
+    const refused = changeRefused(payload, this.state);
+    if (refused !== null) return errorAnswer(refused, command);
     // Read now: when the server has answered, the memory that the command came in holds something else.
     const changed = changedUser(payload, this.state.capabilities);
     const { settings } = this.reads;
     return this.send(command, kind, writesNothing, () => this.userChanged(changed, settings), {
       failure: () => this.userKept(settings),
-      refusal,
+      refusal: this.state.onlyClientSecure ? clearTextRefusal : null,
     });
   }
 
@@ -328,15 +270,10 @@ export class StatementHandler {
 
   private userChanged(changed: ChangedUser | null, settings: number): void {
     this.afterReset(settings);
-    const { state } = this;
-    if (changed === null) {
-      // The server has understood more of it than we.
-      state.schema = null;
-      return this.reads.lose();
-    }
-    Object.assign(state, changed);
-    state.mode = { ...state.mode, charset: charsetAtLogin(-1 - state.charset, state.begins) };
-    enterSchema(state, changed.schema);
+    if (changed !== null) return become(this.state, changed);
+    // The server has understood more of it than we.
+    this.state.schema = null;
+    this.reads.lose();
   }
 }
 
@@ -345,16 +282,6 @@ const ping = frame(Buffer.of(Command.ping));
 
 function bringsText({ payload }: ClientCommand): boolean {
   return payload[0] === Command.query || payload[0] === Command.stmtPrepare;
-}
-
-/** The plugin by which a COM_CHANGE_USER answers; '' when it names none. */
-function pluginNamed(payload: Buffer, capabilities: number): string {
-  try {
-    return decodeChangeUser(payload, capabilities).authPlugin ?? '';
-  } catch {
-    // The server says what is wrong with it.
-    return '';
-  }
 }
 
 /** Commands of which is known what they leave on a connection (texts are looked at). */
@@ -374,22 +301,3 @@ const leavesNothing: ReadonlySet<number> = new Set([
   Command.stmtFetch,
   Command.stmtBulkExecute,
 ]);
-
-type ChangedUser = Pick<SessionState, 'user' | 'schema' | 'charset'>;
-
-/** MySQL: "COM_CHANGE_USER". null: it cannot be read. */
-function changedUser(payload: Buffer, capabilities: number): ChangedUser | null {
-  try {
-    const reader = new PayloadReader(payload, 1);
-    const user = reader.nulTerminated().toString('latin1');
-    if ((capabilities & Capability.secureConnection) !== 0) reader.skip(reader.uint8());
-    else reader.nulTerminated();
-    const schema = reader.remaining > 0 ? reader.nulBytes().toString('latin1') : '';
-    // Without it the server's own: such sessions are alike too.
-    const charset = reader.remaining >= 2 ? -1 - reader.uint16() : -1;
-    return { user, schema: schema === '' ? null : schema, charset };
-  } catch (error) {
-    if (error instanceof PayloadTooShortError) return null;
-    throw error;
-  }
-}
