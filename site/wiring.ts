@@ -45,7 +45,7 @@ const blocksEveryMs = 5_000;
 
 /** One site of a ring, in one process: proxy and admin pages here, replicator and ring in a worker thread. */
 export class Site {
-  private readonly versions = TableVersions.create('proxy');
+  private readonly versions = TableVersions.create();
   private readonly board = KeyBoard.create(Date.now);
   private readonly alarms = new AlarmList();
   private readonly registry = new Registry();

@@ -59,9 +59,9 @@ export class TableVersions implements TableVersionBoard {
     this.ownAllInFlight = ALL_IN_FLIGHT + OWNERS[owner];
   }
 
-  /** A new board. Capture counts as away until it says otherwise. */
-  static create(owner: BoardOwner = 'proxy'): TableVersions {
-    return new TableVersions(new SharedArrayBuffer(WORDS * 4), owner);
+  /** A new board, the proxy's. Capture counts as away until it says otherwise. */
+  static create(): TableVersions {
+    return new TableVersions(new SharedArrayBuffer(WORDS * 4), 'proxy');
   }
 
   /** The board another thread created, by its `buffer`. */
