@@ -1,20 +1,15 @@
 import { randomBytes } from 'node:crypto';
 import path from 'node:path';
 import { performance } from 'node:perf_hooks';
-import type { FastifyInstance } from 'fastify';
 import type { Member, Ring, RingStatus, StreamId, WhiteboardOutcome } from '../api';
 import type { Change, RingEffect, RingEvent } from '../effects';
-import { CLOSE, type Hello } from '../links/handshake';
 import { RingNode } from '../node';
 import { AcceptorStore } from './acceptor-store';
-import { authenticate, HandshakeFailed } from './authenticate';
 import { deferred } from './deferred';
-import { codecNames, Links } from './links';
-import { PeerDialler, type DialTarget } from './peer-dialler';
-import { listenForPeers } from './peer-server';
-import { ADVICE, advised, explain, loudness, RingError } from './ring-error';
+import { Peers } from './peers';
+import { ADVICE, advised, RingError } from './ring-error';
 import type { RingOptions } from './ring-options';
-import type { CountedSocket } from './socket';
+import { StreamWork } from './stream-work';
 
 export { RingError } from './ring-error';
 export type { RingLog, RingOptions } from './ring-options';
@@ -67,12 +62,10 @@ class RingRunner implements StartedRing {
     read: (name: string) => this.whiteboard(name, null),
     update: (name: string, change: Change) => this.whiteboard(name, change),
   };
-  private readonly run = randomBytes(8).toString('hex');
-  private readonly links: Links;
-  private readonly dialler: PeerDialler;
+  private readonly peers: Peers;
+  private readonly streams: StreamWork;
   private readonly batches: RingEffect[][] = [];
   private readonly tickets = new Map<number, (outcome: WhiteboardOutcome) => void>();
-  private readonly storeWork = new Map<string, Promise<void>>();
   private readonly membership = deferred<Member>();
   private readonly startMs = Date.now() - performance.now();
   private nextTicket = 1;
@@ -80,7 +73,6 @@ class RingRunner implements StartedRing {
   private diskFailed = false;
   private diskRetryMs: number | null = null;
   private closed = false;
-  private server: FastifyInstance | null = null;
   private timer: NodeJS.Timeout | null = null;
 
   constructor(
@@ -88,36 +80,21 @@ class RingRunner implements StartedRing {
     private readonly node: RingNode,
     private readonly acceptorStore: AcceptorStore,
   ) {
-    this.links = new Links({
-      self: options.site,
-      codecs: options.codecs ?? [],
-      maxKBps: options.maxKBps,
-      onUp: (peer) => {
-        options.log.info({ peer }, 'ring link up');
-        this.feed({ kind: 'linkUp', peer });
-      },
-      onDown: (peer, reason) => {
-        options.log.info({ peer, reason }, 'ring link down');
-        this.feed({ kind: 'linkDown', peer });
-      },
-      onMessage: (from, message) => this.feed({ kind: 'message', from, message }),
-    });
-    this.dialler = new PeerDialler({
-      targets: () => this.targets(),
-      isLinked: (site) => site === options.site || this.links.has(site),
-      connected: (socket, url) => this.connect(socket, url),
-      onFailure: (url, error) => this.onDialFailure(url, error),
-    });
+    this.peers = new Peers(
+      options,
+      node,
+      (event) => this.feed(event),
+      (code) => this.reject(code),
+    );
+    this.streams = new StreamWork(options, (event) => this.feed(event));
   }
 
   get address(): { host: string; port: number } {
-    const address = this.server?.server.address();
-    if (address === null || typeof address !== 'object') return this.options.listen;
-    return { host: address.address, port: address.port };
+    return this.peers.address;
   }
 
   async listen(): Promise<void> {
-    this.server = await listenForPeers(this.options.listen, (socket) => this.accept(socket));
+    await this.peers.listen();
     this.tick();
     this.timer = setInterval(() => this.tick(), TICK_MS);
   }
@@ -146,18 +123,17 @@ class RingRunner implements StartedRing {
   status(): RingStatus {
     const { roundTripMs, ...status } = this.node.status();
     const others = status.membership?.members.map(({ site }) => site).filter((site) => site !== this.options.site);
-    return { ...status, links: this.links.status(others ?? [], roundTripMs) };
+    return { ...status, links: this.peers.status(others ?? [], roundTripMs) };
   }
 
   async close(): Promise<void> {
     if (this.closed) return;
     this.closed = true;
     if (this.timer !== null) clearInterval(this.timer);
-    this.dialler.close();
-    this.links.close();
-    await this.server?.close();
+    this.streams.close();
+    await this.peers.close();
     await this.draining;
-    await Promise.allSettled(this.storeWork.values());
+    await this.streams.settled();
     await this.acceptorStore.close();
     for (const done of this.tickets.values()) done({ kind: 'unknown', reason: 'the ring was closed' });
     this.tickets.clear();
@@ -170,7 +146,7 @@ class RingRunner implements StartedRing {
       this.batches.push([{ kind: 'persist', records: [] }]);
     }
     this.feed({ kind: 'tick' });
-    this.dialler.tick(performance.now());
+    this.peers.tick(performance.now());
   }
 
   private async whiteboard(register: string, change: Change | null): Promise<WhiteboardOutcome> {
@@ -235,13 +211,13 @@ class RingRunner implements StartedRing {
     switch (effect.kind) {
       case 'send':
         // Nothing may be promised, or said to be decided, that did not reach the disk.
-        if (!this.diskFailed || !isPromise(effect)) this.links.send(effect.to, effect.message);
+        if (!this.diskFailed || !isPromise(effect)) this.peers.send(effect.to, effect.message);
         return;
       case 'dropLink':
-        return this.links.drop(effect.peer);
+        return this.peers.drop(effect.peer);
       case 'readStore':
       case 'appendStore':
-        return this.useStore(effect);
+        return this.streams.take(effect);
       case 'outcome':
         return this.answer(effect.ticket, effect.outcome);
       case 'joined':
@@ -263,117 +239,6 @@ class RingRunner implements StartedRing {
     const done = this.tickets.get(ticket);
     this.tickets.delete(ticket);
     done?.(this.diskFailed ? { kind: 'unknown', reason: 'the disk failed under the acceptor' } : outcome);
-  }
-
-  /** One after the other for each stream and direction, since appends must come in order. */
-  private useStore(effect: RingEffect & { kind: 'readStore' | 'appendStore' }): void {
-    const key = `${effect.kind} ${effect.stream}`;
-    const before = this.storeWork.get(key) ?? Promise.resolve();
-    const work = before.then(() => (effect.kind === 'readStore' ? this.read(effect) : this.append(effect)));
-    this.storeWork.set(key, work);
-    void work.finally(() => {
-      if (this.storeWork.get(key) === work) this.storeWork.delete(key);
-    });
-  }
-
-  private async read({ peer, stream, fromSeq, maxBytes }: RingEffect & { kind: 'readStore' }): Promise<void> {
-    let records: readonly Uint8Array[] = [];
-    try {
-      if (!this.closed) records = await this.options.store.read(stream, fromSeq, maxBytes);
-    } catch (error) {
-      this.options.log.warn({ stream, fromSeq: fromSeq.toString(), error }, 'a stream could not be read');
-    }
-    this.feed({ kind: 'storeRead', peer, stream, fromSeq, records });
-  }
-
-  private async append({ peer, stream, fromSeq, records }: RingEffect & { kind: 'appendStore' }): Promise<void> {
-    const upTo = fromSeq + BigInt(records.length) - 1n;
-    let ok = false;
-    try {
-      if (!this.closed) {
-        await this.options.store.append(stream, fromSeq, records);
-        ok = true;
-      }
-    } catch (error) {
-      this.options.log.warn({ stream, fromSeq: fromSeq.toString(), error }, 'records could not be stored');
-    }
-    this.feed({ kind: 'storeAppended', peer, stream, upTo, ok });
-  }
-
-  private targets(): DialTarget[] {
-    const { site, advertise, peers } = this.options;
-    const fixed = peers.map((url) => ({ url, site: null, patienceMs: 0 }));
-    const members = this.node.status().membership?.members ?? [];
-    const advertised = members
-      .filter((member) => member.site !== site && member.advertise !== null && !peers.includes(member.advertise))
-      // The lower name dials; the other only when nothing came of it.
-      .map((member) => ({
-        url: member.advertise ?? '',
-        site: member.site,
-        patienceMs: advertise === null || site < member.site ? 0 : 3_000,
-      }));
-    return [...fixed, ...advertised];
-  }
-
-  private self() {
-    const { site, codecs } = this.options;
-    return { site, codecs: codecNames(codecs ?? []), run: this.run, ...this.node.greeting() };
-  }
-
-  private async accept(socket: CountedSocket): Promise<void> {
-    try {
-      const proven = await authenticate(socket, {
-        role: 'acceptor',
-        secret: this.options.secret,
-        self: this.self(),
-        onHello: () => undefined,
-        objection: (hello) => this.objectionTo(hello),
-      });
-      if (this.closed) socket.ws.terminate();
-      else this.links.add(socket, proven, false);
-    } catch (error) {
-      const code = error instanceof HandshakeFailed ? error.code : 0;
-      const level = loudness(code);
-      const detail = { from: socket.tcp.remoteAddress, code, reason: String(error) };
-      if (level !== null) this.options.log[level](detail, explain(code));
-    }
-  }
-
-  private async connect(socket: CountedSocket, url: string): Promise<string> {
-    const proven = await authenticate(socket, {
-      role: 'dialler',
-      secret: this.options.secret,
-      self: this.self(),
-      onHello: (hello) => {
-        this.dialler.learn(url, hello.site);
-        const known = hello.run === this.run || this.links.has(hello.site);
-        if (known) throw new HandshakeFailed(CLOSE.duplicate, 'linked already');
-      },
-      objection: (hello) => this.objectionTo(hello),
-    });
-    if (this.closed) socket.ws.terminate();
-    else this.links.add(socket, proven, true);
-    return proven.peer.site;
-  }
-
-  private objectionTo(hello: Hello): number | null {
-    switch (this.node.objectionTo(hello)) {
-      case 'other-ring':
-        return CLOSE.otherRing;
-      case 'site-name-taken':
-        return CLOSE.siteNameTaken;
-      case null:
-        return null;
-    }
-  }
-
-  private onDialFailure(url: string, error: Error): void {
-    const code = error instanceof HandshakeFailed ? error.code : 0;
-    const level = loudness(code);
-    if (level === null) return;
-    if (level === 'warn') this.options.log.warn({ url, code, reason: error.message }, explain(code));
-    else this.options.log.info({ url, reason: error.message }, 'a peer could not be dialled');
-    if (code === CLOSE.siteNameTaken && this.node.status().self === null) this.reject('site-name-taken');
   }
 
   private reject(code: string): void {
