@@ -1,5 +1,6 @@
 import type { RingStatus, SiteName, StreamId, WhiteboardOutcome } from './api';
 import { Delivery } from './delivery/delivery';
+import { Gossip } from './delivery/gossip';
 import { Progress } from './delivery/progress';
 import { safekeepOf, safekeptSeq } from './delivery/safekeeping';
 import type { DurableState, RingEffect, RingEvent } from './effects';
@@ -15,7 +16,6 @@ import { Registers } from './paxos/registers';
 import { Proposer } from './whiteboard/proposer';
 import { Upkeep } from './whiteboard/upkeep';
 
-const GOSSIP_MS = 500;
 const HOPS_MAX = 8;
 
 /**
@@ -29,14 +29,13 @@ export class RingNode {
   private nowMs = 0;
   private readonly standing: Standing;
   private readonly random: () => number;
-  private gossipedMs = 0;
-  private linksVersion = 0;
   private diskFailed = false;
   private readonly applicant: Applicant;
-  private readonly neighbours = new Neighbours((site) => this.linksOf(site));
+  private readonly neighbours = new Neighbours((site) => this.gossip.linksOf(site));
   private readonly registers: Registers;
   private readonly proposer: Proposer;
   private readonly progress = new Progress();
+  private readonly gossip: Gossip;
   private readonly delivery: Delivery;
   private readonly admissions: Admissions;
   private readonly upkeep: Upkeep;
@@ -50,6 +49,7 @@ export class RingNode {
     const instance = durable.identity?.instance ?? entropy.slice(0, 16);
     this.applicant = { site, instance, advertise, anchor };
     this.standing = new Standing(site, instance);
+    this.gossip = new Gossip(this.progress, this.standing, this.neighbours);
     this.random = randomFrom(parseInt(entropy.slice(16, 24), 16));
     this.registers = new Registers(durable.registers);
     this.proposer = new Proposer(this.proposerHost(), BigInt(`0x${entropy.slice(24, 32)}`) << 24n);
@@ -61,7 +61,7 @@ export class RingNode {
     }
     if (durable.membership !== null) this.adopt(decodeMembership(durable.membership), false);
     else if (options.founder) this.found(entropy.slice(0, 16));
-    for (const [stream, seq] of held) this.raiseHeld(stream, seq);
+    for (const [stream, seq] of held) this.gossip.raise('held', stream, seq);
   }
 
   step(event: RingEvent, nowMs: number): RingEffect[] {
@@ -111,9 +111,7 @@ export class RingNode {
       case 'grown':
         return this.delivery.onGrown(event.stream, event.seq, this.nowMs);
       case 'applied':
-        if (this.standing.member !== null)
-          this.progress.raise('applied', this.standing.member.scope, event.stream, event.seq, null);
-        return;
+        return this.gossip.raise('applied', event.stream, event.seq);
       case 'whiteboard':
         return this.onWhiteboard(event);
       case 'storeRead':
@@ -227,7 +225,7 @@ export class RingNode {
     for (const peer of this.neighbours.pingsDue(this.nowMs)) this.ping(peer);
     this.proposer.tick(this.nowMs);
     this.delivery.tick(this.nowMs);
-    this.gossip();
+    for (const { peer, entries } of this.gossip.due(this.nowMs)) this.send(peer, { kind: 'gossip', entries });
     this.admissions.tick(this.nowMs, this.standing.record, this.neighbours.names(), this.admissionHost());
     const { record, member } = this.standing;
     if (record === null || member === null) return;
@@ -261,7 +259,7 @@ export class RingNode {
     if (fresh) this.effects.push({ kind: 'persist', records: [{ kind: 'membership', record: text }] });
     if (hasJoined && member !== null) {
       this.effects.push({ kind: 'joined', member });
-      for (const [stream, seq] of this.delivery.allHeld()) this.raiseHeld(stream, seq);
+      for (const [stream, seq] of this.delivery.allHeld()) this.gossip.raise('held', stream, seq);
       this.announceLinks();
     }
     for (const peer of this.neighbours.names()) this.shareMembership(peer);
@@ -282,15 +280,6 @@ export class RingNode {
     if (ping !== undefined) this.send(peer, ping);
   }
 
-  private gossip(): void {
-    if (this.nowMs - this.gossipedMs < GOSSIP_MS) return;
-    this.gossipedMs = this.nowMs;
-    for (const peer of this.neighbours.names()) {
-      const entries = this.progress.takeNews(peer, this.standing.scopeOf(peer));
-      if (entries.length > 0) this.send(peer, { kind: 'gossip', entries });
-    }
-  }
-
   /** What a linked peer says it holds itself is where its feed stands. */
   private noteOwnHoldings(peer: SiteName): void {
     const scope = this.standing.scopeOf(peer);
@@ -299,21 +288,7 @@ export class RingNode {
   }
 
   private announceLinks(): void {
-    if (this.standing.member === null) return;
-    this.linksVersion = Math.max(this.linksVersion + 1, this.nowMs);
-    const scopes = this.neighbours
-      .names()
-      .map((peer) => this.standing.scopeOf(peer))
-      .filter((scope) => scope !== null);
-    this.progress.setLinks(
-      this.standing.member.scope,
-      { version: this.linksVersion, scopes, settled: this.upkeep.settledEpoch },
-      null,
-    );
-  }
-
-  private raiseHeld(stream: StreamId, seq: bigint): void {
-    if (this.standing.member !== null) this.progress.raise('held', this.standing.member.scope, stream, seq, null);
+    this.gossip.announceLinks(this.upkeep.settledEpoch, this.nowMs);
   }
 
   private safekept(): bigint {
@@ -321,12 +296,6 @@ export class RingNode {
     const stream = this.standing.member.scope as StreamId;
     const marks = this.standing.otherScopes().map((scope) => this.progress.of(scope).held.get(stream) ?? 0n);
     return safekeptSeq(marks, safekeepOf(this.options.safekeep, marks.length), this.delivery.held(stream));
-  }
-
-  private linksOf(site: SiteName): readonly SiteName[] {
-    const scope = this.standing.scopeOf(site);
-    const scopes = scope === null ? [] : (this.progress.of(scope).links?.scopes ?? []);
-    return scopes.map((linked) => this.standing.siteOf(linked)).filter((linked) => linked !== null);
   }
 
   /** Sends to any member: itself, a neighbour, or by way of neighbours. */
@@ -383,7 +352,7 @@ export class RingNode {
       roundTripMs: (peer: SiteName) => this.neighbours.roundTripMs(peer) ?? Number.MAX_SAFE_INTEGER,
       originOf: (stream: StreamId) => this.standing.siteOf(stream),
       replicas: () => this.standing.record?.replicas ?? this.options.replicas,
-      onHeldHere: (stream: StreamId, seq: bigint) => this.raiseHeld(stream, seq),
+      onHeldHere: (stream: StreamId, seq: bigint) => this.gossip.raise('held', stream, seq),
     };
   }
 }
