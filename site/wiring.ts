@@ -21,6 +21,7 @@ import { DatabaseWatch } from './database-watch';
 import { DeferredKeys } from './deferred-keys';
 import { KeyTriggers } from './key-triggers';
 import { registerProxyMetrics, registerReplicationMetrics } from './metrics';
+import { setThreadNice, threadNice } from './niceness';
 import { openFilesAlarm, openFilesMax } from './open-files';
 import { Relays } from './relays';
 import { rulesOf } from './rules';
@@ -45,6 +46,7 @@ const blocksEveryMs = 5_000;
 
 /** One site of a ring, in one process: proxy and admin pages here, replicator and ring in a worker thread. */
 export class Site {
+  private readonly startedNice = threadNice();
   private readonly versions = TableVersions.create();
   private readonly board = KeyBoard.create(Date.now);
   private readonly alarms = new AlarmList();
@@ -85,7 +87,13 @@ export class Site {
     this.keys = new DeferredKeys(scopeWaitMs, () => this.reason);
     const ringSecret = readSecret(config);
     this.host = new ReplicationHost({
-      start: { config, ringSecret, tableVersions: this.versions.buffer, keyBoard: this.board.buffer },
+      start: {
+        config,
+        ringSecret,
+        tableVersions: this.versions.buffer,
+        keyBoard: this.board.buffer,
+        nice: this.startedNice,
+      },
       onMessage: (message) => this.onWorkerMessage(message),
       onDeath: (reason) => this.onWorkerDeath(reason),
     });
@@ -185,6 +193,7 @@ export class Site {
     await this.admin?.close();
     this.certificates?.close();
     await this.relays?.close(hurry);
+    setThreadNice(this.startedNice);
     await Promise.all([this.host.close(hurry), this.database.close(hurry)]);
     await this.opening;
     clearTimeout(this.keysRetry);
@@ -206,6 +215,8 @@ export class Site {
     const { proxy, admin } = this.config;
     const address = databaseAddress(this.config);
     this.socketAccount = address.socketPath === null ? null : this.watchSocketAccount(address.socketPath);
+    // Threads that relay too are started by this one, and take it over.
+    setThreadNice(this.startedNice + proxy.nice);
     const relays = await Relays.start({
       listen: proxy.listen === null ? null : parseAddress(proxy.listen),
       socket: proxy.socket,
@@ -238,7 +249,8 @@ export class Site {
     });
     const fewFiles = openFilesAlarm(openFilesMax(), proxy.maxConnections);
     if (fewFiles !== null) this.alarm(fewFiles);
-    this.log.info({ proxy: proxy.listen, socket: proxy.socket, admin: this.admin.url }, 'accepting clients');
+    const { listen, socket } = proxy;
+    this.log.info({ proxy: listen, socket, admin: this.admin.url, nice: threadNice() }, 'accepting clients');
   }
 
   private watchSocketAccount(socketPath: string): SocketAccount {

@@ -3,11 +3,14 @@ import { createConnection } from 'mysql2/promise';
 import pino from 'pino';
 import { loadConfig } from '../../site/config/load';
 import { findServer } from '../../site/lab/find-server';
+import { threadNice } from '../../site/niceness';
 import { Site } from '../../site/wiring';
 import { until } from '../lab/lab-process';
 import { OneSite } from './one-site';
+import { threadNices } from './thread-nices';
 
 const binary = findServer();
+const ordinary = threadNice();
 
 (binary === null ? describe.skip : describe)('when the replication thread dies', () => {
   const one = binary === null ? null : new OneSite(binary, false);
@@ -22,6 +25,7 @@ const binary = findServer();
 
   afterAll(async () => {
     await site?.close();
+    expect(threadNice()).toBe(ordinary);
     await one?.dispose();
   });
 
@@ -44,6 +48,9 @@ const binary = findServer();
       () => 'the insert was not captured',
     );
 
+    // The one that relays, where it may be more urgent; what it starts is not.
+    const urgent = (): number => threadNices(process.pid).filter((nice) => nice < ordinary).length;
+    const before = urgent();
     const { worker } = (site as unknown as { host: { worker: Worker } }).host;
     await worker.terminate();
     expect((await site.status()).proxy.captureHealthy).toBe(false);
@@ -52,6 +59,7 @@ const binary = findServer();
     await becomesReady();
     const status = await site.status();
     expect(status.threadRestarts).toBe(1);
+    expect(urgent()).toBe(before);
     expect(status.alarms.map(({ code }) => code)).toContain('DUARA_REPLICATION_DIED');
     await client.query("INSERT INTO note (word) VALUES ('after')");
     await until(

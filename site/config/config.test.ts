@@ -51,7 +51,7 @@ describe('what is wrong is named by file, line, key and what is allowed', () => 
       'a key with a typing error',
       `${smallest}proxy:\n  socket: null\n  lisen: 127.0.0.1:1\n`,
       [
-        'duara.yaml:7: proxy.lisen: unknown key; did you mean listen? (allowed here: listen, socket, tls, proxyProtocol, proxyProtocolFrom, backendWaitSeconds, maxConnections, drainSeconds, idleConnections, idleSeconds, judgeEveryLogin, relayThreads)',
+        'duara.yaml:7: proxy.lisen: unknown key; did you mean listen? (allowed here: listen, socket, tls, proxyProtocol, proxyProtocolFrom, backendWaitSeconds, maxConnections, drainSeconds, idleConnections, idleSeconds, judgeEveryLogin, relayThreads, nice)',
       ],
     ],
     [

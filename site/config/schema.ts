@@ -96,6 +96,7 @@ export const ConfigSchema = Type.Object(
       idleSeconds: count(10, 1, 3600),
       judgeEveryLogin: flag(false),
       relayThreads: count(1, 1, 64),
+      nice: count(-5, -20, 0),
     }),
     cache: section({ maxBytes: bytes('64MB') }),
     replicate: section(

@@ -12,6 +12,8 @@ export interface WorkerStart {
   readonly tableVersions: SharedArrayBuffer;
   /** `buffer` of the KeyBoard. */
   readonly keyBoard: SharedArrayBuffer;
+  /** How urgent its work is; the thread that starts it may relay, which is more urgent. */
+  readonly nice: number;
 }
 
 export type LeaseAnswer = Lease | { readonly refused: string };

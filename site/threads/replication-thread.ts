@@ -1,5 +1,6 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import type { Logger } from '../../replicator/ports';
+import { setThreadNice } from '../niceness';
 import type { FromWorker, ToWorker, WorkerStart } from './messages';
 import { Replication } from './replication';
 
@@ -15,7 +16,9 @@ const logAt =
     tell({ kind: 'log', level, fields: plain(fields), message });
 const log: Logger = { info: logAt('info'), warn: logAt('warn'), error: logAt('error') };
 
-const replication = new Replication(workerData as WorkerStart, tell, log);
+const start = workerData as WorkerStart;
+setThreadNice(start.nice);
+const replication = new Replication(start, tell, log);
 
 /** Fields as they can be posted: errors by name, message and code; bigints as text; no functions. */
 function plain(fields: object): object {
