@@ -28,6 +28,14 @@ export function residentBytes(pid: number): number {
   return Number(line?.[1] ?? Number.NaN) * 1024;
 }
 
+/** How urgent each thread of a process is, as nice(1) counts, the first thread first. */
+export function threadNices(pid: number): number[] {
+  const threads = readdirSync(`/proc/${pid}/task`).map(Number);
+  const stats = threads.sort((a, b) => a - b).map((thread) => fields(`/proc/${pid}/task/${thread}/stat`));
+  // proc(5): nice is field 19. A thread may have ended meanwhile.
+  return stats.flatMap((stat) => (stat === null ? [] : [Number(stat[16])]));
+}
+
 function withDescendants(pids: readonly number[]): Set<number> {
   const found = new Set(pids);
   const parents = new Map<number, number>();

@@ -1,8 +1,8 @@
 import { findServer } from '../../site/lab/find-server';
 import { setThreadNice, threadNice } from '../../site/niceness';
+import { threadNices } from '../bench/process-usage';
 import { OneSite } from './one-site';
 import { RelayedSite } from './relayed-site';
-import { threadNices } from './thread-nices';
 
 const binary = findServer();
 const ordinary = threadNice();

@@ -5,9 +5,9 @@ import { loadConfig } from '../../site/config/load';
 import { findServer } from '../../site/lab/find-server';
 import { threadNice } from '../../site/niceness';
 import { Site } from '../../site/wiring';
+import { threadNices } from '../bench/process-usage';
 import { until } from '../lab/lab-process';
 import { OneSite } from './one-site';
-import { threadNices } from './thread-nices';
 
 const binary = findServer();
 const ordinary = threadNice();
@@ -25,8 +25,8 @@ const ordinary = threadNice();
 
   afterAll(async () => {
     await site?.close();
-    expect(threadNice()).toBe(ordinary);
     await one?.dispose();
+    expect(threadNice()).toBe(ordinary);
   });
 
   async function becomesReady(): Promise<void> {
