@@ -41,16 +41,26 @@ const settings = 'SELECT @@character_set_client, @@collation_connection, @@sql_m
     opened.push(client);
     return client;
   };
-  /** SETs that reached the server. */
-  const reached = async (): Promise<number> => {
-    const [rows] = await root.query<RowDataPacket[]>("SHOW GLOBAL STATUS LIKE 'Com_set_option'");
+  const status = async (name: string): Promise<number> => {
+    const [rows] = await root.query<RowDataPacket[]>(`SHOW GLOBAL STATUS LIKE '${name}'`);
     return Number(rows[0]?.['Value']);
+  };
+  /** SETs that reached the server. */
+  const reached = (): Promise<number> => status('Com_set_option');
+  /** A session that the server was not told of meanwhile (once a second it is): that takes what is held back with it. */
+  const openUntold = async (): Promise<[client: SessionClient, before: number]> => {
+    for (let tries = 0; tries < 100; tries++) {
+      const client = await open();
+      const [before, told] = [await reached(), await status('Com_admin_commands')];
+      for (const sql of opening) expect(await client.ask(sql)).toBe('ok 0 0 2 0');
+      if ((await status('Com_admin_commands')) === told) return [client, before];
+      await client.quit();
+    }
+    throw new Error('the server was told of each of 100 sessions within moments');
   };
 
   it('are answered without it, and hold for what comes next', async () => {
-    const client = await open();
-    const before = await reached();
-    for (const sql of opening) expect(await client.ask(sql)).toBe('ok 0 0 2 0');
+    const [client, before] = await openUntold();
     expect(await reached()).toBe(before);
     expect(await client.ask(settings)).toEqual([['latin1', 'latin1_swedish_ci', 'STRICT_ALL_TABLES']]);
     expect(await reached()).toBe(before + 2);
