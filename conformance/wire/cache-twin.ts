@@ -30,6 +30,8 @@ export interface CacheTwin {
   stop(): Promise<void>;
 }
 
+/** What steps set for all sessions to come. */
+const globalsAsNew = 'SET GLOBAL tx_isolation = DEFAULT, GLOBAL group_concat_max_len = DEFAULT';
 /** How often a SELECT is said until it comes from memory. */
 const TRIES_MAX = 1000;
 
@@ -60,14 +62,17 @@ export async function startCacheTwin(binary: ServerBinary): Promise<CacheTwin> {
 
   const answers = async (steps: readonly Step[], socketPath: string, reset: string): Promise<unknown[]> => {
     await root.query(`USE app; ROLLBACK; REPLACE INTO words VALUES (1, 1), (2, 2), (3, 3);
-      REPLACE INTO other SELECT * FROM words; ${reset}`);
+      REPLACE INTO other SELECT * FROM words; ${globalsAsNew}; ${reset}`);
     board.flushAll();
+    board.defaultsChanged();
     const clients = {
       a: await connect(socketPath),
       b: await connect(socketPath),
       latin1: await connect(socketPath, 'LATIN1_SWEDISH_CI'),
       root,
     };
+    // What sessions begin with is read before a step changes it past the proxy, and not again for ten seconds.
+    for (const client of [clients.a, clients.b, clients.latin1]) await client.query('DO 1');
     let late: Connection | null = null;
     const all: unknown[] = [];
     for (const [who, sql, kept] of steps) {
