@@ -254,9 +254,16 @@ export function anotherProxy(site: ProxiedServer, changes: Partial<ProxyOptions>
   });
 }
 
-/** How many seconds the server waits for a client to log in, from the next connection on. */
-export async function waitAtLogin({ socket }: DatabaseServer, seconds: number): Promise<void> {
+/**
+ * How many seconds the server waits for a client to log in, from the next connection on. Returns what puts it back, over a
+ * connection that is there by then: one that had to log in first might be too slow.
+ */
+export async function waitAtLogin({ socket }: DatabaseServer, seconds: number): Promise<() => Promise<void>> {
   const root = await createConnection({ socketPath: socket, user: 'root' });
+  const [rows] = await root.query<RowDataPacket[]>('SELECT @@GLOBAL.connect_timeout AS before');
   await root.query(`SET GLOBAL connect_timeout = ${seconds}`);
-  await root.end();
+  return async () => {
+    await root.query('SET GLOBAL connect_timeout = ?', [rows[0]?.['before']]);
+    await root.end();
+  };
 }

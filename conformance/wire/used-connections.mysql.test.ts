@@ -116,7 +116,7 @@ const idle = { connectionsMax: 4, idleMs: 600_000, lifeMs: 600_000, rememberMs: 
   );
 
   it('is not kept by a client that sees the greeting and says nothing', async () => {
-    await waitAtLogin(site.server, 5);
+    const waitsLonger = await waitAtLogin(site.server, 5);
     try {
       await primed();
       const [was, now] = [counts(), site.proxy.backends.counts];
@@ -124,7 +124,7 @@ const idle = { connectionsMax: 4, idleMs: 600_000, lifeMs: 600_000, rememberMs: 
       await becomesIdle(1);
       expect([now.reused - was.reused, now.opened - was.opened]).toEqual([1, 0]);
     } finally {
-      await waitAtLogin(site.server, 10);
+      await waitsLonger();
       await primed();
     }
   });
