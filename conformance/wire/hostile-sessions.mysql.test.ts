@@ -82,10 +82,8 @@ const binary = findServer();
     await db.query("SET sql_mode = 'ANSI_QUOTES'");
     await db.query('SET sql_select_limit = 1');
     const read = async (): Promise<unknown> => (await other.query('SELECT v FROM kept WHERE id = 1'))[0];
-    await read();
-    const hits = counters.cacheHits;
-    expect(await read()).toEqual([{ v: 1 }]);
-    expect(counters.cacheHits).toBe(hits + 1);
+    // It is kept once the catalog has told of the table.
+    for (const hits = counters.cacheHits; counters.cacheHits === hits;) expect(await read()).toEqual([{ v: 1 }]);
     await expect(db.changeUser({ user: 'app', password: 'wrong' })).rejects.toMatchObject({ errno: 1045 });
     // No temporary table hides it any more, and "…" is a string again.
     await db.query('UPDATE kept SET v = 2 WHERE id = 1 AND "x" = \'x\'');
@@ -207,14 +205,18 @@ const binary = findServer();
 
   it('reads what one statement of several has committed, before the others have ended', async () => {
     const admin = await root();
-    await admin.query('CREATE PROCEDURE app.slowly() BEGIN DO SLEEP(0.5); UPDATE app.words SET n = n + 10; END');
-    await admin.end();
+    await admin.query(
+      `CREATE PROCEDURE app.writes_when_let() BEGIN DO GET_LOCK('write', 100); UPDATE app.words SET n = n + 10; END`,
+    );
+    await admin.query("SELECT GET_LOCK('write', 0), GET_LOCK('end', 0)");
     const reader = await connect();
     const writer = await RawClient.connect(site.proxySocket);
-    writer.send(query('CALL slowly(); SELECT SLEEP(3)'));
+    writer.send(query("CALL writes_when_let(); SELECT GET_LOCK('end', 100)"));
     for (let i = 0; i < 3; i++) expect(await numbers(reader)).toEqual([1, 2]);
+    await admin.query("SELECT RELEASE_LOCK('write')");
     expect((await writer.take(1))[0]?.payload[0]).toBe(0);
     expect(await numbers(reader)).toEqual([11, 12]);
+    await admin.end();
     writer.destroy();
     await reader.query('UPDATE words SET n = n - 10');
     reader.destroy();
