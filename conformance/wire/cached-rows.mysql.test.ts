@@ -107,9 +107,9 @@ const binary = findServer();
     await keep(text);
     await db.query("UPDATE names SET name = 'Juma C' WHERE id = 2");
     expect(await read(text)).toEqual([{ name: 'Juma C' }]);
-    await read('SELECT name FROM now_names');
     reasons.splice(0);
-    await read('SELECT name FROM now_names');
+    // Once the catalog has told of the view.
+    while (reasons.length === 0) await read('SELECT name FROM now_names');
     expect(reasons).toEqual(['view']);
   });
 
@@ -146,6 +146,7 @@ const binary = findServer();
     const text = 'SELECT name FROM user WHERE id = 1';
     const own = await connect();
     await keep(text, own);
+    reasons.splice(0);
     await own.query('SET @duara_cache = 0');
     expect(await isHit(text, own)).toBe(false);
     expect(reasons).toEqual(['opted_out']);
@@ -168,21 +169,28 @@ const binary = findServer();
   });
 
   it('many clients that miss on one text ask the server once', async () => {
-    const text = 'SELECT COUNT(*) AS n FROM user a JOIN user b JOIN user c WHERE a.name <> b.name';
     // Begun at the same rights: those of before the last test are apart.
     const [asker, ...clients] = await Promise.all(Array.from({ length: 8 }, connect));
     await keep('SELECT COUNT(*) AS n FROM user');
-    await root.query('USE app; LOCK TABLES user WRITE');
-    const misses = counters.cacheMisses;
-    const first = read(text, asker);
-    for (let tries = 0; counters.cacheMisses === misses; tries++) await root.query('DO SLEEP(0.001)');
-    const others = clients.map((client) => read(text, client));
-    // Each has been heard, since the proxy answers them in the order they came.
-    await Promise.all([connect(), connect()]);
-    await root.query('UNLOCK TABLES');
-    const replies = await Promise.all([first, ...others]);
-    for (const reply of replies) expect(reply).toEqual(replies[0]);
-    expect(counters.cacheMisses - misses).toBe(1);
+    /** How often the server is asked by them all. They wait for each other for two seconds only: null when these passed. */
+    const asked = async (text: string): Promise<number | null> => {
+      await root.query('USE app; LOCK TABLES user WRITE');
+      const misses = counters.cacheMisses;
+      const first = read(text, asker);
+      while (counters.cacheMisses === misses) await root.query('DO SLEEP(0.001)');
+      const begin = performance.now();
+      const others = clients.map((client) => read(text, client));
+      // Each has been heard, since the proxy answers them in the order they came.
+      await Promise.all([connect(), connect()]);
+      await root.query('UNLOCK TABLES');
+      const replies = await Promise.all([first, ...others]);
+      for (const reply of replies) expect(reply).toEqual(replies[0]);
+      return performance.now() - begin < 2_000 ? counters.cacheMisses - misses : null;
+    };
+    const text = 'SELECT COUNT(*) AS n FROM user a JOIN user b JOIN user c WHERE a.name <> b.name';
+    let times = await asked(text);
+    for (let tries = 1; times === null; tries++) times = await asked(`${text} AND ${tries}`);
+    expect(times).toBe(1);
   });
 
   it('who waits for another that dies asks itself', async () => {
