@@ -260,10 +260,10 @@ export function anotherProxy(site: ProxiedServer, changes: Partial<ProxyOptions>
  */
 export async function waitAtLogin({ socket }: DatabaseServer, seconds: number): Promise<() => Promise<void>> {
   const root = await createConnection({ socketPath: socket, user: 'root' });
-  const [rows] = await root.query<RowDataPacket[]>('SELECT @@GLOBAL.connect_timeout AS before');
+  const [rows] = await root.query<RowDataPacket[]>('SELECT @@GLOBAL.connect_timeout AS seconds');
   await root.query(`SET GLOBAL connect_timeout = ${seconds}`);
   return async () => {
-    await root.query('SET GLOBAL connect_timeout = ?', [rows[0]?.['before']]);
+    await root.query('SET GLOBAL connect_timeout = ?', [rows[0]?.['seconds']]);
     await root.end();
   };
 }

@@ -195,7 +195,6 @@ const idle = { connectionsMax: 4, idleMs: 600_000, lifeMs: 600_000, rememberMs: 
     expect(other.raw.switched).toBe(true);
     expect(await other.ask("UPDATE words SET n = 1 WHERE w = 'moja'")).toBe('ok 1 0 2 0');
     await other.quit();
-    await becomesIdle(1);
     await expect(proxied({ ...options, password: 'wrong' })).rejects.toThrow('Access denied');
   });
 
