@@ -48,8 +48,10 @@ export class OneSite {
     writeFileSync(this.configFile, stringify(config));
   }
 
-  get proxyAccount(): { host: string; port: number; user: string; password: string; database: string } {
-    return { host: '127.0.0.1', port: this.ports.proxy, user: 'web', password: 'web', database: 'app' };
+  /** For mysql2. A busy machine may take a while to let it in. */
+  get proxyAccount() {
+    const account = { user: 'web', password: 'web', database: 'app' } as const;
+    return { host: '127.0.0.1', port: this.ports.proxy, ...account, connectTimeout: 60_000 } as const;
   }
 
   async dispose(): Promise<void> {

@@ -47,6 +47,16 @@ export class RelayedSite {
     return ((await (await this.get('/api/status')).json()) as SiteStatus).proxy;
   }
 
+  /** Waits until all threads together have so many: one that has not answered in time is counted as it last told. */
+  async hasClients(count: number): Promise<void> {
+    let connections = 0;
+    await until(
+      async () => (connections = (await this.proxyStatus()).connections) === count,
+      20_000,
+      () => `${connections} clients, not ${count}`,
+    );
+  }
+
   async connect(options: ConnectionOptions = {}): Promise<Connection> {
     const client = await createConnection({
       ...this.one.proxyAccount,
