@@ -28,7 +28,7 @@ withMount('a full disk under the data of one site (G1, G2, G10)', () => {
         await client.query('CREATE TABLE keyed (id BIGINT AUTO_INCREMENT PRIMARY KEY, n INT)');
       });
     }
-    await lab.must('compare', '--wait', '60');
+    await lab.agree();
     await lab.must('kill', 'B', 'duara');
     cpSync(data, `${data}.copy`, { recursive: true });
     execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=4m', 'tmpfs', data]);
@@ -92,7 +92,7 @@ withMount('a full disk under the data of one site (G1, G2, G10)', () => {
     await write('b', 5);
     await expectAlarm('DUARA_SPOOL_WRITE_FAILED');
     free();
-    await lab.must('compare', '--wait', '60');
+    await lab.agree();
   });
 
   test('at a start: keys are issued again once there is room, without another start', async () => {
@@ -107,7 +107,7 @@ withMount('a full disk under the data of one site (G1, G2, G10)', () => {
     free();
     expect((await starting).code).toBe(0);
     await using('b', (client) => client.query('INSERT INTO keyed (n) VALUES (1)'));
-    await lab.must('compare', '--wait', '60');
+    await lab.agree();
     const sql = 'SELECT CONCAT((SELECT COUNT(*) FROM big), "-", (SELECT COUNT(*) FROM keyed)) AS counted';
     const [found] = await using('a', (client) => client.query<RowDataPacket[]>(sql));
     expect(found).toMatchObject([{ counted: '10-1' }]);

@@ -123,6 +123,11 @@ export class LabProcess {
     return result;
   }
 
+  /** Waits until all that was committed before has come to every site; fails when they are not equal then. */
+  async agree(): Promise<void> {
+    await this.must('compare', '--wait', String(PATIENCE_MS_MAX / 1000));
+  }
+
   /** The end of what the lab and its sites logged, for a failure's message. */
   logs(): string {
     return this.output.slice(-4000);

@@ -60,7 +60,7 @@ describe('keys never collide (G8)', () => {
       const sorted = [...firsts].sort((x, y) => (x < y ? -1 : x > y ? 1 : 0));
       expect(firsts).toEqual(sorted);
     }
-    await lab.must('compare', '--wait', '120');
+    await lab.agree();
     const perSite = multis * rowsPerMulti + multis * Math.ceil(singles / multis);
     expect(perSite).toBeGreaterThanOrEqual(10_000);
     const found = await rows(
@@ -102,7 +102,7 @@ describe('concurrent writes on both sides of a cut (G6, G7)', () => {
         "INSERT INTO account (username, city, phone) VALUES ('same', 'x', '0'), ('differ', 'x', '0'), ('gone', 'x', '0')",
       ),
     );
-    await lab.must('compare', '--wait', '60');
+    await lab.agree();
   });
 
   test('merge the same way everywhere, and every losing value is kept', async () => {
@@ -122,7 +122,7 @@ describe('concurrent writes on both sides of a cut (G6, G7)', () => {
     const early = await lab.verb('compare', '--wait', '2');
     expect(early.code).toBe(1);
     await lab.must('heal', 'C');
-    await lab.must('compare', '--wait', '60');
+    await lab.agree();
 
     const merged = await rows('b', 'SELECT username, city, phone FROM account ORDER BY username');
     const city = (username: string): unknown => merged.find((row) => row['username'] === username)?.['city'];
@@ -152,7 +152,7 @@ describe('a cached read is fresh (G9)', () => {
   beforeAll(async () => {
     await atEverySite('CREATE TABLE counter (id BIGINT PRIMARY KEY, n INT NOT NULL)');
     await using('a', (client) => client.query('INSERT INTO counter VALUES (1, 0)'));
-    await lab.must('compare', '--wait', '60');
+    await lab.agree();
   });
 
   async function read(client: Connection): Promise<number> {
@@ -205,7 +205,7 @@ describe('a cached read is fresh (G9)', () => {
 
   test('after a replicated write', async () => {
     // A write that B has not seen yet is concurrent with the next at B, and may win over it (M2).
-    await lab.must('compare', '--wait', '60');
+    await lab.agree();
     let visible = 150;
     let writing = true;
     const readers = watch(
