@@ -1,6 +1,8 @@
 import { connect, createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { Capability } from '../../proxy/wire/constants';
+import { frame } from '../../proxy/wire/packet-framer';
+import { encodeError } from '../../proxy/wire/response';
 import { findServer } from '../../site/lab/find-server';
 import { until } from '../lab/lab-process';
 import { type ProxiedServer, startProxiedServer } from '../wire/proxied-server';
@@ -9,6 +11,10 @@ import { SessionClient } from '../wire/session-client';
 import { type OwnProxy, proxyBefore } from './proxy-before';
 
 const binary = findServer();
+const tooMany = frame(
+  encodeError({ errorCode: 1040, sqlState: null, message: Buffer.from('Too many connections') }),
+  0,
+);
 const idle = { connectionsMax: 4, idleMs: 600_000, lifeMs: 600_000, rememberMs: 0 };
 
 (binary?.flavour === 'mariadb' ? describe : describe.skip)(
@@ -16,12 +22,18 @@ const idle = { connectionsMax: 4, idleMs: 600_000, lifeMs: 600_000, rememberMs: 
   () => {
     let site: ProxiedServer;
     let hangs = false;
+    /** How many clients to come are told that there are too many. */
+    let turnsAway = 0;
     const path = (): string => join(site.dir, 'relay.sock');
     const sockets = new Set<Socket>();
     /** Takes the server's clients to it, or nowhere. */
     const relay = createServer((client) => {
       sockets.add(client.on('error', () => client.destroy()));
       if (hangs) return;
+      if (turnsAway > 0) {
+        turnsAway -= 1;
+        return void client.end(tooMany);
+      }
       const server = connect(site.server.socket);
       sockets.add(server.on('error', () => server.destroy()));
       client.pipe(server).pipe(client);
@@ -73,6 +85,27 @@ const idle = { connectionsMax: 4, idleMs: 600_000, lifeMs: 600_000, rememberMs: 
         () => 'the id is known still',
       );
       await manager.quit();
+      await own.proxy.close();
+      expect(own.errors).toEqual([]);
+    });
+
+    it('waits for the place of the one that was ended for it, which a full server forgets a moment later', async () => {
+      const own = await primed(20_000);
+      turnsAway = 3;
+      const client = await SessionClient.open(own.socket, other);
+      expect(turnsAway).toBe(0);
+      expect(own.proxy.backends.counts.renewed).toBe(1);
+      expect(await client.ask('SELECT CURRENT_USER()')).toEqual([['app@localhost']]);
+      await client.quit();
+      await own.proxy.close();
+      expect(own.errors).toEqual([]);
+    });
+
+    it('is told of a server that stays full', async () => {
+      const own = await primed(20_000);
+      turnsAway = Infinity;
+      await expect(SessionClient.open(own.socket, other)).rejects.toThrow('Too many connections');
+      turnsAway = 0;
       await own.proxy.close();
       expect(own.errors).toEqual([]);
     });

@@ -1,14 +1,13 @@
 import type { BackendAttempt } from './backend-connection';
 import type { BackendSupply } from './backend-supply';
 import { GreetingWait } from './greeting-wait';
+import type { Taking } from './lent-stage';
 import type { PooledBackend } from './pooled-backend';
 
 /** A server that has too many connections is asked again so often, when some of them were ours to end. */
 const CROWDED_TRIES_MAX = 9;
 /** The first pause; each one is twice as long as the one before it: five seconds for all, since a busy server is slow. */
 const CROWDED_PAUSE_MS = 10;
-
-type Taking = (backend: PooledBackend) => void;
 
 /** A new connection in place of the one that a client was lent. */
 export class BackendReplacement {
@@ -39,12 +38,13 @@ export class BackendReplacement {
   }
 
   /**
-   * The server has too many connections: those without a client make room, and it takes a moment more to forget them. False:
-   * there are none, or it was asked often enough.
+   * The server has too many connections: those without a client make room, and it takes a moment more to forget them.
+   * `ended`: one was ended already. False: there are none, or it was asked often enough.
    */
-  connectWhenLess(take: Taking): boolean {
+  connectWhenLess(take: Taking, ended = false): boolean {
     const room = this.supply.makeRoom();
-    if (this.crowdedTries >= CROWDED_TRIES_MAX || (room === null && this.crowdedTries === 0)) return false;
+    if (this.crowdedTries >= CROWDED_TRIES_MAX) return false;
+    if (room === null && !ended && this.crowdedTries === 0) return false;
     this.crowdedTries += 1;
     const pauseMs = CROWDED_PAUSE_MS * 2 ** (this.crowdedTries - 1);
     const again = (): void => void setTimeout(() => this.connect(take), pauseMs).unref();

@@ -3,14 +3,14 @@ import { resetCommands, ResetReplies, resetReplies } from '../reuse/reset-replie
 import { Renewal } from '../reuse/renewal';
 import { isKnown, type KnownLogin, knownLogin, type LetIn, type ShortLogin } from '../session/known-login';
 import type { SessionLinks } from '../session/links';
-import { scrambleOf } from '../wire/handshake';
+import { type Greeting, scrambleOf } from '../wire/handshake';
 import { PACKET_HEADER_BYTES } from '../wire/constants';
 import { type Packet, PacketFramer } from '../wire/packet-framer';
 import { BackendReplacement } from './backend-replacement';
 import type { BackendSupply } from './backend-supply';
 import type { Channel, ChannelEvents } from './channel';
 import { LentEvents, type LentSide } from './lent-events';
-import type { Login, Stage } from './lent-stage';
+import type { Login, Stage, Taking } from './lent-stage';
 import { errorCodeOf, nobody, type PooledBackend } from './pooled-backend';
 
 const open: Stage = { kind: 'open' };
@@ -204,12 +204,17 @@ export class LentBackend implements Channel, LentSide {
         return;
       }
       case 'greeting':
-        if (errorCodeOf(bytes) === tooManyConnections && this.triesAgain()) return;
+        if (errorCodeOf(bytes) === tooManyConnections && this.triesAgain((backend) => this.takes(backend))) return;
         this.backend.greeted(bytes);
         this.stage = { kind: 'login' };
         events?.data(bytes);
         return;
       case 'relogin':
+        if (stage.reopen !== null) {
+          const { reopen } = stage;
+          this.stage = { ...stage, reopen: null };
+          if (errorCodeOf(bytes) === tooManyConnections && this.triesAgain(reopen, true)) return;
+        }
         for (const packet of stage.fromBackend.push(bytes)) stage.login.fromBackend(packet);
         return;
       case 'judged':
@@ -231,8 +236,9 @@ export class LentBackend implements Channel, LentSide {
     }
   }
 
-  private triesAgain(): boolean {
-    if (!this.replacing().connectWhenLess((backend) => this.takes(backend))) return false;
+  /** `ended`: see connectWhenLess. */
+  private triesAgain(take: Taking, ended = false): boolean {
+    if (!this.replacing().connectWhenLess(take, ended)) return false;
     this.backend.receiver = nobody;
     this.backend.channel.destroy();
     return true;
@@ -283,8 +289,8 @@ export class LentBackend implements Channel, LentSide {
     if (this.backend.resetDue !== null) this.stage = unasked;
   }
 
-  private relogin(login: Login): void {
-    this.stage = { kind: 'relogin', login, fromClient: new PacketFramer(), fromBackend: new PacketFramer() };
+  private relogin(login: Login, reopen: Taking | null = null): void {
+    this.stage = { kind: 'relogin', login, fromClient: new PacketFramer(), fromBackend: new PacketFramer(), reopen };
   }
 
   private letIn(): void {
@@ -302,32 +308,9 @@ export class LentBackend implements Channel, LentSide {
     const shown = this.backend.read;
     if (shown === null) return this.destroy();
     this.supply.counts.renewed += 1;
+    const take = (backend: PooledBackend): void => this.renewOver(backend, shown, clientLogin);
     const begin = (): void => {
-      if (this.over) return;
-      this.replacing().connect((backend) => {
-        const harmed = (): void => this.supply.harmed(this.place);
-        const login = new Renewal(
-          {
-            greeted: (connectionId) => {
-              this.shownId = Number(shown.connectionId);
-              this.supply.shownIds.set(this.shownId, Number(connectionId));
-            },
-            toBackend: (bytes) => void this.backend.channel.write(bytes),
-            toClient: (bytes) => this.events?.data(bytes),
-            refused: () => this.destroy(),
-            abort: () => this.destroy(),
-            done: () => this.letIn(),
-            harmed,
-          },
-          shown,
-          clientLogin,
-        );
-        this.relogin({
-          fromClient: (packet) => login.fromClient(packet),
-          fromBackend: (packet) => login.fromBackend(packet),
-        });
-        this.takes(backend);
-      });
+      if (!this.over) this.replacing().connect(take);
     };
     if (!accountLimits.has(error ?? 0)) {
       this.backend.quit();
@@ -336,6 +319,34 @@ export class LentBackend implements Channel, LentSide {
     this.limited(clientLogin);
     const room = this.supply.makeRoom(this.backend);
     void (room ?? Promise.resolve()).then(begin);
+  }
+
+  private renewOver(backend: PooledBackend, shown: Greeting, clientLogin: Packet): void {
+    const login = new Renewal(
+      {
+        greeted: (connectionId) => {
+          this.shownId = Number(shown.connectionId);
+          this.supply.shownIds.set(this.shownId, Number(connectionId));
+        },
+        toBackend: (bytes) => void this.backend.channel.write(bytes),
+        toClient: (bytes) => this.events?.data(bytes),
+        refused: () => this.destroy(),
+        abort: () => this.destroy(),
+        done: () => this.letIn(),
+        harmed: () => this.supply.harmed(this.place),
+      },
+      shown,
+      clientLogin,
+    );
+    this.relogin(
+      {
+        fromClient: (packet) => login.fromClient(packet),
+        fromBackend: (packet) => login.fromBackend(packet),
+      },
+      // The one that was to serve this client has made room, which the server may not have seen yet.
+      (another) => this.renewOver(another, shown, clientLogin),
+    );
+    this.takes(backend);
   }
 
   private replacing(): BackendReplacement {

@@ -1,5 +1,9 @@
+import type { PooledBackend } from './pooled-backend';
 import type { ResetReplies } from '../reuse/reset-replies';
 import type { Packet, PacketFramer } from '../wire/packet-framer';
+
+/** What becomes of a new connection. */
+export type Taking = (backend: PooledBackend) => void;
 
 /** The login over a connection that was used before, or instead of one. */
 export interface Login {
@@ -21,6 +25,8 @@ export type Stage =
       readonly login: Login;
       readonly fromClient: PacketFramer;
       readonly fromBackend: PacketFramer;
+      /** A new connection whose greeting is awaited: how to open another in its place; null: it is none. */
+      readonly reopen: Taking | null;
     }
   /** The client was let in without the server, which has not been asked anything since: see RememberedLogin. */
   | { readonly kind: 'unasked' }
