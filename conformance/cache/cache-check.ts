@@ -44,12 +44,12 @@ export async function checkPhase(site: CachedSite, { seed, ms, mutant }: PhaseOp
   let violation: string | null = null;
   let ended = false;
   const kinds: Record<string, number> = {};
-  /** The cache has answered, and something was written. */
   let shown = false;
   // On a machine that hardly gets on, a mutant is given the chances, not the time, that it needs to show; the cache, too.
   const chances = eventOnly ? 'write: around the proxy, event first' : 'write: written while it is read';
   const enough = (): boolean =>
-    performance.now() - begin >= ms && (mutant === null ? shown : (kinds[chances] ?? 0) >= CHANCES_MIN);
+    performance.now() - begin >= ms &&
+    (mutant === null ? shown && counted.write > 0 : (kinds[chances] ?? 0) >= CHANCES_MIN);
   const running = (): boolean => !ended && !enough();
   const counted = { read: 0, write: 0 };
   const count =
@@ -93,14 +93,8 @@ export async function checkPhase(site: CachedSite, { seed, ms, mutant }: PhaseOp
     );
   }
   if (mutant === null) {
-    const watch = async (): Promise<void> => {
-      while (!ended && !shown) {
-        await new Promise((resolve) => setTimeout(resolve, SHOWN_POLL_MS));
-        shown = counted.write > 0 && (await site.hits()) > 0;
-      }
-    };
     actors.push(
-      watch,
+      () => showing(site, () => ended).then(() => void (shown = true)),
       async () => writers(4).definitions(await site.connect(), histories.shape),
       async () => writers(6).redefined(await site.connect(), await site.connect(), histories.shown),
       () => writers(5).replicated(site.origin.sql, histories.remote),
@@ -119,6 +113,11 @@ export async function checkPhase(site: CachedSite, { seed, ms, mutant }: PhaseOp
   if (violation === null && mutant === null) violation = await compared(site);
   const seconds = (performance.now() - begin) / 1000;
   return { seconds, reads: counted.read, writes: counted.write, hits, violation, kinds };
+}
+
+/** Resolves when the cache has answered; `over`: it will not. */
+async function showing(site: CachedSite, over: () => boolean): Promise<void> {
+  while (!over() && (await site.hits()) === 0) await new Promise((resolve) => setTimeout(resolve, SHOWN_POLL_MS));
 }
 
 function newHistories(): Histories {
