@@ -257,38 +257,10 @@ const idle = { connectionsMax: 4, idleMs: 600_000, lifeMs: 600_000, rememberMs: 
     }
   });
 
-  it('makes room when the server has no connection left, and an account none', async () => {
-    const other = await startProxiedServer(binary as NonNullable<typeof binary>, {
-      proxy: { idle },
-      extra: ['--max-connections=10'],
-    });
-    try {
-      const root = await createConnection({ socketPath: other.server.socket, user: 'root' });
-      await root.query("CREATE USER one@localhost IDENTIFIED BY 'secret' WITH MAX_USER_CONNECTIONS 1");
-      await root.query('GRANT SELECT ON app.* TO one@localhost');
-      const connect = (options: LoginOptions = {}): Promise<SessionClient> =>
-        SessionClient.open(other.proxySocket, options);
-      for (let times = 0; times < 4; times++) await (await connect({ user: 'one' })).quit();
-      expect(other.proxy.backends.counts.renewed).toBeGreaterThan(0);
-      const several = await Promise.all([connect(), connect(), connect(), connect()]);
-      for (const client of several) await client.quit();
-      expect(other.proxy.backends.idle).toBeGreaterThan(0);
-      // The admin connection of the rig, this root's, and eight more: the server is full with those that are idle.
-      const direct: SessionClient[] = [];
-      for (;;) {
-        const next = await SessionClient.open(other.server.socket).catch(() => null);
-        if (next === null) break;
-        direct.push(next);
-      }
-      const options = { capabilities: baseCapabilities | Capability.foundRows };
-      const client = await connect(options);
-      expect(await client.ask('SELECT 1')).toEqual([['1']]);
-      await client.quit();
-      for (const each of direct) await each.quit();
-      await root.end();
-    } finally {
-      await other.stop();
-    }
+  it('makes room when an account has no connection left', async () => {
+    const was = counts();
+    for (let times = 0; times < 4; times++) await (await proxied({ user: 'one' })).quit();
+    expect(counts().renewed).toBeGreaterThan(was.renewed);
   });
 
   it('never runs a command of a client that was not let in', async () => {

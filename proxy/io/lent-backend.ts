@@ -1,6 +1,6 @@
-import { accountLimits, readLogin, Relogin, tooManyConnections } from '../reuse/relogin';
+import { isAccountLimit, readLogin, Relogin, tooManyConnections } from '../reuse/relogin';
 import { resetCommands, ResetReplies, resetReplies } from '../reuse/reset-replies';
-import { Renewal } from '../reuse/renewal';
+import { canBeAskedAgain, Renewal } from '../reuse/renewal';
 import { isKnown, type KnownLogin, knownLogin, type LetIn, type ShortLogin } from '../session/known-login';
 import type { SessionLinks } from '../session/links';
 import { type Greeting, scrambleOf } from '../wire/handshake';
@@ -218,10 +218,7 @@ export class LentBackend implements Channel, LentSide {
         for (const packet of stage.fromBackend.push(bytes)) stage.login.fromBackend(packet);
         return;
       case 'judged':
-        if (accountLimits.has(errorCodeOf(bytes) ?? 0)) {
-          this.limited(stage.login);
-          if (this.supply.idle > 0) return this.renew(stage.login, errorCodeOf(bytes));
-        }
+        if (this.makesRoom(stage.login, errorCodeOf(bytes))) return;
         this.open();
         events?.data(bytes);
         return;
@@ -298,6 +295,18 @@ export class LentBackend implements Channel, LentSide {
     this.open();
   }
 
+  /** A server greets one more than it lets in: that there are too many it may say only here. */
+  private makesRoom(login: Packet, error: number | null): boolean {
+    const limited = isAccountLimit(error);
+    if (limited) this.limited(login);
+    if ((!limited && error !== tooManyConnections) || this.supply.idle === 0) return false;
+    const renews = canBeAskedAgain(readLogin(login.payload));
+    if (renews) this.renew(login, error);
+    // There is room when it comes again.
+    else void this.supply.makeRoom();
+    return renews;
+  }
+
   private limited({ payload }: Packet): void {
     const login = readLogin(payload);
     if (login !== null) this.supply.limited(login.user.toString('latin1'));
@@ -312,12 +321,10 @@ export class LentBackend implements Channel, LentSide {
     const begin = (): void => {
       if (!this.over) this.replacing().connect(take);
     };
-    if (!accountLimits.has(error ?? 0)) {
-      this.backend.quit();
-      return begin();
-    }
-    this.limited(clientLogin);
-    const room = this.supply.makeRoom(this.backend);
+    if (isAccountLimit(error)) this.limited(clientLogin);
+    const limited = isAccountLimit(error) || error === tooManyConnections;
+    // Its place is needed: a full server might greet the new one, and refuse it when its client has been asked once more.
+    const room = limited ? this.supply.makeRoom(this.backend) : this.backend.whenQuit();
     void (room ?? Promise.resolve()).then(begin);
   }
 

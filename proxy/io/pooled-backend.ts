@@ -39,6 +39,7 @@ export class PooledBackend implements IdleConnection, ChannelEvents {
   /** Of the default schema: see Settings. */
   private ownCollation = true;
   private gone = false;
+  private closed = false;
 
   constructor(
     readonly channel: Channel,
@@ -69,6 +70,7 @@ export class PooledBackend implements IdleConnection, ChannelEvents {
 
   close(): void {
     this.gone = true;
+    this.closed = true;
     this.onClose();
     this.receiver.close();
   }
@@ -142,11 +144,17 @@ export class PooledBackend implements IdleConnection, ChannelEvents {
 
   /** As a client does that has had enough: the server must not count it among the aborted. */
   quit(closed: () => void = nothing): void {
+    if (this.closed) return closed();
     this.receiver = { ...nobody, close: closed };
     if (this.gone) return this.channel.destroy();
     this.channel.resume();
     this.channel.end(quit);
     this.channel.destroyWhenIdle(5_000);
+  }
+
+  /** Resolves when the server has closed it. */
+  whenQuit(): Promise<void> {
+    return new Promise((resolve) => this.quit(resolve));
   }
 }
 

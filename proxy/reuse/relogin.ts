@@ -333,4 +333,8 @@ function isUnreadable(error: unknown): boolean {
 
 /** The server, or the account, has as many connections as it may: those without a client must go. */
 export const tooManyConnections = 1040;
-export const accountLimits: ReadonlySet<number> = new Set([1203, 1226]);
+const accountLimits: ReadonlySet<number> = new Set([1203, 1226]);
+
+export function isAccountLimit(error: number | null): boolean {
+  return error !== null && accountLimits.has(error);
+}

@@ -1,7 +1,7 @@
 import { clientCannotBeAskedAgain } from '../errors';
 import { Capability } from '../wire/constants';
 import { AuthPacket, decodeGreeting, type Greeting, HandshakeFormatError } from '../wire/handshake';
-import { encodeHandshakeResponse } from '../wire/handshake-response';
+import { encodeHandshakeResponse, type HandshakeResponse } from '../wire/handshake-response';
 import { frame, type Packet } from '../wire/packet-framer';
 import { PayloadTooShortError } from '../wire/payload-reader';
 import { encodeError } from '../wire/response';
@@ -72,10 +72,10 @@ export class Renewal {
     this.step = 'login';
     this.owner.greeted(greeting.connectionId);
     const response = readLogin(this.clientLogin.payload);
-    if (response === null || (response.capabilities & Capability.pluginAuth) === 0) this.owner.harmed();
+    if (!canBeAskedAgain(response)) this.owner.harmed();
     // What we cannot read the server may; its scramble is another one, though.
     if (response === null) return this.say(this.clientLogin.payload);
-    if ((response.capabilities & Capability.pluginAuth) === 0) {
+    if (!canBeAskedAgain(response)) {
       this.tell(encodeError(clientCannotBeAskedAgain()));
       return this.end(() => this.owner.refused());
     }
@@ -96,6 +96,11 @@ export class Renewal {
     this.step = 'over';
     then();
   }
+}
+
+/** Whether a client that has logged in so can be told to do it once more, by another scramble. `login`: null if it cannot be read. */
+export function canBeAskedAgain(login: HandshakeResponse | null): boolean {
+  return login !== null && (login.capabilities & Capability.pluginAuth) !== 0;
 }
 
 function readGreeting(payload: Buffer): Greeting | null {
