@@ -6,7 +6,6 @@ const { spawn } = require('node:child_process');
 const fs = require('node:fs');
 const path = require('node:path');
 const { setTimeout: delay } = require('node:timers/promises');
-const { parseArgs } = require('node:util');
 
 const usage = `usage: npm run test:stalled -- [--longest MS] [FILES OR OTHER ARGUMENTS OF JEST]
 --longest: no process is stopped for longer than this (default 800).`;
@@ -16,19 +15,12 @@ function stop(message, code) {
   process.exit(code);
 }
 
-function readArguments() {
-  const options = { longest: { type: 'string', default: '800' }, help: { type: 'boolean', default: false } };
-  const { values, tokens } = parseArgs({ options, strict: false, tokens: true });
-  const longest = Number(values.longest);
-  if (values.help) stop(usage, 0);
-  if (!(longest > 0)) stop(`--longest ${values.longest}: a number of milliseconds is needed.\n${usage}`, 2);
-  if (!fs.existsSync('/proc/self/environ')) stop('Processes are found in /proc, which this system does not have.', 2);
-  const own = tokens.find(({ kind, name }) => kind === 'option' && name === 'longest');
-  const ownIndexes = own === undefined ? [] : own.inlineValue ? [own.index] : [own.index, own.index + 1];
-  return { longest, rest: process.argv.slice(2).filter((_, index) => !ownIndexes.includes(index)) };
-}
-
-const { longest, rest } = readArguments();
+const rest = process.argv.slice(2);
+if (rest.includes('--help')) stop(usage, 0);
+const at = rest.indexOf('--longest');
+const longest = Number(at < 0 ? 800 : rest.splice(at, 2)[1]);
+if (!(longest > 0)) stop(`--longest: a number of milliseconds is needed.\n${usage}`, 2);
+if (!fs.existsSync('/proc/self/environ')) stop('Processes are found in /proc, which this system does not have.', 2);
 /** What the run's processes have in their environment. */
 const mark = `DUARA_STALLED=${process.pid}`;
 const env = { ...process.env, DUARA_STALLED: String(process.pid) };

@@ -23,8 +23,11 @@ const idle = { connectionsMax: 4, idleMs: 600_000, lifeMs: 600_000, rememberMs: 
     const several = await Promise.all([1, 2, 3, 4].map(() => SessionClient.open(site.proxySocket)));
     for (const client of several) await client.quit();
     const { backends } = site.proxy;
-    const allIdle = async (): Promise<boolean> => Promise.resolve(backends.idle === 4);
-    await until(allIdle, 120_000, () => `${backends.idle} connections are idle, not 4`);
+    await until(
+      () => backends.idle === 4,
+      120_000,
+      () => `${backends.idle} connections are idle, not 4`,
+    );
     // The admin connection of the rig and this root's are two more.
     for (let times = 0; times < 4; times++) direct.push(await SessionClient.open(site.server.socket));
     await expect(SessionClient.open(site.server.socket)).rejects.toThrow('Too many connections');

@@ -322,9 +322,9 @@ export class LentBackend implements Channel, LentSide {
       if (!this.over) this.replacing().connect(take);
     };
     if (isAccountLimit(error)) this.limited(clientLogin);
-    const limited = isAccountLimit(error) || error === tooManyConnections;
+    const crowded = isAccountLimit(error) || error === tooManyConnections;
     // Its place is needed: a full server might greet the new one, and refuse it when its client has been asked once more.
-    const room = limited ? this.supply.makeRoom(this.backend) : this.backend.whenQuit();
+    const room = crowded ? this.supply.makeRoom(this.backend) : this.backend.whenQuit();
     void (room ?? Promise.resolve()).then(begin);
   }
 
